@@ -1,0 +1,25 @@
+# From photographs to tables, plots and a report. `snakemake --cores all` runs everything;
+# each stage has a target of its own: data, adversary, examiner, attacks, evaluation, tables, plots, controls, report.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",
+        tables(),
+
+
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/attack.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"

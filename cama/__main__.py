@@ -1,0 +1,7 @@
+"""`python -m cama`."""
+
+import sys
+
+from cama.cli import main
+
+sys.exit(main())

@@ -1,0 +1,29 @@
+"""The oracle: the same simulated scene, taken by the target camera. Only a test may know it.
+
+Its success is the upper bound of any attack, and its distortion the price of being truthful.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from cama.errors import CamaError
+from cama.images import read_rgb
+
+
+def oracle_pictures(
+    folder: Path, photographs: list[str], origins: np.ndarray, targets: list[str], crop: int
+) -> np.ndarray:
+    """The crops (N, crop, crop, 3), uint8, of what each target camera took of each photograph's scene.
+
+    `photographs` are manifest paths `Make_Model/Make_Model_device_number.JPG`, `origins` (N, 2) rows and columns.
+    """
+    crops = []
+    for path, (row, column), target in zip(photographs, origins, targets, strict=True):
+        model, name = Path(path).parent.name, Path(path).stem
+        number = name.rsplit("_", 1)[1]
+        found = sorted((folder / model / target).glob(f"{target}_*_{number}.JPG"))
+        if len(found) != 1:
+            raise CamaError(f"{folder / model / target}: found {len(found)} pictures of scene {number}, expected one")
+        crops.append(read_rgb(found[0])[row : row + crop, column : column + crop])
+    return np.stack(crops)

@@ -1,0 +1,85 @@
+"""Procedural scenes in linear light: occluding objects with textures and gradients under varied light.
+
+A dead-leaves model (Ruderman 1997; Lee, Mumford and Huang 2001): objects whose sizes follow a power law cover each
+other, which gives the edges and the 1/f amplitude spectrum of natural images.
+"""
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.fft import irfft2, rfftfreq
+
+OBJECTS = 420
+SMALLEST = 0.012  # of the longer side
+
+
+def render_scene(seed: int, height: int, width: int) -> np.ndarray:
+    """Linear RGB radiance (height, width, 3), float32, from 0 to about 1. The same seed and size give the same scene."""
+    rng = np.random.default_rng(seed)
+    objects, tops = _cover(rng, height, width)
+    count = objects.max() + 1
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = rows / height, columns / width
+
+    # One colour, shading direction and texture for each object; a scene has its own palette and contrast.
+    hue = rng.normal(0, 0.3, (3, 3))
+    tint = rng.normal(0, rng.uniform(0.03, 0.2), (count, 3)) @ (np.eye(3) + hue)
+    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.4, 0.8), (count, 1)) + tint).astype(np.float32)
+    slope = rng.normal(0, 0.5, (count, 2)).astype(np.float32)
+    strength = np.minimum(rng.lognormal(-2.0, 0.9, count), 0.5).astype(np.float32)
+
+    textures = np.stack([_noise(rng, height, width, exponent) for exponent in (-0.6, -1.0, -1.5)])
+    kind = rng.integers(0, len(textures), count)
+    shift = rng.integers(0, (height, width), (count, 2))
+    y = (np.arange(height)[:, None] + shift[objects, 0]) % height
+    x = (np.arange(width)[None, :] + shift[objects, 1]) % width
+    texture = textures[kind[objects], y, x] * strength[objects]
+    shading = slope[objects, 0] * (rows - tops[objects, 0]) + slope[objects, 1] * (columns - tops[objects, 1])
+    scene = albedo[objects] * np.exp(texture + shading)[..., None]
+
+    direction = rng.normal(0, 0.4, 2)
+    light = np.exp(direction[0] * (rows - 0.5) + direction[1] * (columns - 0.5) + 0.3 * textures[2])
+    warmth = rng.normal(0, 0.12)
+    scene *= light[..., None] * np.exp(np.array([warmth, 0, -warmth]))
+    exposure = rng.uniform(0.35, 0.7) / np.percentile(scene[::4, ::4], 90)
+    return (scene * exposure).astype(np.float32)
+
+
+def _cover(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the foremost object at each pixel (H, W), and each object's place (count, 2) as shares of the sides."""
+    longer = max(height, width)
+    canvas = Image.new("I", (width, height), 0)
+    draw = ImageDraw.Draw(canvas)
+    # radii by inverse transform of p(r) ~ r^-3 between the smallest and a third of the picture
+    low, high = SMALLEST, 0.35
+    radii = longer / np.sqrt(rng.uniform(high**-2, low**-2, OBJECTS))
+    radii[: OBJECTS // 12] = longer * rng.uniform(0.15, 0.45, OBJECTS // 12)  # a background of large surfaces
+    places = rng.uniform(-0.05, 1.05, (OBJECTS + 1, 2))
+    for index, radius in enumerate(radii, start=1):
+        centre = places[index] * (height, width)
+        draw.polygon([tuple(point) for point in _outline(rng, radius) + centre[::-1]], fill=index)
+    return np.asarray(canvas), places.astype(np.float32)
+
+
+def _outline(rng: np.random.Generator, radius: float) -> np.ndarray:
+    """Corners (n, 2) of an ellipse, a polygon or a bar about the origin, turned at random."""
+    form = rng.integers(0, 4)
+    if form == 0:
+        angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 7)))
+    else:
+        angles = np.linspace(0, 2 * np.pi, 24 if form < 3 else 4, endpoint=False) + (np.pi / 4 if form == 3 else 0)
+    aspect = rng.uniform(0.08, 0.3) if form == 3 else rng.uniform(0.4, 1.0)
+    points = np.stack([np.cos(angles), aspect * np.sin(angles)], axis=-1) * radius
+    if form == 2:  # a leaf-like, uneven border
+        points *= (1 + 0.25 * np.sin(angles * rng.integers(2, 6) + rng.uniform(0, 6)))[:, None]
+    turn = rng.uniform(0, 2 * np.pi)
+    return points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+
+def _noise(rng: np.random.Generator, height: int, width: int, exponent: float) -> np.ndarray:
+    """A periodic Gaussian field (H, W), unit variance, whose amplitude spectrum falls as f**exponent."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], rfftfreq(width)[None, :])
+    frequency[0, 0] = np.inf
+    amplitude = frequency**exponent
+    phase = rng.normal(size=amplitude.shape) + 1j * rng.normal(size=amplitude.shape)
+    field = irfft2((amplitude * phase).astype(np.complex64), s=(height, width))
+    return (field / field.std()).astype(np.float32)

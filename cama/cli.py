@@ -1,0 +1,153 @@
+"""The command line: the only place that reads arguments. Imports nothing heavy before it knows the command."""
+
+import argparse
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cama import __version__, config
+from cama.errors import CamaError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A stage: where it lives, its spec, and its paths (name, or `name*` for several, `name?` for one that may lack)."""
+
+    function: str
+    spec: type[config.Spec]
+    help: str
+    paths: tuple[str, ...]
+
+
+STAGES = {
+    "simulate": Command(
+        "simulate:simulate", config.SimulateSpec, "take the photographs of one simulated camera", ("out", "oracle")
+    ),
+    "manifest": Command(
+        "manifest:manifest",
+        config.ManifestSpec,
+        "list, decode and hash photographs",
+        ("photographs*", "root", "out", "broken"),
+    ),
+    "split": Command("split:split", config.SplitStageSpec, "give photographs their roles", ("manifest", "out")),
+    "check-split": Command(
+        "split:check_split", config.SplitStageSpec, "fail where two roles share what they may not", ("splits", "out")
+    ),
+    "patches": Command(
+        "patches:patches", config.PatchesStageSpec, "cut one role's photographs to HDF5", ("splits", "root", "out")
+    ),
+    "train-estimator": Command(
+        "train_estimator:train_estimator", config.TrainEstimatorSpec, "train E0", ("patches", "out", "curve", "state")
+    ),
+    "train-classifier": Command(
+        "train_classifier:train_classifier",
+        config.TrainClassifierSpec,
+        "train F, E_H or E_L",
+        ("patches", "estimator?", "out", "curve", "state"),
+    ),
+    "train-cama": Command(
+        "train_cama:train_cama",
+        config.TrainCamaSpec,
+        "train G and D",
+        ("patches", "high", "low", "out", "discriminator", "curve", "state"),
+    ),
+    "attack": Command(
+        "attack:attack",
+        config.AttackStageSpec,
+        "attack the test photographs",
+        ("inside", "outside", "model?", "oracle?", "out"),
+    ),
+    "evaluate": Command(
+        "evaluate:evaluate",
+        config.EvaluateStageSpec,
+        "score attacked photographs under each F",
+        ("attacked", "inside", "outside", "classifiers*", "out"),
+    ),
+    "tables": Command("tables:tables", config.TablesStageSpec, "make the tables", ("rows*", "classifiers*", "out")),
+    "plots": Command(
+        "plots:plots",
+        config.PlotsStageSpec,
+        "make the plots",
+        ("rows*", "tables", "curves*", "attacked?", "inside", "outside", "out"),
+    ),
+    "controls": Command(
+        "controls:controls",
+        config.ControlsStageSpec,
+        "measure the controls",
+        ("splits", "root", "inside", "aligned?", "random?", "random-test?", "out"),
+    ),
+    "report": Command(
+        "report:report",
+        config.ReportStageSpec,
+        "make the report's page",
+        ("splits", "broken", "tables", "plots", "controls", "out"),
+    ),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser of all commands."""
+    top = argparse.ArgumentParser(prog="cama", description="Conditional adversarial camera model anonymization.")
+    top.add_argument("--version", action="version", version=f"cama {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, stage in STAGES.items():
+        sub = commands.add_parser(name, help=stage.help, description=f"{stage.help[0].upper()}{stage.help[1:]}.")
+        sub.add_argument("--spec", default="{}", help="settings as JSON (see `cama spec`); `{}` for the defaults")
+        sub.add_argument("--threads", type=int, default=1, help="threads to compute with (default 1)")
+        for path in stage.paths:
+            many, optional = path.endswith("*"), path.endswith("?")
+            sub.add_argument(
+                f"--{path.rstrip('*?')}", type=Path, nargs="+" if many else None, required=not optional, metavar="PATH"
+            )
+    spec = commands.add_parser("spec", help="print the default settings of a stage as JSON")
+    spec.add_argument("stage", choices=[n for n, s in STAGES.items() if not _required(s.spec)])
+    check = commands.add_parser("check-config", help="check a config file and its overlays")
+    check.add_argument("files", type=Path, nargs="+")
+    reference = commands.add_parser("reference", help="record the statistics of real photographs for the controls")
+    reference.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
+    reference.add_argument("--out", type=Path, required=True, metavar="FILE")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error that a person can mend is one line, and status 1."""
+    options = vars(parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        if command in STAGES:
+            _run_stage(STAGES[command], options)
+        elif command == "spec":
+            print(STAGES[options["stage"]].spec().to_json())
+        elif command == "check-config":
+            config.load_config(*options["files"])
+        else:
+            importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
+    except CamaError as error:
+        print(f"cama {command}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"cama {command}: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_stage(stage: Command, options: dict) -> None:
+    spec = config.parse_json(stage.spec, options.pop("spec"))
+    threads = options.pop("threads")
+    if threads < 1:
+        raise CamaError(f"--threads: found {threads}, expected at least 1")
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)  # before anything that reads them is imported
+    module, _, function = stage.function.partition(":")
+    importlib.import_module("cama.runs").use_threads(threads)
+    getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
+
+
+def _required(kind: type[config.Spec]) -> bool:
+    return any(field.is_required() for field in kind.model_fields.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

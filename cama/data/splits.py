@@ -1,0 +1,72 @@
+"""Who owns which photographs, and the check that nobody owns what another does."""
+
+import numpy as np
+import pandas as pd
+
+from cama.config import ModelsSpec, SplitSpec
+from cama.data.manifest import UNKNOWN_SCENE
+from cama.errors import CamaError
+from cama.seeds import derive_seed
+
+TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")
+FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "image": ()}
+
+
+def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int) -> pd.DataFrame:
+    """The manifest's rows with `role` and `part` (train, validation or test); devices without a role are left out."""
+    owners = [
+        (model, role, devices)
+        for names, roles in (
+            (models.in_distribution, spec.in_distribution.model_dump()),
+            (
+                models.out_of_distribution,
+                {f"{name}_outdist": devices for name, devices in spec.out_of_distribution.model_dump().items()},
+            ),
+        )
+        for model in names
+        for role, devices in roles.items()
+    ]
+    chosen = []
+    for model, role, devices in owners:
+        for device in devices:
+            photos = manifest[(manifest.model == model) & (manifest.device == device)]
+            if photos.empty:
+                held = sorted(int(d) for d in manifest.device[manifest.model == model].unique())
+                raise CamaError(
+                    f"split: found no photograph of {model} device {device} for the {role}; it has devices {held}"
+                )
+            sharing = [r for m, r, d in owners if m == model and device in d]
+            chosen.append(_share(photos, sharing, role, derive_seed(seed, model, device)).assign(role=role))
+    table = pd.concat(chosen, ignore_index=True)
+    table["part"] = np.where(table.role.isin(TRAINING_ROLES), "train", "test")
+    for (role, model), photos in table[table.part == "train"].groupby(["role", "model"]):
+        held = round(spec.validation * len(photos))
+        order = np.random.default_rng(derive_seed(seed, "validation", role, model)).permutation(photos.index)
+        table.loc[order[:held], "part"] = "validation"
+    return table.sort_values(["role", "path"], ignore_index=True)
+
+
+def _share(photos: pd.DataFrame, roles: list[str], role: str, seed: int) -> pd.DataFrame:
+    """One role's part of a device's photographs, divided evenly among its roles, the first getting the odd one."""
+    if len(roles) > len(photos):
+        name = f"{photos.model.iloc[0]} device {photos.device.iloc[0]}"
+        raise CamaError(f"split: found {len(photos)} photographs of {name}, expected one at least for each of {roles}")
+    order = np.random.default_rng(seed).permutation(len(photos))
+    return photos.iloc[np.sort(np.array_split(order, len(roles))[roles.index(role)])]
+
+
+def check(table: pd.DataFrame, policy: str) -> None:
+    """Raise where two roles share a device, a scene or an image that the policy forbids them to share."""
+    table = table.assign(device_id=table.model + "_" + table.device.astype(str))
+    for column in ("sha256", *FORBIDDEN[policy]):
+        if column == "scene" and (table.scene == UNKNOWN_SCENE).any():
+            raise CamaError("split.policy: found 'device+scene', but some photographs do not name their scene")
+        roles = table.groupby(column).role.unique()
+        shared = roles[roles.map(len) > 1]
+        if len(shared):
+            owners = " and ".join(sorted(shared.iloc[0]))
+            raise CamaError(f"split: {column} {shared.index[0]} stands in {owners}, which policy {policy!r} forbids")
+    repeated = table.sha256[table.sha256.duplicated()]
+    if len(repeated):
+        paths = ", ".join(table.path[table.sha256 == repeated.iloc[0]])
+        raise CamaError(f"split: found one image under two names: {paths}")

@@ -1,0 +1,129 @@
+"""Camera model classifiers: a front-end and an architecture, each from a registry. F, E_H and E_L are all of this kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torchvision
+from torch import Tensor, nn
+
+from cama.config import BodySpec, ClassifierNetSpec, parse
+from cama.errors import CamaError
+from cama.models.estimator import Estimator
+from cama.models.frontends import build_frontend
+from cama.runs import load_weights, read_header, read_model, save_model
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm and a projected shortcut (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        return (self.body(x) + self.shortcut(x)).relu()
+
+
+def small(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+    """A ResNet of three blocks for two CPU cores: (N, channels, H, W) to logits (N, classes)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 5, 1, 2, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        BasicBlock(width, 2 * width, 2),
+        BasicBlock(2 * width, 4 * width, 2),
+        BasicBlock(4 * width, 4 * width, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(4 * width, classes),
+    )
+
+
+def _resnet(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+        net = build(num_classes=classes)
+        # for 64x64 inputs: keep the resolution that the ImageNet stem would throw away
+        net.conv1 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
+        net.maxpool = nn.Identity()
+        net.fc = nn.Sequential(nn.Dropout(dropout), net.fc)
+        return net
+
+    return adapted
+
+
+def _vgg(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+        net = build(num_classes=classes)
+        net.features[0] = nn.Conv2d(channels, 64, 3, 1, 1)
+        net.avgpool = nn.AdaptiveAvgPool2d(1)
+        net.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(512, classes))
+        return net
+
+    return adapted
+
+
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "small": small,
+    "resnet18": _resnet(torchvision.models.resnet18),
+    "resnet34": _resnet(torchvision.models.resnet34),
+    "resnet50": _resnet(torchvision.models.resnet50),
+    "vgg11": _vgg(torchvision.models.vgg11_bn),
+    "vgg13": _vgg(torchvision.models.vgg13_bn),
+    "vgg16": _vgg(torchvision.models.vgg16_bn),
+    "vgg19": _vgg(torchvision.models.vgg19_bn),
+}
+
+
+class Classifier(nn.Module):
+    """Logits over camera models. Convolutional and globally pooled: takes patches and whole crops alike."""
+
+    def __init__(self, classes: int, spec: ClassifierNetSpec, estimator: Estimator | None = None) -> None:
+        super().__init__()
+        if spec.architecture not in ARCHITECTURES:
+            raise CamaError(f"architecture: found {spec.architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
+        self.frontend = build_frontend(spec.frontend, estimator)
+        build = ARCHITECTURES[spec.architecture]
+        self.net = build(self.frontend.channels, classes, spec.dropout, spec.width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] to logits (N, classes)."""
+        return self.net(self.frontend(images))
+
+
+def save_classifier(
+    path: Path, classifier: Classifier, net: ClassifierNetSpec, labels: tuple[str, ...], extra: dict[str, Any]
+) -> None:
+    """Write F, E_H or E_L, with the estimator that its front-end holds, if any."""
+    estimator = getattr(classifier.frontend, "estimator", None)
+    header = {
+        "kind": "classifier",
+        "net": net.model_dump(),
+        "labels": list(labels),
+        "estimator": estimator.spec.model_dump() if estimator is not None else None,
+    }
+    save_model(path, classifier, {**header, **extra})
+
+
+def load_classifier(path: Path) -> tuple[Classifier, tuple[str, ...]]:
+    """Read a classifier, in evaluation mode, and its labels."""
+    state, header = read_model(path, "classifier")
+    estimator = Estimator(parse(BodySpec, header["estimator"], str(path))) if header["estimator"] else None
+    labels = tuple(header["labels"])
+    classifier = Classifier(len(labels), parse(ClassifierNetSpec, header["net"], str(path)), estimator)
+    load_weights(classifier, state, path)
+    return classifier.eval(), labels
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The labels of a classifier, without reading its weights."""
+    return tuple(read_header(path)["labels"])

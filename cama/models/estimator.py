@@ -1,0 +1,41 @@
+"""The estimator E0, and E0 as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cama.config import BodySpec, parse
+from cama.models.body import build_body
+from cama.runs import load_weights, read_model, save_model
+
+
+class Estimator(nn.Module):
+    """E0: estimates the noise residual of an image, in units of `scale`, the residual's standard deviation.
+
+    `scale` is in image units: a residual of r grey levels is r / 127.5.
+    """
+
+    def __init__(self, spec: BodySpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.body = build_body(3, 3, spec)
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] to residuals over `scale` (N, 3, H, W)."""
+        return self.body(images)
+
+
+def save_estimator(path: Path, estimator: Estimator, extra: dict[str, Any]) -> None:
+    """Write E0. `extra` goes to the header too: spec, inputs."""
+    save_model(path, estimator, {"kind": "estimator", "net": estimator.spec.model_dump(), **extra})
+
+
+def load_estimator(path: Path) -> Estimator:
+    """Read E0, in evaluation mode."""
+    state, header = read_model(path, "estimator")
+    estimator = Estimator(parse(BodySpec, header["net"], str(path)))
+    load_weights(estimator, state, path)
+    return estimator.eval()

@@ -1,0 +1,111 @@
+"""Front-ends: the signal that a classifier or a discriminator sees of an image. A registry by name."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cama.errors import CamaError
+from cama.models.estimator import Estimator
+from cama.signals.highpass import constrain_, finite_difference, fixed_high_pass
+
+
+class ConstrainedConv(nn.Conv2d):
+    """Trainable 5x5 convolution, 3 to 3 channels, bound to be high-pass (Bayar and Stamm 2018). Project after each step."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 3, 5, bias=False)
+        self.project_()
+
+    def project_(self) -> None:
+        """Put the kernels back on the constraint."""
+        constrain_(self.weight.data)
+
+
+class Signal(nn.Module):
+    """A fixed or trainable high-pass signal with a gain that brings it to unit variance.
+
+    The gain is measured once, on the first training images (`calibrate`), and then part of the weights: without it a
+    signal of a hundredth of the image's scale would drown beside the label maps.
+    """
+
+    def __init__(self, transform: Callable[[Tensor], Tensor], channels: int) -> None:
+        super().__init__()
+        self.transform = transform
+        self.channels = channels
+        self.register_buffer("gain", torch.ones(()))
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Set the gain from images (N, 3, H, W)."""
+        self.gain.copy_(1 / self.transform(images).float().std().clamp_min(1e-6))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] to signals (N, channels, H', W')."""
+        return self.transform(images) * self.gain
+
+
+class Rgb(Signal):
+    """The image itself."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity(), 3)
+
+    def calibrate(self, images: Tensor) -> None:
+        """Leave the image as it is."""
+
+
+class Residual(nn.Module):
+    """`prnu_lp`: the noise residual by the owner's own frozen estimator, in units of its standard deviation.
+    `prnu_lp_low`: the image without it.
+    """
+
+    channels = 3
+
+    def __init__(self, estimator: Estimator, low: bool) -> None:
+        super().__init__()
+        self.estimator = estimator.requires_grad_(False).eval()
+        self.low = low
+
+    def train(self, mode: bool = True) -> "Residual":
+        """Keep the estimator in evaluation mode."""
+        return self
+
+    def calibrate(self, images: Tensor) -> None:
+        """Nothing to measure: the estimator knows the residual's scale."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) to signals of the same shape."""
+        residual = self.estimator(images)
+        return images - residual * self.estimator.scale if self.low else residual
+
+
+FRONTENDS: dict[str, Callable[[Estimator | None], nn.Module]] = {
+    "rgb": lambda _: Rgb(),
+    "con_conv": lambda _: Signal(ConstrainedConv(), 3),
+    "finite_difference": lambda _: Signal(finite_difference, 6),
+    "fixed_hpf": lambda _: Signal(fixed_high_pass, 3),
+    "prnu_lp": lambda estimator: Residual(_needed(estimator), low=False),
+    "prnu_lp_low": lambda estimator: Residual(_needed(estimator), low=True),
+}
+WITH_ESTIMATOR = ("prnu_lp", "prnu_lp_low")
+
+
+def build_frontend(name: str, estimator: Estimator | None = None) -> nn.Module:
+    """A front-end by name; the `prnu_lp` ones need the owner's estimator."""
+    if name not in FRONTENDS:
+        raise CamaError(f"frontend: found {name!r}, expected one of {', '.join(FRONTENDS)}")
+    return FRONTENDS[name](estimator)
+
+
+def project_constraints_(module: nn.Module) -> None:
+    """Project every constrained convolution inside `module`."""
+    for part in module.modules():
+        if isinstance(part, ConstrainedConv):
+            part.project_()
+
+
+def _needed(estimator: Estimator | None) -> Estimator:
+    if estimator is None:
+        raise CamaError("frontend: prnu_lp and prnu_lp_low need an estimator, found none")
+    return estimator

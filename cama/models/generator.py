@@ -1,0 +1,49 @@
+"""The generator G, and G as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cama.config import GeneratorSpec, parse
+from cama.models.body import build_body, label_maps
+from cama.runs import load_weights, read_model, save_model
+
+
+class Generator(nn.Module):
+    """G: an image and a target label to an image that looks the same.
+
+    `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input
+    and begins as the identity.
+    """
+
+    def __init__(self, classes: int, spec: GeneratorSpec) -> None:
+        super().__init__()
+        self.classes = classes
+        self.output = spec.output
+        self.body = build_body(3 + classes, 3, spec)
+        if spec.output == "residual":
+            nn.init.zeros_(self.body[-1].weight)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
+        maps = label_maps(labels, self.classes, *images.shape[-2:]).to(images)
+        change = self.body(torch.cat([images, maps], dim=1))
+        return images + change if self.output == "residual" else torch.tanh(change)
+
+
+def save_generator(
+    path: Path, generator: Generator, spec: GeneratorSpec, labels: tuple[str, ...], extra: dict[str, Any]
+) -> None:
+    """Write G. `extra` goes to the header too: spec, inputs."""
+    save_model(path, generator, {"kind": "generator", "net": spec.model_dump(), "labels": list(labels), **extra})
+
+
+def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...]]:
+    """Read G, in evaluation mode, what it was built from, and its labels."""
+    state, header = read_model(path, "generator")
+    spec, labels = parse(GeneratorSpec, header["net"], str(path)), tuple(header["labels"])
+    generator = Generator(len(labels), spec)
+    load_weights(generator, state, path)
+    return generator.eval(), spec, labels

@@ -1,0 +1,165 @@
+"""Plots, each recomputed from rows, curves or stored pictures."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from cama.runs import atomic
+
+METHOD_COLOURS = {
+    "identity": "#7f7f7f",
+    "jpeg": "#8c6d31",
+    "median": "#2a7f9e",
+    "remosaic": "#5b8c3a",
+    "cama": "#c2343c",
+    "oracle": "#6b4c9a",
+}
+SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+}
+
+
+def short(model: str) -> str:
+    """A camera's name for an axis: its model without the make, unless nothing else is left."""
+    return model.partition("_")[2].replace("_", " ") or model
+
+
+def save(figure: plt.Figure, path: Path, dpi: int) -> None:
+    """Write a PNG atomically, without a date in it."""
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, metadata={"Software": None})
+    plt.close(figure)
+
+
+def curves(histories: dict[str, pd.DataFrame], path: Path, dpi: int) -> None:
+    """Training curves: one panel for each network, every recorded quantity a line."""
+    with plt.rc_context(STYLE):
+        columns = min(3, len(histories))
+        rows = -(-len(histories) // columns)
+        figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 2.5 * rows), squeeze=False)
+        for axis, (name, history) in zip(axes.flat, histories.items(), strict=False):
+            shown = [c for c in history.columns if c not in ("step", "psnr")]
+            for column in shown:
+                smooth = history[column].rolling(5, min_periods=1, center=True).mean()
+                axis.plot(history.step, smooth, label=column.replace("_", " "), linewidth=1.2)
+            axis.set_title(name)
+            axis.set_xlabel("step")
+            axis.set_ylim(0, min(float(np.nanquantile(history[shown].to_numpy(), 0.98)) * 1.1, 3))
+            axis.legend(fontsize=7, frameon=False)
+        for axis in axes.flat[len(histories) :]:
+            axis.set_axis_off()
+        save(figure, path, dpi)
+
+
+def confusion(rows: pd.DataFrame, path: Path, dpi: int) -> None:
+    """For each F: what it says of untouched photographs by source, and of cama's pictures by target."""
+    methods = [m for m in ("identity", "cama") if m in set(rows.method)]
+    rows = rows[rows.set == "in"]
+    classifiers = list(rows.classifier.unique())
+    models = sorted(set(rows.source) | set(rows.target))
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(methods), len(classifiers), figsize=(2.5 * len(classifiers) + 0.6, 2.5 * len(methods)), squeeze=False
+        )
+        for line, method in zip(axes, methods, strict=True):
+            actual = "source" if method == "identity" else "target"
+            for axis, classifier in zip(line, classifiers, strict=True):
+                part = rows[(rows.method == method) & (rows.classifier == classifier)]
+                counts = pd.crosstab(part[actual], part.predicted).reindex(index=models, columns=models, fill_value=0)
+                share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+                axis.imshow(share, vmin=0, vmax=1, cmap="Blues")
+                for (y, x), value in np.ndenumerate(share):
+                    colour = "white" if value > 0.55 else "#333333"
+                    axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+                ticks = range(len(models))
+                axis.set_xticks(ticks, [short(m) for m in models], rotation=45, ha="right", fontsize=7)
+                axis.set_yticks(ticks, [short(m) for m in models], fontsize=7)
+                axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
+            line[0].set_ylabel("camera" if actual == "source" else "target camera")
+        for axis in axes[-1]:
+            axis.set_xlabel("F says")
+        save(figure, path, dpi)
+
+
+def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
+    """Targeted success against PSNR: one point a method and F, with 95% intervals; an unchanged picture has no PSNR."""
+    with plt.rc_context(STYLE):
+        sets = list(table.set.unique())
+        figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
+        for axis, kind in zip(axes.flat, sets, strict=True):
+            for method, part in table[(table.set == kind) & table.psnr.notna()].groupby("method", sort=False):
+                error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
+                colour = METHOD_COLOURS[method]
+                axis.errorbar(
+                    part.psnr, part.targeted, error, fmt="o", color=colour, label=method, markersize=4, alpha=0.8,
+                    elinewidth=0.8,
+                )  # fmt: skip
+            axis.set_title(SET_NAMES[kind])
+            axis.set_xlabel("mean PSNR, dB")
+            axis.set_ylim(-0.03, 1.03)
+            axis.grid(alpha=0.25)
+        axes[0, 0].set_ylabel("targeted success on F")
+        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, path, dpi)
+
+
+def per_label(table: pd.DataFrame, path: Path, dpi: int) -> None:
+    """Cama's targeted success for each F and target label."""
+    table = table[table.method == "cama"]
+    sets = list(table.set.unique())
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(sets), figsize=(3.9 * len(sets), 2.6), squeeze=False)
+        for axis, kind in zip(axes.flat, sets, strict=True):
+            part = table[table.set == kind].pivot_table(
+                index="classifier", columns="target", values="targeted", sort=False
+            )
+            axis.imshow(part.to_numpy(), vmin=0, vmax=1, cmap="Reds", aspect="auto")
+            for (y, x), value in np.ndenumerate(part.to_numpy()):
+                colour = "white" if value > 0.55 else "#333333"
+                axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
+            axis.set_xticks(range(part.shape[1]), [short(m) for m in part.columns])
+            axis.set_yticks(range(part.shape[0]), part.index)
+            axis.set_title(SET_NAMES[kind])
+            axis.set_xlabel("target camera")
+        save(figure, path, dpi)
+
+
+def sample_grid(samples: list[dict], targets: list[str], amplify: float, title: str, path: Path, dpi: int) -> None:
+    """As in the paper's figure: x and x' for each y', and below each the amplified difference.
+
+    A sample is a dict: `source` (name), `image` (H, W, 3) uint8, and `changed`, target name to (H, W, 3) uint8.
+    """
+    columns = 1 + len(targets)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            2 * len(samples), columns, figsize=(1.9 * columns, 3.95 * len(samples) + 0.4), squeeze=False
+        )
+        for axis in axes.flat:
+            axis.set_axis_off()
+        for index, sample in enumerate(samples):
+            above, below = axes[2 * index], axes[2 * index + 1]
+            above[0].imshow(sample["image"])
+            above[0].set_title(f"x: {short(sample['source'])}", fontsize=8)
+            below[0].text(0.5, 0.5, f"difference\nx{amplify:g}", ha="center", va="center", transform=below[0].transAxes)
+            for column, target in enumerate(targets, start=1):
+                if target not in sample["changed"]:
+                    above[column].text(0.5, 0.5, "own\ncamera", ha="center", va="center", color="#888888")
+                    continue
+                changed = sample["changed"][target]
+                difference = changed.astype(float) - sample["image"]
+                above[column].imshow(changed)
+                above[column].set_title(f"x' as {short(target)}", fontsize=8, fontweight="normal")
+                below[column].imshow(np.clip(127.5 + amplify * difference, 0, 255).astype(np.uint8))
+        figure.suptitle(title, fontsize=10)
+        save(figure, path, dpi)

@@ -1,0 +1,103 @@
+"""Tables, each recomputed from rows. Rates are shares of photographs scored whole, with 95% intervals."""
+
+import numpy as np
+import pandas as pd
+
+from cama.transfer.rates import rate, wilson
+
+KEYS = ["method", "set", "save", "classifier"]
+
+
+def read_rows(paths: list) -> pd.DataFrame:
+    """The rows of all methods, with `clean`: what the same classifier said of the untouched photograph."""
+    rows = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    same = ["classifier", "photograph", "row", "column", "target"]
+    clean = rows[rows.method == "identity"].set_index(same).predicted.rename("clean")
+    return rows.join(clean, on=same)
+
+
+def transfer_table(rows: pd.DataFrame, labels: dict[str, int], resamples: int, seed: int) -> pd.DataFrame:
+    """One row a method, set, save and classifier. `labels`: size of each classifier's label set.
+
+    Untargeted success and clean accuracy are undefined where F does not know the source's model (set `out`).
+    """
+    table = []
+    for keys, group in rows.groupby(KEYS, sort=False):
+        targeted = rate(group.predicted == group.target, group.photograph, resamples, seed)
+        known = keys[1] == "in"
+        once = group.drop_duplicates(["photograph", "row", "column"])
+        untargeted = (
+            rate(group.predicted != group.source, group.photograph, resamples, seed) if known else (np.nan,) * 3
+        )
+        finite = group.psnr[np.isfinite(group.psnr)]
+        table.append(
+            {
+                **dict(zip(KEYS, keys, strict=True)),
+                "labels": labels[keys[3]],
+                "photographs": len(once),
+                "transformations": len(group),
+                "clean_accuracy": (once.clean == once.source).mean() if known else np.nan,
+                **dict(zip(("targeted", "targeted_low", "targeted_high"), targeted, strict=True)),
+                **dict(zip(("untargeted", "untargeted_low", "untargeted_high"), untargeted, strict=True)),
+                "psnr": finite.mean(),
+                "psnr_p05": finite.quantile(0.05),
+                "ssim": group.ssim.mean(),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def per_label_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Targeted success of each method and classifier towards each label, with Wilson intervals."""
+    table = []
+    for keys, group in rows.groupby([*KEYS, "target"], sort=False):
+        hits = int((group.predicted == group.target).sum())
+        low, high = wilson(hits, len(group))
+        cell = {
+            "transformations": len(group),
+            "targeted": hits / len(group),
+            "targeted_low": low,
+            "targeted_high": high,
+        }
+        table.append({**dict(zip([*KEYS, "target"], keys, strict=True)), **cell})
+    return pd.DataFrame(table)
+
+
+def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """One row a method and set: means over F, the worst F, the worst label, and the rates on what F got right before."""
+    table = []
+    for (method, kind), group in rows.groupby(["method", "set"], sort=False):
+        hit = group.predicted == group.target
+        mean, low, high = rate(hit, group.photograph, resamples, seed)
+        right = group.clean == group.source
+        finite = group.psnr[np.isfinite(group.psnr)]
+        table.append(
+            {
+                "method": method,
+                "set": kind,
+                "photographs": len(group.drop_duplicates(["photograph", "row", "column"])),
+                "targeted": mean,
+                "targeted_low": low,
+                "targeted_high": high,
+                "targeted_worst_classifier": hit.groupby(group.classifier).mean().min(),
+                "targeted_worst_label": hit.groupby(group.target).mean().min(),
+                "targeted_where_right": hit[right].mean() if kind == "in" else np.nan,
+                "untargeted_where_right": (group.predicted != group.source)[right].mean() if kind == "in" else np.nan,
+                "psnr": finite.mean(),
+                "ssim": group.ssim.mean(),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def to_markdown(table: pd.DataFrame, digits: int = 3) -> str:
+    """A table as GitHub Markdown; undefined cells are empty."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return "" if np.isnan(value) else f"{value:.{digits}f}"
+        return str(value)
+
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
+    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in table.itertuples(index=False)]
+    return "\n".join(lines) + "\n"

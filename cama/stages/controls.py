@@ -1,0 +1,98 @@
+"""Stage `controls`: what could make the results mean less than they seem, measured.
+
+`controls.csv`: control, value, expected. `photographs.csv`: statistics of the test photographs beside those of real ones.
+`cameras.csv`: the drawn catalogue.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+
+from cama.cameras.catalogue import draw_catalogue
+from cama.cameras.statistics import photograph_statistics, real_reference
+from cama.config import ControlsStageSpec
+from cama.data.manifest import read_table
+from cama.data.patches import Patches, crop_origins
+from cama.images import read_rgb
+from cama.models.classifiers import load_classifier
+from cama.runs import Progress, write_text
+from cama.seeds import derive_seed
+from cama.training.classifier import predict
+from cama.training.loop import Compute
+
+COLOUR_SIDE = 8
+
+
+def controls(
+    spec: ControlsStageSpec,
+    splits: Path,
+    root: Path,
+    inside: Path,
+    aligned: Path | None,
+    random: Path | None,
+    random_test: Path | None,
+    out: Path,
+) -> None:
+    """Write the three tables to the folder `out`. `aligned`, `random`: one F trained on either crop phase."""
+    test = Patches.read(inside, "rgb")
+    chance = 1 / len(spec.models.in_distribution)
+    simulated = spec.dataset.kind == "simulated"
+    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
+    rows = [("accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound)]
+    place = Compute(spec.compute)
+    if aligned is not None and random is not None and random_test is not None:
+        for phase, path, crops in (("aligned", aligned, test), ("random", random, Patches.read(random_test, "rgb"))):
+            classifier, _ = load_classifier(path)
+            found = predict(place.place(classifier), crops.fields["rgb"], place).argmax(1)
+            rows.append((f"accuracy of F {aligned.stem}, crop phase {phase}", float((found == crops.label).mean()), ""))
+    traits = pd.DataFrame()
+    if simulated:
+        names = [*spec.models.in_distribution, *spec.models.out_of_distribution]
+        catalogue = draw_catalogue(spec.simulation.catalogue_seed, names)
+        traits = pd.DataFrame([model.traits() for model in catalogue.values()])
+        for name, side in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
+            rows.append((f"PRNU strength, {name} model", float(side), "0.003 to 0.010"))
+    write_text(out / "controls.csv", pd.DataFrame(rows, columns=["control", "value", "expected"]).to_csv(index=False))
+    write_text(out / "photographs.csv", _statistics(test).to_csv(index=False, float_format="%.4g"))
+    write_text(out / "cameras.csv", traits.to_csv(index=False, float_format="%.4g"))
+
+
+def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> float:
+    """Train on all training photographs of the known models, seen as 8x8 mean colours; score on the test photographs."""
+    table = read_table(splits)
+    table = table[table.role.isin(["adversary", "examiner"])]
+    progress = Progress("colour control", len(table))
+    features = []
+    for done, photo in enumerate(table.itertuples(), start=1):
+        picture, crop = read_rgb(root / photo.path), spec.patches.crop
+        row, column = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
+        features.append(_colours(picture[row : row + crop, column : column + crop]))
+        progress.at(done)
+    forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
+    forest.fit(np.stack(features), table.model)
+    found = forest.predict(np.stack([_colours(image) for image in test.fields["rgb"].numpy()]))
+    return float((found == np.array(test.labels)[test.label]).mean())
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    side = image.shape[0] // COLOUR_SIDE
+    used = image[: side * COLOUR_SIDE, : side * COLOUR_SIDE]
+    return used.reshape(COLOUR_SIDE, side, COLOUR_SIDE, side, 3).mean(axis=(1, 3)).ravel()
+
+
+def _statistics(test: Patches) -> pd.DataFrame:
+    """Median and extremes of each figure over the first 10 test photographs of each model, beside real photographs."""
+    chosen = np.concatenate([np.flatnonzero(test.label == label)[:10] for label in np.unique(test.label)])
+    figures = pd.DataFrame([photograph_statistics(test.fields["rgb"][row].numpy()) for row in chosen])
+    real = real_reference()
+    return pd.DataFrame(
+        {
+            "figure": list(figures.columns),
+            "median": figures.median().to_numpy(),
+            "lowest": figures.min().to_numpy(),
+            "highest": figures.max().to_numpy(),
+            **{f"real_{key}": [real[name][key] for name in figures.columns] for key in ("median", "lowest", "highest")},
+        }
+    )

@@ -1,0 +1,17 @@
+"""Stage `patches`: one role's photographs, cut to HDF5."""
+
+from pathlib import Path
+
+from cama.config import PatchesStageSpec
+from cama.data.manifest import read_table
+from cama.data.patches import extract
+from cama.errors import CamaError
+
+
+def patches(spec: PatchesStageSpec, splits: Path, root: Path, out: Path) -> None:
+    """Write the patches of a training role, or the whole crops of a test role."""
+    table = read_table(splits)
+    table = table[table.role == spec.role]
+    if table.empty:
+        raise CamaError(f"{splits}: found no photograph of the role {spec.role}")
+    extract(table, root, spec.labels, spec.patches, spec.role.startswith("test"), spec.seed, out)

@@ -1,0 +1,60 @@
+"""Stage `plots`: every plot, recomputed from rows, curves and stored pictures."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from cama.config import PlotsStageSpec
+from cama.data.patches import Patches
+from cama.reporting import plots as draw
+from cama.reporting.tables import read_rows
+
+
+def plots(
+    spec: PlotsStageSpec,
+    rows: list[Path],
+    tables: Path,
+    curves: list[Path],
+    attacked: Path | None,
+    inside: Path,
+    outside: Path,
+    out: Path,
+) -> None:
+    """Write the plots to the folder `out`. `attacked`: cama's pictures, for the sample grids."""
+    look = spec.plots
+    scored = read_rows(rows)
+    transfer, labels = pd.read_csv(tables / "transfer.csv"), pd.read_csv(tables / "per_label.csv")
+    histories = {f"{path.parent.name.partition('-')[0]} {path.stem}": pd.read_csv(path) for path in curves}
+    draw.curves(histories, out / "curves.png", look.dpi)
+    draw.confusion(scored, out / "confusion.png", look.dpi)
+    draw.success_against_psnr(transfer, out / "success_psnr.png", look.dpi)
+    if attacked is None:
+        return
+    draw.per_label(labels, out / "per_label.png", look.dpi)
+    for kind, path in (("in", inside), ("out", outside)):
+        targets, samples = _samples(attacked, kind, Patches.read(path, "rgb"), look.samples)
+        title = f"Cama, {draw.SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
+        draw.sample_grid(samples, targets, look.amplify, title, out / f"samples_{kind}.png", look.dpi)
+
+
+def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
+    """`count` photographs of as many models, the first of each, with what cama made of them."""
+    with h5py.File(attacked) as file:
+        targets = json.loads(file.attrs["targets"])
+        chosen = file["set"].asstr()[:] == kind
+        rows, aims = file["row"][:], file["target"][:]
+        firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]
+        samples = []
+        for row in firsts[:count]:
+            places = np.flatnonzero(chosen & (rows == row))
+            samples.append(
+                {
+                    "source": test.labels[test.label[row]],
+                    "image": test.fields["rgb"][row].numpy(),
+                    "changed": {targets[aims[place]]: file["images"][place] for place in places},
+                }
+            )
+    return targets, samples

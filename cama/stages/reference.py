@@ -1,0 +1,31 @@
+"""The recorded statistics of real photographs, which are not part of the project."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from cama.cameras.statistics import photograph_statistics
+from cama.config import PatchesSpec
+from cama.data.patches import crop_origins
+from cama.errors import CamaError
+from cama.images import read_rgb
+from cama.runs import write_text
+
+CROP = PatchesSpec(size=64, crop=256)
+
+
+def reference(photographs: Path, out: Path) -> None:
+    """Write median and extremes of each figure over the central crops of a folder's JPEG files."""
+    paths = sorted(path for path in photographs.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    if not paths:
+        raise CamaError(f"{photographs}: found no JPEG file")
+    rows = []
+    for path in paths:
+        picture = read_rgb(path)
+        row, column = crop_origins(*picture.shape[:2], CROP, 0)[0]
+        rows.append(photograph_statistics(picture[row : row + CROP.crop, column : column + CROP.crop]))
+    table = pd.DataFrame(rows)
+    found = {"median": table.median(), "lowest": table.min(), "highest": table.max()}
+    figures = {name: {key: round(float(value[name]), 4) for key, value in found.items()} for name in table.columns}
+    write_text(out, json.dumps(figures, indent=1) + "\n")

@@ -1,0 +1,57 @@
+"""Stage `simulate`: the photographs of one simulated camera model, and what the oracle alone may know."""
+
+import shutil
+from pathlib import Path
+
+from cama.cameras.catalogue import CameraModel, device_pattern, draw_catalogue, jpeg_file, photograph
+from cama.cameras.scenes import render_scene
+from cama.cameras.sensor import OVERSAMPLING
+from cama.config import SimulateSpec
+from cama.errors import CamaError
+from cama.runs import Progress
+from cama.seeds import derive_seed
+
+
+def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
+    """Write `Make_Model_device_number.JPG` files to `out`; for each test photograph, to `oracle/TARGET`, the same scene by
+    the test device of each target model. Each photograph has a scene of its own, whose number is in its name.
+    """
+    names = [*spec.models.in_distribution, *spec.models.out_of_distribution]
+    if spec.model not in names:
+        raise CamaError(f"model: found {spec.model!r}, expected one of {', '.join(names)}")
+    catalogue = draw_catalogue(spec.simulation.catalogue_seed, names)
+    inside = spec.model in spec.models.in_distribution
+    size = spec.simulation
+    devices = size.devices_in if inside else size.devices_out
+    tests = spec.tests_in if inside else spec.tests_out
+    targets = [name for name in spec.models.in_distribution if name != spec.model]
+    counts = {d: size.photographs if inside or d in tests else size.photographs_outdist for d in range(devices)}
+    seed = derive_seed(spec.seed, "photographs", size.catalogue_seed)
+    patterns = {}
+
+    def take(camera: CameraModel, device: int, number: int, scene, folder: Path) -> None:
+        key = (camera.name, device)
+        if key not in patterns:
+            patterns[key] = device_pattern(seed, camera, device, size.height, size.width)
+        picture = photograph(scene, camera, patterns[key], derive_seed(seed, "noise", *key, number))
+        (folder / f"{camera.name}_{device}_{number}.JPG").write_bytes(jpeg_file(picture, camera, device, number))
+
+    for folder in (out, oracle):
+        shutil.rmtree(folder, ignore_errors=True)  # no photograph of an earlier, killed run may stay
+        folder.mkdir(parents=True)
+    for target in targets:
+        (oracle / target).mkdir()
+    progress = Progress(f"simulate {spec.model}", sum(counts.values()))
+    number = 100_000 * (names.index(spec.model) + 1)
+    done = 0
+    for device, count in counts.items():
+        for _ in range(count):
+            scene = render_scene(
+                derive_seed(seed, "scene", number), OVERSAMPLING * size.height, OVERSAMPLING * size.width
+            )
+            take(catalogue[spec.model], device, number, scene, out)
+            if device in tests:
+                for target in targets:
+                    take(catalogue[target], spec.tests_in[0], number, scene, oracle / target)
+            number, done = number + 1, done + 1
+            progress.at(done)

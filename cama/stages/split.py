@@ -1,0 +1,21 @@
+"""Stages `split` and `check-split`: who owns which photographs."""
+
+from pathlib import Path
+
+import cama.data.splits
+from cama.config import SplitStageSpec
+from cama.data.manifest import read_table
+from cama.runs import write_text
+
+
+def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:
+    """Write the manifest's rows with their roles, not yet checked."""
+    table = cama.data.splits.split(read_table(manifest), spec.models, spec.split, spec.seed)
+    write_text(out, table.to_csv(index=False))
+
+
+def check_split(spec: SplitStageSpec, splits: Path, out: Path) -> None:
+    """Copy the splits to `out` if they keep the policy."""
+    table = read_table(splits)
+    cama.data.splits.check(table, spec.split.policy)
+    write_text(out, table.to_csv(index=False))

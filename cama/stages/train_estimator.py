@@ -1,0 +1,20 @@
+"""Stage `train-estimator`: E0, the adversary's or the examiner's own."""
+
+from pathlib import Path
+
+from cama.config import TrainEstimatorSpec
+from cama.data.patches import Patches
+from cama.models.estimator import save_estimator
+from cama.runs import write_text
+from cama.stages.begin import begin
+from cama.training import estimator as training
+
+
+def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: Path, state: Path) -> None:
+    """Write E0 and its training curve."""
+    checkpoint, record = begin("train_estimator", spec, state, patches)
+    data = Patches.read(patches, "rgb", "residual")
+    estimator, history = training.train_estimator(data, spec.estimator, spec.compute, spec.seed, checkpoint)
+    write_text(curve, history.to_csv(index=False))
+    save_estimator(out, estimator, record)
+    checkpoint.clear()

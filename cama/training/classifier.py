@@ -1,0 +1,57 @@
+"""Training of a classifier: F, E_H or E_L."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cama.config import ClassifierSpec, ComputeSpec
+from cama.data.patches import Patches, Sampler
+from cama.images import to_float
+from cama.models.classifiers import Classifier
+from cama.models.estimator import Estimator
+from cama.models.frontends import project_constraints_
+from cama.runs import Checkpoint
+from cama.seeds import derive_seed
+from cama.training.loop import Compute, Optimiser, run
+
+
+def train_classifier(
+    name: str,
+    patches: Patches,
+    spec: ClassifierSpec,
+    estimator: Estimator | None,
+    compute: ComputeSpec,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> tuple[Classifier, pd.DataFrame]:
+    """Train on `rgb` by cross-entropy; gives the classifier and its training curve."""
+    torch.manual_seed(derive_seed(seed, "weights"))
+    place = Compute(compute)
+    classifier = place.place(Classifier(len(patches.labels), spec.net, estimator)).train()
+    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"))
+    classifier.frontend.calibrate(place.images(to_float(sampler.draw(0)[0][0])))
+    optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
+
+    def step(index: int) -> dict[str, torch.Tensor]:
+        (rgb,), labels = sampler.draw(index)
+        labels = labels.to(place.device)
+        with place.cast():
+            logits = classifier(place.images(to_float(rgb)))
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
+        optimiser.update(loss, index)
+        project_constraints_(classifier)
+        return {"loss": loss.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+    parts = {"classifier": classifier, "optimiser": optimiser}
+    curve = run(name, parts, step, spec.training.steps, derive_seed(seed, "steps"), checkpoint)
+    return classifier.eval(), curve
+
+
+@torch.no_grad()
+def predict(classifier: Classifier, images: torch.Tensor, compute: Compute, batch: int = 16) -> np.ndarray:
+    """Log-probabilities (N, classes) of stored images (N, H, W, 3), uint8, each scored whole; always in float32."""
+    rows = [
+        classifier(compute.images(to_float(images[i : i + batch]))).log_softmax(1).cpu()
+        for i in range(0, len(images), batch)
+    ]
+    return torch.cat(rows).numpy()

@@ -1,0 +1,146 @@
+"""The loop that every training shares: draw, step, refuse what is not finite, checkpoint, resume."""
+
+import math
+import signal
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from cama.config import ComputeSpec, OptimiserSpec
+from cama.errors import CamaError
+from cama.runs import Checkpoint, Progress, pick_device, pick_precision
+from cama.seeds import derive_seed
+
+RECORDS = 100  # rows of a training curve, about
+
+
+class Stateful(Protocol):
+    """What a checkpoint keeps."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+class Compute:
+    """Device and precision of a training or an inference."""
+
+    def __init__(self, spec: ComputeSpec) -> None:
+        self.device = pick_device(spec.device)
+        self.dtype = pick_precision(spec.precision, self.device)
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Move a network to the device, channels last."""
+        return module.to(self.device, memory_format=torch.channels_last)
+
+    def cast(self) -> torch.autocast:
+        """The context in which networks run forward."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
+    def images(self, images: Tensor) -> Tensor:
+        """Move float images (N, 3, H, W) to the device, channels last."""
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+def learning_rate(spec: OptimiserSpec, step: int, steps: int) -> float:
+    """The rate at `step` of `steps`: a function of the step alone, so that there is no schedule to resume."""
+    progress = step / steps
+    if spec.schedule == "steps":
+        return spec.rate * 0.1 ** ((progress >= 0.5) + (progress >= 0.75))
+    if spec.schedule == "one_cycle":
+        # a quarter of the way up from rate / 25, then down to nothing, on cosines (Smith and Topin 2018)
+        if progress < 0.25:
+            return spec.rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * progress / 0.25)))
+        return spec.rate * 0.5 * (1 + math.cos(math.pi * (progress - 0.25) / 0.75))
+    return spec.rate
+
+
+class Optimiser:
+    """An optimiser on its schedule that refuses a loss or gradient that is not finite."""
+
+    def __init__(self, module: nn.Module, spec: OptimiserSpec, steps: int, name: str) -> None:
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.spec, self.steps, self.name = spec, steps, name
+        self.inner: torch.optim.Optimizer
+        if spec.name == "sgd":
+            self.inner = torch.optim.SGD(
+                self.parameters, spec.rate, spec.beta1, nesterov=spec.beta1 > 0, weight_decay=spec.weight_decay
+            )
+        else:
+            kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
+            betas = (spec.beta1, 0.999)
+            self.inner = kind(self.parameters, spec.rate, betas, weight_decay=spec.weight_decay)
+
+    def update(self, loss: Tensor, step: int) -> None:
+        """One update of the parameters by the gradient of `loss`, and of nothing else."""
+        if not torch.isfinite(loss):
+            raise CamaError(
+                f"training of {self.name}: found the loss {loss.item()} at step {step}, expected a finite one"
+            )
+        gradients = torch.autograd.grad(loss, self.parameters)
+        if not torch.isfinite(torch.stack(torch._foreach_norm(gradients)).sum()):
+            raise CamaError(f"training of {self.name}: found a gradient that is not finite at step {step}")
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        for group in self.inner.param_groups:
+            group["lr"] = learning_rate(self.spec, step, self.steps)
+        self.inner.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.inner.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.inner.load_state_dict(state)
+
+
+def run(
+    name: str,
+    parts: dict[str, Stateful],
+    step: Callable[[int], dict[str, Tensor]],
+    steps: int,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> pd.DataFrame:
+    """Call `step` for each step, from the checkpoint if there is one; give the curve of what it returns.
+
+    Each step starts from its own random state, so a resumed training equals an uninterrupted one bit for bit. On SIGTERM
+    the state is saved and the program ends with status 143.
+    """
+    start, history = 0, []
+    saved = checkpoint.load()
+    if saved is not None:
+        start, history = saved["step"], saved["history"]
+        for key, part in parts.items():
+            part.load_state_dict(saved["parts"][key])
+
+    def save(done: int) -> None:
+        states = {key: part.state_dict() for key, part in parts.items()}
+        checkpoint.save({"step": done, "history": history, "parts": states})
+
+    stop = False
+
+    def on_term(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    previous = signal.signal(signal.SIGTERM, on_term)
+    progress = Progress(name, steps, start)
+    every = max(1, steps // RECORDS)
+    try:
+        for index in range(start, steps):
+            torch.manual_seed(derive_seed(seed, index))
+            losses = step(index)
+            if (index + 1) % every == 0 or index + 1 == steps:
+                row = {key: float(value) for key, value in losses.items()}
+                history.append({"step": index + 1, **row})
+                progress.at(index + 1, ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
+            if stop:
+                save(index + 1)
+                raise SystemExit(143)
+            if checkpoint.due():
+                save(index + 1)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return pd.DataFrame(history)

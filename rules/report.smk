@@ -1,0 +1,131 @@
+# Tables, plots, controls and the report, all recomputed from rows.
+
+
+rule tables:
+    input:
+        rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
+        classifiers=expand(f"{RESULTS}/classifiers/{{name}}.safetensors", name=F_NAMES),
+        code=code("tables"),
+    output:
+        report(
+            expand(f"{RESULTS}/tables/{{table}}.csv", table=["summary", "transfer", "per_label"]),
+            category="Tables",
+            caption="captions/tables.rst",
+        ),
+        expand(f"{RESULTS}/tables/{{table}}.md", table=["summary", "transfer", "per_label"]),
+    log:
+        f"{RESULTS}/logs/tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables.tsv"
+    params:
+        spec=spec("tables"),
+        out=f"{RESULTS}/tables",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/cama.yaml"
+    shell:
+        "python -m cama tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
+        " --classifiers {input.classifiers:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
+rule plots:
+    input:
+        rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
+        tables=tables(),
+        curves=curves(),
+        attacked=f"{RESULTS}/attacks/cama.h5" if "cama" in METHODS else [],
+        inside=patches("test"),
+        outside=patches("test_outdist"),
+        code=code("plots"),
+    output:
+        [
+            report(path, category="Plots", caption=f"captions/{Path(path).stem}.rst", labels={"plot": Path(path).stem})
+            for path in plots()
+        ],
+    log:
+        f"{RESULTS}/logs/plots.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plots.tsv"
+    params:
+        spec=spec("plots"),
+        tables=f"{RESULTS}/tables",
+        attacked=["--attacked", f"{RESULTS}/attacks/cama.h5"] if "cama" in METHODS else [],
+        out=f"{RESULTS}/plots",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/cama.yaml"
+    shell:
+        "python -m cama plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
+        " --tables {params.tables:q} --curves {input.curves:q} {params.attacked:q} --inside {input.inside:q}"
+        " --outside {input.outside:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
+rule controls:
+    input:
+        **control_inputs(),
+        splits=f"{RESULTS}/splits.csv",
+        inside=patches("test"),
+        code=code("controls"),
+    output:
+        report(
+            expand(f"{RESULTS}/controls/{{table}}.csv", table=["controls", "photographs", "cameras"]),
+            category="Controls",
+            caption="captions/controls.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/controls.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/controls.tsv"
+    params:
+        spec=spec("controls"),
+        root=ROOT,
+        phases=[
+            word for name, path in control_inputs().items() for word in (f"--{name.replace('_', '-')}", path)
+        ],
+        out=f"{RESULTS}/controls",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/cama.yaml"
+    shell:
+        "python -m cama controls --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
+        " --root {params.root:q} --inside {input.inside:q} {params.phases:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
+rule report:
+    input:
+        splits=f"{RESULTS}/splits.csv",
+        broken=f"{RESULTS}/broken.csv",
+        tables=tables(),
+        plots=plots(),
+        controls=f"{RESULTS}/controls/controls.csv",
+        code=code("report"),
+    output:
+        report(f"{RESULTS}/report/index.html", category="Report", caption="captions/report.rst"),
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    params:
+        spec=spec("report"),
+        tables=f"{RESULTS}/tables",
+        plots=f"{RESULTS}/plots",
+        controls=f"{RESULTS}/controls",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/cama.yaml"
+    shell:
+        "python -m cama report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
+        " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"
+        " --controls {params.controls:q} --out {output:q} 2>&1 | tee {log:q}"
