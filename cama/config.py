@@ -255,6 +255,12 @@ class ExaminerSpec(Spec):
     estimator: EstimatorSpec = EstimatorSpec()
     classifiers: dict[str, ClassifierSpec] = Field({}, description="target classifiers F by name")
 
+    @field_validator("classifiers", mode="before")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        """An overlay takes a classifier out by setting it to null."""
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, Mapping) else value
+
     @field_validator("classifiers")
     @classmethod
     def _plain_names(cls, value: dict[str, ClassifierSpec]) -> dict[str, ClassifierSpec]:

@@ -1,9 +1,12 @@
 # What the rules share: the checked config, and helpers that know wildcards alone.
 import os
+import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)  # the package need not be installed where Snakemake runs
+sys.path.insert(
+    0, workflow.basedir
+)  # the package need not be installed where Snakemake runs
 
 # as modules, since single names would hide Snakemake's own
 import cama.config
@@ -28,17 +31,19 @@ TRAINING_THREADS = 2  # a fixed number, so that a larger machine gives the same 
 
 
 wildcard_constraints:
-    model="|".join(IN + OUT),
+    model="|".join(map(re.escape, IN + OUT)),
     role="adversary|examiner|test|examiner_outdist|test_outdist",
     phase="aligned|random",
     owner="adversary|examiner",
     stream="high|low",
-    name="|".join(name.replace("+", r"\+") for name in F_NAMES) or "none",
+    name="|".join(map(re.escape, F_NAMES)) or "none",
     method="|".join(METHODS),
 
 
 if not SIMULATED and not Path(ROOT).is_dir():
-    sys.exit(f"config: dataset.root: found no folder {ROOT!r}, expected one with photographs")
+    sys.exit(
+        f"config: dataset.root: found no folder {ROOT!r}, expected one with photographs"
+    )
 
 
 def spec(stage, **wildcards):
@@ -48,14 +53,19 @@ def spec(stage, **wildcards):
 
 def code(stage):
     """The package's files that a stage's results hang on."""
-    return [os.path.relpath(path) for path in cama.imports.code_files(f"cama.stages.{stage}")]
+    return [
+        os.path.relpath(path)
+        for path in cama.imports.code_files(f"cama.stages.{stage}")
+    ]
 
 
 def photographs():
     """What the manifest lists: the simulated cameras' folders, or every JPEG of the data set."""
     if SIMULATED:
         return expand(f"{RESULTS}/photographs/{{model}}", model=IN + OUT)
-    return sorted(str(p) for p in Path(ROOT).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    return sorted(
+        str(p) for p in Path(ROOT).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg")
+    )
 
 
 def patches(role, phase=PHASE):
@@ -71,7 +81,11 @@ def estimator_of(name):
 
 def tables():
     """All tables."""
-    return expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=["transfer", "per_label", "summary"], kind=["csv", "md"])
+    return expand(
+        f"{RESULTS}/tables/{{table}}.{{kind}}",
+        table=["transfer", "per_label", "summary"],
+        kind=["csv", "md"],
+    )
 
 
 def plots():
@@ -83,9 +97,14 @@ def plots():
 
 def curves():
     """All training curves."""
-    found = [f"{RESULTS}/adversary/{net}.csv" for net in ("estimator", "evaluator_high", "evaluator_low", "cama")]
+    found = [
+        f"{RESULTS}/adversary/{net}.csv"
+        for net in ("estimator", "evaluator_high", "evaluator_low", "cama")
+    ]
     found = found if "cama" in METHODS else []
-    found += [f"{RESULTS}/examiner/estimator.csv"] if any(map(estimator_of, F_NAMES)) else []
+    found += (
+        [f"{RESULTS}/examiner/estimator.csv"] if any(map(estimator_of, F_NAMES)) else []
+    )
     return found + expand(f"{RESULTS}/classifiers/{{name}}.csv", name=F_NAMES)
 
 

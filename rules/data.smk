@@ -11,14 +11,14 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{model}}.tsv"
-    params:
-        spec=lambda wildcards: spec("simulate", model=wildcards.model),
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec("simulate", model=wildcards.model),
     shell:
         "python -m cama simulate --spec {params.spec:q} --threads {threads}"
         " --out {output.photographs:q} --oracle {output.oracle:q} 2>&1 | tee {log:q}"
@@ -35,16 +35,16 @@ rule manifest:
         f"{RESULTS}/logs/manifest.log",
     benchmark:
         f"{RESULTS}/benchmarks/manifest.tsv"
-    params:
-        spec=spec("manifest"),
-        folders=photographs() if SIMULATED else ROOT,
-        root=ROOT,
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("manifest"),
+        folders=photographs() if SIMULATED else ROOT,
+        root=lambda wildcards: ROOT,
     shell:
         "python -m cama manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"
         " --root {params.root:q} --out {output.manifest:q} --broken {output.broken:q} 2>&1 | tee {log:q}"
@@ -60,14 +60,14 @@ rule split:
         f"{RESULTS}/logs/split.log",
     benchmark:
         f"{RESULTS}/benchmarks/split.tsv"
-    params:
-        spec=spec("split"),
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("split"),
     shell:
         "python -m cama split --spec {params.spec:q} --threads {threads}"
         " --manifest {input.manifest:q} --out {output:q} 2>&1 | tee {log:q}"
@@ -83,14 +83,14 @@ rule check_split:
         f"{RESULTS}/logs/check_split.log",
     benchmark:
         f"{RESULTS}/benchmarks/check_split.tsv"
-    params:
-        spec=spec("split"),
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("split"),
     shell:
         "python -m cama check-split --spec {params.spec:q} --threads {threads}"
         " --splits {input.splits:q} --out {output:q} 2>&1 | tee {log:q}"
@@ -106,15 +106,17 @@ rule patches:
         f"{RESULTS}/logs/patches/{{role}}-{{phase}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/patches/{{role}}-{{phase}}.tsv"
-    params:
-        spec=lambda wildcards: spec("patches", role=wildcards.role, phase=wildcards.phase),
-        root=ROOT,
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec(
+            "patches", role=wildcards.role, phase=wildcards.phase
+        ),
+        root=lambda wildcards: ROOT,
     shell:
         "python -m cama patches --spec {params.spec:q} --threads {threads}"
         " --splits {input.splits:q} --root {params.root:q} --out {output:q} 2>&1 | tee {log:q}"

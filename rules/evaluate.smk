@@ -14,15 +14,15 @@ rule evaluate:
         f"{RESULTS}/logs/rows/{{method}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/rows/{{method}}.tsv"
-    params:
-        spec=lambda wildcards: spec("evaluate", method=wildcards.method),
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
         gpu=GPU,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec("evaluate", method=wildcards.method),
     shell:
         "python -m cama evaluate --spec {params.spec:q} --threads {threads} --attacked {input.attacked:q}"
         " --inside {input.inside:q} --outside {input.outside:q} --classifiers {input.classifiers:q}"

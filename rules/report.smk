@@ -8,24 +8,30 @@ rule tables:
         code=code("tables"),
     output:
         report(
-            expand(f"{RESULTS}/tables/{{table}}.csv", table=["summary", "transfer", "per_label"]),
+            expand(
+                f"{RESULTS}/tables/{{table}}.csv",
+                table=["summary", "transfer", "per_label"],
+            ),
             category="Tables",
             caption="captions/tables.rst",
         ),
-        expand(f"{RESULTS}/tables/{{table}}.md", table=["summary", "transfer", "per_label"]),
+        expand(
+            f"{RESULTS}/tables/{{table}}.md",
+            table=["summary", "transfer", "per_label"],
+        ),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/tables.tsv"
-    params:
-        spec=spec("tables"),
-        out=f"{RESULTS}/tables",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("tables"),
+        out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
         " --classifiers {input.classifiers:q} --out {params.out:q} 2>&1 | tee {log:q}"
@@ -42,24 +48,31 @@ rule plots:
         code=code("plots"),
     output:
         [
-            report(path, category="Plots", caption=f"captions/{Path(path).stem}.rst", labels={"plot": Path(path).stem})
+            report(
+                path,
+                category="Plots",
+                caption=f"captions/{Path(path).stem}.rst",
+                labels={"plot": Path(path).stem},
+            )
             for path in plots()
         ],
     log:
         f"{RESULTS}/logs/plots.log",
     benchmark:
         f"{RESULTS}/benchmarks/plots.tsv"
-    params:
-        spec=spec("plots"),
-        tables=f"{RESULTS}/tables",
-        attacked=["--attacked", f"{RESULTS}/attacks/cama.h5"] if "cama" in METHODS else [],
-        out=f"{RESULTS}/plots",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("plots"),
+        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
+        attacked=(
+            ["--attacked", f"{RESULTS}/attacks/cama.h5"] if "cama" in METHODS else []
+        ),
+        out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
         " --tables {params.tables:q} --curves {input.curves:q} {params.attacked:q} --inside {input.inside:q}"
@@ -74,7 +87,10 @@ rule controls:
         code=code("controls"),
     output:
         report(
-            expand(f"{RESULTS}/controls/{{table}}.csv", table=["controls", "photographs", "cameras"]),
+            expand(
+                f"{RESULTS}/controls/{{table}}.csv",
+                table=["controls", "photographs", "cameras"],
+            ),
             category="Controls",
             caption="captions/controls.rst",
         ),
@@ -82,19 +98,21 @@ rule controls:
         f"{RESULTS}/logs/controls.log",
     benchmark:
         f"{RESULTS}/benchmarks/controls.tsv"
-    params:
-        spec=spec("controls"),
-        root=ROOT,
-        phases=[
-            word for name, path in control_inputs().items() for word in (f"--{name.replace('_', '-')}", path)
-        ],
-        out=f"{RESULTS}/controls",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("controls"),
+        root=lambda wildcards: ROOT,
+        phases=[
+            word
+            for name, path in control_inputs().items()
+            for word in (f"--{name.replace('_', '-')}", path)
+        ],
+        out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama controls --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --root {params.root:q} --inside {input.inside:q} {params.phases:q} --out {params.out:q} 2>&1 | tee {log:q}"
@@ -109,22 +127,26 @@ rule report:
         controls=f"{RESULTS}/controls/controls.csv",
         code=code("report"),
     output:
-        report(f"{RESULTS}/report/index.html", category="Report", caption="captions/report.rst"),
+        report(
+            f"{RESULTS}/report/index.html",
+            category="Report",
+            caption="captions/report.rst",
+        ),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
-    params:
-        spec=spec("report"),
-        tables=f"{RESULTS}/tables",
-        plots=f"{RESULTS}/plots",
-        controls=f"{RESULTS}/controls",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("report"),
+        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
+        plots=lambda wildcards, input: os.path.dirname(input.plots[0]),
+        controls=lambda wildcards, input: os.path.dirname(input.controls),
     shell:
         "python -m cama report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"

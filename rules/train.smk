@@ -13,16 +13,16 @@ rule train_estimator:
         f"{RESULTS}/logs/{{owner}}/estimator.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{owner}}/estimator.tsv"
-    params:
-        spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
-        state=lambda wildcards: f"{RESULTS}/state/{wildcards.owner}/estimator",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=720,
         gpu=GPU,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
+        state=lambda wildcards: f"{RESULTS}/state/{wildcards.owner}/estimator",
     shell:
         "python -m cama train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --out {output.model:q} --curve {output.curve:q} --state {params.state:q} 2>&1 | tee {log:q}"
@@ -40,16 +40,16 @@ rule train_evaluator:
         f"{RESULTS}/logs/adversary/evaluator_{{stream}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/adversary/evaluator_{{stream}}.tsv"
-    params:
-        spec=lambda wildcards: spec("evaluator", stream=wildcards.stream),
-        state=lambda wildcards: f"{RESULTS}/state/adversary/evaluator_{wildcards.stream}",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=1440,
         gpu=GPU,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec("evaluator", stream=wildcards.stream),
+        state=lambda wildcards: f"{RESULTS}/state/adversary/evaluator_{wildcards.stream}",
     shell:
         "python -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --estimator {input.estimator:q} --out {output.model:q} --curve {output.curve:q}"
@@ -70,16 +70,16 @@ rule train_cama:
         f"{RESULTS}/logs/adversary/cama.log",
     benchmark:
         f"{RESULTS}/benchmarks/adversary/cama.tsv"
-    params:
-        spec=spec("cama"),
-        state=f"{RESULTS}/state/adversary/cama",
+    conda:
+        "../envs/cama.yaml"
     threads: TRAINING_THREADS
     resources:
         mem_mb=4000,
         runtime=2880,
         gpu=GPU,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=spec("cama"),
+        state=f"{RESULTS}/state/adversary/cama",
     shell:
         "python -m cama train-cama --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --high {input.high:q} --low {input.low:q} --out {output.generator:q}"
@@ -99,17 +99,19 @@ rule train_classifier:
         f"{RESULTS}/logs/classifiers/{{name}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/classifiers/{{name}}.tsv"
-    params:
-        spec=lambda wildcards: spec("classifier", name=wildcards.name),
-        estimator=lambda wildcards, input: ["--estimator", input.estimator] if input.estimator else [],
-        state=lambda wildcards: f"{RESULTS}/state/classifiers/{wildcards.name}",
+    conda:
+        "../envs/cama.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=1440,
         gpu=GPU,
-    conda:
-        "../envs/cama.yaml"
+    params:
+        spec=lambda wildcards: spec("classifier", name=wildcards.name),
+        estimator=lambda wildcards, input: (
+            ["--estimator", input.estimator] if input.estimator else []
+        ),
+        state=lambda wildcards: f"{RESULTS}/state/classifiers/{wildcards.name}",
     shell:
         "python -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
@@ -131,7 +133,9 @@ use rule train_classifier as train_control with:
         f"{RESULTS}/benchmarks/controls/{{name}}.tsv"
     params:
         spec=lambda wildcards: spec("classifier", name=wildcards.name),
-        estimator=lambda wildcards, input: ["--estimator", input.estimator] if input.estimator else [],
+        estimator=lambda wildcards, input: (
+            ["--estimator", input.estimator] if input.estimator else []
+        ),
         state=lambda wildcards: f"{RESULTS}/state/controls/{wildcards.name}",
 
 

@@ -1,0 +1,95 @@
+"""Write the generated parts of the README: the config table, the rule graph and the figures of the last run.
+
+`python docs/generate.py` rewrites the first two; `--results results` copies tables and pictures from a finished run too.
+A test fails when the first two drift.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from pydantic import BaseModel
+
+PROJECT = Path(__file__).parents[1]
+README = PROJECT / "README.md"
+PICTURES = ("samples_in", "success_psnr", "confusion", "per_label")
+SUMMARY = ("method", "set", "targeted", "targeted_low", "targeted_high", "targeted_worst_classifier", "targeted_worst_label", "psnr", "ssim")  # fmt: skip
+
+sys.path.insert(0, str(PROJECT))
+
+from cama.config import Config, load_config  # noqa: E402
+from cama.reporting.tables import to_markdown  # noqa: E402
+
+
+def config_table() -> str:
+    """Every key of `config.yaml`, its value there, and its meaning."""
+    lines = ["| key | in `config.yaml` | meaning |", "| --- | --- | --- |"]
+    for key, value, text in _keys(load_config(PROJECT / "config.yaml"), ""):
+        lines.append(f"| `{key}` | {value} | {text} |")
+    return "\n".join(lines)
+
+
+def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:
+    rows = []
+    for name, field in type(block).model_fields.items():
+        value: Any = getattr(block, name)
+        if isinstance(value, BaseModel):
+            rows += _keys(value, f"{prefix}{name}.")
+        elif isinstance(value, dict):
+            first = next(iter(value))
+            rows.append((f"{prefix}{name}", ", ".join(value), (field.description or "") + "; each has the keys below"))
+            rows += _keys(value[first], f"{prefix}{name}.{first}.")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            rows.append((f"{prefix}{name}", shown, field.description or ""))
+    return rows
+
+
+def rule_graph() -> str:
+    """The graph of rules as Mermaid, which GitHub draws."""
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--forceall", "--cores", "1"]
+    text = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    ids = dict(re.findall(r"\b(id\d+)\[(\w+)\]", text))
+    edges = sorted({(ids[a], ids[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", text)})
+    return "\n".join(["```mermaid", "flowchart TD", *(f"    {a} --> {b}" for a, b in edges), "```"])
+
+
+def results_table(results: Path) -> str:
+    """The summary of a finished run."""
+    table = pd.read_csv(results / "tables" / "summary.csv")
+    return to_markdown(table[list(SUMMARY)])
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """Replace what stands between the markers of a generated part."""
+    start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
+    before, rest = text.split(start)
+    return f"{before}{start}\n{content.strip()}\n{end}{rest.split(end)[1]}"
+
+
+def main() -> None:
+    """Rewrite the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
+    results = parser.parse_args().results
+    text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
+    if results is not None:
+        text = fill(text, "results", results_table(results))
+        for name in PICTURES:
+            target = PROJECT / "docs" / "images" / f"{name}.png"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(results / "plots" / f"{name}.png", target)
+            if target.stat().st_size > 400_000:  # photographs: a palette would show, JPEG does not
+                Image.open(target).convert("RGB").save(target.with_suffix(".jpg"), quality=85)
+                target.unlink()
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

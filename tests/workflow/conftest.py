@@ -1,0 +1,65 @@
+"""One tiny run of the real Snakefile, shared by the tests of the workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A copy of the project in a folder of its own."""
+
+    folder: Path
+
+    def run(self, *arguments: str, overlay: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
+        """Call Snakemake with the tiny config, and over it `overlay`."""
+        files = [str(TINY)]
+        if overlay is not None:
+            path = self.folder / "overlay.yaml"
+            path.write_text(yaml.safe_dump(overlay))
+            files.append(str(path))
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *files, *arguments]
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, timeout=600, env=environment, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(done.stdout[-4000:] + done.stderr[-4000:])
+        return done
+
+    def planned(self, *arguments: str, overlay: dict | None = None) -> dict[str, int]:
+        """How many jobs of each rule a dry run plans; `all` is not counted."""
+        done = self.run("--dry-run", *arguments, overlay=overlay)
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
+        if table is None:
+            assert "Nothing to be done" in done.stdout + done.stderr
+            return {}
+        counts = dict(line.split() for line in table[1].splitlines())
+        return {rule: int(count) for rule, count in counts.items() if rule != "all"}
+
+
+def checkout(folder: Path) -> Workflow:
+    """A working copy of what the workflow is made of."""
+    for name in ("cama", "rules", "profiles", "envs"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(PROJECT / name, folder / name)
+    return Workflow(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workflow:
+    """A checkout in which the tiny run has ended."""
+    workflow = checkout(tmp_path_factory.mktemp("tiny"))
+    workflow.run()
+    return workflow

@@ -1,0 +1,48 @@
+"""What hangs on what, read from the DAG of the default config."""
+
+import re
+
+from tests.workflow.conftest import PROJECT, Workflow
+
+NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
+EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
+
+
+def ancestors() -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Labels of the DAG's jobs, and of each job all that it hangs on."""
+    dot = Workflow(PROJECT).run("--dag", "dot", "--forceall").stdout
+    labels = dict(NODE.findall(dot))
+    parents: dict[str, set[str]] = {node: set() for node in labels}
+    for parent, child in EDGE.findall(dot):
+        parents[child].add(parent)
+
+    def above(node: str) -> set[str]:
+        found = set(parents[node])
+        for parent in parents[node]:
+            found |= above(parent)
+        return found
+
+    return labels, {node: above(node) for node in labels}
+
+
+def test_no_target_classifier_and_generator_share_a_trained_ancestor():
+    labels, above = ancestors()
+    trained = {node for node, label in labels.items() if label.startswith("train_")}
+    generator = next(node for node in trained if labels[node].startswith("train_cama"))
+    classifiers = [node for node in trained if labels[node].startswith("train_classifier")]
+    assert len(classifiers) == 2
+    behind_generator = (above[generator] & trained) | {generator}
+    assert len(behind_generator) == 4  # E0, E_H, E_L and G with D
+    for classifier in classifiers:
+        assert not ((above[classifier] & trained) | {classifier}) & behind_generator
+
+
+def test_no_attack_hangs_on_anything_of_the_examiner():
+    labels, above = ancestors()
+    examiner = {n for n, text in labels.items() if re.search("train_classifier|train_control|owner: examiner", text)}
+    examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
+    attacks = [node for node, label in labels.items() if label.startswith("attack")]
+    assert examiner
+    assert len(attacks) == 4
+    for attack in attacks:
+        assert not above[attack] & examiner

@@ -1,0 +1,132 @@
+"""The tiny run from photographs to the report, and what a change reruns."""
+
+import os
+import time
+
+import pandas as pd
+import pytest
+
+COLUMNS = (
+    "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
+    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim"
+).split(",")
+ENDS = {"plots": 1, "report": 1}
+SCORES = {"tables": 1, **ENDS}
+
+
+def evaluated(methods: int) -> dict[str, int]:
+    """The jobs from attacked photographs on."""
+    return {"attack": methods, "evaluate": methods, **SCORES}
+
+
+def test_the_run_ends_in_tables_plots_and_a_report(finished):
+    results = finished.folder / "results"
+    table = pd.read_csv(results / "tables" / "transfer.csv")
+    assert list(table.columns) == COLUMNS
+    assert len(table) == 4 * 2 * 2  # methods, sets, classifiers
+    inside = table[table.set == "in"]
+    assert set(inside.transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
+    assert set(table[table.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
+    assert table[table.set == "out"].untargeted.isna().all()
+    assert table[table.method == "identity"].psnr.isna().all()
+    page = (results / "report" / "index.html").read_text()
+    assert page.count("<img") == 6
+    assert "nothing against classifiers of real cameras" in page
+    assert not list((results / "state").rglob("*.safetensors"))
+
+
+def test_every_transformation_is_a_row(finished):
+    rows = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
+    assert len(rows) == (8 + 8) * 2
+    assert not rows.duplicated(["set", "classifier", "photograph", "row", "column", "target"]).any()
+    assert (rows.source != rows.target).all()
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert finished.planned() == {}
+
+
+def test_new_file_times_alone_rerun_nothing(finished):
+    later = time.time() + 5
+    for path in (finished.folder / "cama").rglob("*.py"):
+        os.utime(path, (later, later))
+    assert finished.planned() == {}
+
+
+PATCHES = 6  # four roles, two of them on the control's phase as well
+CLASSIFIERS = {"train_classifier": 2, "train_control": 1, "evaluate": 4, "controls": 1}
+ADVERSARY = {"train_evaluator": 2, "train_cama": 1, **evaluated(1)}
+CHANGES = [
+    ("plots", {"plots": {"dpi": 60}}, ENDS),
+    ("tables", {"tables": {"resamples": 200}}, SCORES),
+    ("attack", {"attack": {"jpeg_quality": 70}}, evaluated(1)),
+    ("cama weight", {"adversary": {"cama": {"weights": {"pixel": 9}}}}, {"train_cama": 1, **evaluated(1)}),
+    ("evaluator", {"adversary": {"evaluator_low": {"training": {"steps": 7}}}}, {**ADVERSARY, "train_evaluator": 1}),
+    ("estimator E0", {"adversary": {"estimator": {"training": {"steps": 7}}}}, {"train_estimator": 1, **ADVERSARY}),
+    (
+        "a classifier that is no control",
+        {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
+        {"train_classifier": 1, "evaluate": 4, **SCORES},
+    ),
+    (
+        "the examiner's estimator",
+        {"examiner": {"estimator": {"training": {"steps": 7}}}},
+        {"train_estimator": 1, "train_classifier": 1, "evaluate": 4, **SCORES},
+    ),
+    ("controls", {"controls": {"random_phase": "prnu_lp"}}, {"train_control": 1, "controls": 1, "report": 1}),
+    (
+        "split",
+        {"split": {"validation": 0.2}},
+        {"split": 1, "check_split": 1, "patches": PATCHES, "train_estimator": 2, **CLASSIFIERS, **ADVERSARY, "attack": 4},
+    ),
+    (
+        "simulation",
+        {"simulation": {"catalogue_seed": 2}},
+        {
+            "simulate": 3, "manifest": 1, "split": 1, "check_split": 1, "patches": PATCHES, "train_estimator": 2,
+            **ADVERSARY, **CLASSIFIERS, "attack": 4,
+        },
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("overlay", "expected"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+def test_a_change_reruns_what_hangs_on_it_and_nothing_else(finished, overlay, expected):
+    expected = {"controls": 1, **expected} if "controls" in expected else expected
+    assert finished.planned(overlay=overlay) == {**expected, **({"evaluate": 4} if expected.get("attack") == 4 else {})}
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("reporting/plots.py", ENDS),
+        ("training/losses.py", {"train_cama": 1, **evaluated(1)}),
+        ("reporting/page.py", {"report": 1}),
+    ],
+)
+def test_edited_code_reruns_its_stages(finished, module, expected):
+    path = finished.folder / "cama" / module
+    before = path.read_text()
+    try:
+        path.write_text(before + "\n# edited\n")
+        assert finished.planned() == expected
+    finally:
+        path.write_text(before)
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        ({"plots": {"dpj": 3}}, ("plots.dpj", "'dpi'")),
+        ({"patches": {"crop": 100}}, ("patches.crop", "100", "multiple")),
+        ({"dataset": {"kind": "dresden", "root": "nowhere"}}, ("dataset.root",)),
+    ],
+)
+def test_a_wrong_config_ends_in_one_line(finished, overlay, words):
+    done = finished.run("--dry-run", overlay=overlay, check=False)
+    assert done.returncode != 0
+    line = [line for line in done.stderr.splitlines() if line.startswith("config")]
+    assert len(line) == 1
+    assert all(word in line[0] for word in words)
+    assert "Traceback" not in done.stderr
