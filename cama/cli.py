@@ -65,7 +65,7 @@ STAGES = {
         "score attacked photographs under each F",
         ("attacked", "inside", "outside", "classifiers*", "out"),
     ),
-    "tables": Command("tables:tables", config.TablesStageSpec, "make the tables", ("rows*", "classifiers*", "out")),
+    "tables": Command("tables:tables", config.TablesStageSpec, "make the tables", ("rows*", "out")),
     "plots": Command(
         "plots:plots",
         config.PlotsStageSpec,
@@ -139,9 +139,8 @@ def _run_stage(stage: Command, options: dict) -> None:
     if threads < 1:
         raise CamaError(f"--threads: found {threads}, expected at least 1")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(threads)  # before anything that reads them is imported
+        os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     module, _, function = stage.function.partition(":")
-    importlib.import_module("cama.runs").use_threads(threads)
     getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
 
 

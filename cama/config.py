@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cama.errors import CamaError
+from cama.grid import PHASES
 from cama.seeds import derive_seed
 
-PHASES = 16  # the JPEG grid of a 4:2:0 picture repeats after 16 pixels
 FRONTEND_NAMES = ("rgb", "con_conv", "finite_difference", "fixed_hpf", "prnu_lp", "prnu_lp_low")
 METHODS = ("identity", "jpeg", "median", "remosaic", "cama", "oracle")
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
@@ -205,7 +205,12 @@ class PatchesSpec(Spec):
     """What is cut from a photograph."""
 
     size: int = Field(64, ge=16, description="side of a training patch")
-    crop: int = Field(512, ge=32, description="side of a crop; patches lie on its grid, tests are scored on it whole")
+    crop: int = Field(
+        512,
+        multiple_of=PHASES,
+        gt=0,
+        description="side of a crop; patches lie on its grid, tests are scored on it whole",
+    )
     crops: int = Field(1, ge=1, description="crops a photograph, at most, on a centred grid")
     phase: Literal["aligned", "random"] = Field(
         "aligned", description="crop origins on multiples of 16 pixels, or anywhere"

@@ -1,29 +1,18 @@
-"""What every run needs: seeds, threads, device, precision, atomic files, model files, checkpoints, progress."""
+"""What every training and inference needs: device, precision, model files, checkpoints."""
 
-import contextlib
 import hashlib
 import json
-import math
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cama.errors import CamaError
-
-
-def use_threads(threads: int) -> None:
-    """Compute with exactly this many threads; BLAS and OpenMP are bound by the environment that `cli` sets."""
-    torch.set_num_threads(threads)
+from cama.files import atomic, write_text
 
 
 def pick_device(name: str) -> torch.device:
@@ -49,27 +38,6 @@ def _cpu_has_bfloat16() -> bool:
     except OSError:
         return False
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16"))
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, renamed to it on success and deleted on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(text)
 
 
 # ---- model files ----------------------------------------------------------------------------------------------------
@@ -183,35 +151,3 @@ def _unpack(tree: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "list":
         return [_unpack(item, tensors) for item in content]
     return content
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of an HDF5 file, the hash that was stored when it was written, if it has one."""
-    if path.suffix == ".h5":
-        with h5py.File(path) as file:
-            if "sha256" in file.attrs:
-                return str(file.attrs["sha256"])
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# ---- progress -------------------------------------------------------------------------------------------------------
-
-
-class Progress:
-    """Lines on stderr, at most one in `every_s` seconds, with the time left: readable in a log file."""
-
-    def __init__(self, label: str, total: int, done: int = 0, every_s: float = 10.0) -> None:
-        self.label, self.total, self.first, self.every_s = label, total, done, every_s
-        self.start = self.last = time.monotonic()
-
-    def at(self, done: int, note: str = "") -> None:
-        """Report that `done` of the total are done."""
-        now = time.monotonic()
-        if done < self.total and now - self.last < self.every_s:
-            return
-        self.last = now
-        rate = (done - self.first) / max(now - self.start, 1e-9)
-        left = (self.total - done) / rate if rate > 0 else math.inf
-        text = f"{self.label}: {done}/{self.total}, {rate:.3g}/s, {left:.0f} s left"
-        print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)

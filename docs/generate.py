@@ -19,11 +19,21 @@ from pydantic import BaseModel
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 PICTURES = ("samples_in", "success_psnr", "confusion", "per_label")
-SUMMARY = ("method", "set", "targeted", "targeted_low", "targeted_high", "targeted_worst_classifier", "targeted_worst_label", "psnr", "ssim")  # fmt: skip
+SUMMARY = (
+    "method",
+    "set",
+    "targeted",
+    "targeted_low",
+    "targeted_high",
+    "targeted_worst_classifier",
+    "targeted_worst_label",
+    "psnr",
+    "ssim",
+)
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.config import Config, load_config  # noqa: E402
+from cama.config import load_config  # noqa: E402
 from cama.reporting.tables import to_markdown  # noqa: E402
 
 

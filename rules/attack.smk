@@ -24,7 +24,7 @@ rule attack:
         f"{RESULTS}/benchmarks/attacks/{{method}}.tsv"
     conda:
         "../envs/cama.yaml"
-    threads: 1
+    threads: lambda wildcards: TRAINING_THREADS if wildcards.method == "cama" else 1
     resources:
         mem_mb=4000,
         runtime=240,

@@ -4,7 +4,6 @@
 rule tables:
     input:
         rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
-        classifiers=expand(f"{RESULTS}/classifiers/{{name}}.safetensors", name=F_NAMES),
         code=code("tables"),
     output:
         report(
@@ -34,7 +33,7 @@ rule tables:
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
-        " --classifiers {input.classifiers:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule plots:

@@ -1,5 +1,5 @@
 # The adversary's and the examiner's networks. Nothing of the one is an input of the other.
-# State for resuming lies in an undeclared folder: Snakemake deletes declared outputs when a job starts.
+# Priority goes to the longest path. State for resuming lies in an undeclared folder: Snakemake deletes declared outputs when a job starts.
 
 
 rule train_estimator:
@@ -13,6 +13,7 @@ rule train_estimator:
         f"{RESULTS}/logs/{{owner}}/estimator.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{owner}}/estimator.tsv"
+    priority: 10
     conda:
         "../envs/cama.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule train_evaluator:
         f"{RESULTS}/logs/adversary/evaluator_{{stream}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/adversary/evaluator_{{stream}}.tsv"
+    priority: 10
     conda:
         "../envs/cama.yaml"
     threads: 1
@@ -70,6 +72,7 @@ rule train_cama:
         f"{RESULTS}/logs/adversary/cama.log",
     benchmark:
         f"{RESULTS}/benchmarks/adversary/cama.tsv"
+    priority: 10
     conda:
         "../envs/cama.yaml"
     threads: TRAINING_THREADS

@@ -7,9 +7,9 @@ import torch
 
 from cama.attacks.classical import Attack
 from cama.config import ComputeSpec
-from cama.images import to_bytes, to_float
 from cama.models.generator import load_generator
 from cama.signals.mosaic import remosaic
+from cama.tensors import to_bytes, to_float
 from cama.training.loop import Compute
 
 

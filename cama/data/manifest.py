@@ -11,7 +11,7 @@ import pandas as pd
 
 from cama.errors import CamaError
 from cama.images import read_rgb
-from cama.runs import Progress
+from cama.progress import Progress
 
 COLUMNS = ("path", "model", "device", "number", "scene", "width", "height", "sha256")
 UNKNOWN_SCENE = ""
@@ -21,8 +21,10 @@ SUFFIXES = (".jpg", ".jpeg")
 def parse_name(path: Path) -> tuple[str, int, int]:
     """Model, device and number of `Make_Model_device_number.JPG`, parsed from the right."""
     parts = path.stem.rsplit("_", 2)
-    if len(parts) == 3 and "_" in parts[0] and parts[1].isdigit() and parts[2].isdigit():
-        return parts[0], int(parts[1]), int(parts[2])
+    if len(parts) == 3 and parts[0].partition("_")[0] and parts[0].partition("_")[2]:
+        model, device, number = parts
+        if (device + number).isascii() and device.isdigit() and number.isdigit():
+            return model, int(device), int(number)
     raise CamaError(f"{path}: found a file name outside the convention, expected Make_Model_device_number.JPG")
 
 
@@ -52,7 +54,9 @@ def build_manifest(
     for folder in folders:
         if not folder.is_dir():
             raise CamaError(f"{folder}: no such folder of photographs")
-    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not folder.is_relative_to(root):
+            raise CamaError(f"{folder}: found a folder of photographs outside the root {root}")
+    paths = sorted({path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES})
     if not paths:
         raise CamaError(f"{folders[0]}: found no JPEG file, expected photographs named Make_Model_device_number.JPG")
     rows, broken = [], []

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torchvision
 from torch import Tensor, nn
 
 from cama.config import BodySpec, ClassifierNetSpec, parse
 from cama.errors import CamaError
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
-from cama.runs import load_weights, read_header, read_model, save_model
+from cama.runs import load_weights, read_model, save_model
 
 
 class BasicBlock(nn.Module):
@@ -49,9 +48,15 @@ def small(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
     )
 
 
-def _resnet(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+def _torchvision(name: str, classes: int) -> nn.Module:
+    import torchvision  # takes seconds to import, and the small net does not need it
+
+    return getattr(torchvision.models, name)(num_classes=classes)
+
+
+def _resnet(name: str) -> Callable[..., nn.Module]:
     def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
-        net = build(num_classes=classes)
+        net = _torchvision(name, classes)
         # for 64x64 inputs: keep the resolution that the ImageNet stem would throw away
         net.conv1 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
         net.maxpool = nn.Identity()
@@ -61,9 +66,9 @@ def _resnet(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     return adapted
 
 
-def _vgg(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+def _vgg(name: str) -> Callable[..., nn.Module]:
     def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
-        net = build(num_classes=classes)
+        net = _torchvision(name, classes)
         net.features[0] = nn.Conv2d(channels, 64, 3, 1, 1)
         net.avgpool = nn.AdaptiveAvgPool2d(1)
         net.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(512, classes))
@@ -74,13 +79,13 @@ def _vgg(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "small": small,
-    "resnet18": _resnet(torchvision.models.resnet18),
-    "resnet34": _resnet(torchvision.models.resnet34),
-    "resnet50": _resnet(torchvision.models.resnet50),
-    "vgg11": _vgg(torchvision.models.vgg11_bn),
-    "vgg13": _vgg(torchvision.models.vgg13_bn),
-    "vgg16": _vgg(torchvision.models.vgg16_bn),
-    "vgg19": _vgg(torchvision.models.vgg19_bn),
+    "resnet18": _resnet("resnet18"),
+    "resnet34": _resnet("resnet34"),
+    "resnet50": _resnet("resnet50"),
+    "vgg11": _vgg("vgg11_bn"),
+    "vgg13": _vgg("vgg13_bn"),
+    "vgg16": _vgg("vgg16_bn"),
+    "vgg19": _vgg("vgg19_bn"),
 }
 
 
@@ -122,8 +127,3 @@ def load_classifier(path: Path) -> tuple[Classifier, tuple[str, ...]]:
     classifier = Classifier(len(labels), parse(ClassifierNetSpec, header["net"], str(path)), estimator)
     load_weights(classifier, state, path)
     return classifier.eval(), labels
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels of a classifier, without reading its weights."""
-    return tuple(read_header(path)["labels"])

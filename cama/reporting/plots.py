@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from cama.runs import atomic
+from cama.files import atomic
 
 METHOD_COLOURS = {
     "identity": "#7f7f7f",

@@ -16,8 +16,8 @@ def read_rows(paths: list) -> pd.DataFrame:
     return rows.join(clean, on=same)
 
 
-def transfer_table(rows: pd.DataFrame, labels: dict[str, int], resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method, set, save and classifier. `labels`: size of each classifier's label set.
+def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """One row a method, set, save and classifier.
 
     Untargeted success and clean accuracy are undefined where F does not know the source's model (set `out`).
     """
@@ -33,8 +33,8 @@ def transfer_table(rows: pd.DataFrame, labels: dict[str, int], resamples: int, s
         table.append(
             {
                 **dict(zip(KEYS, keys, strict=True)),
-                "labels": labels[keys[3]],
-                "photographs": len(once),
+                "labels": group.labels.iloc[0],
+                "photographs": group.photograph.nunique(),
                 "transformations": len(group),
                 "clean_accuracy": (once.clean == once.source).mean() if known else np.nan,
                 **dict(zip(("targeted", "targeted_low", "targeted_high"), targeted, strict=True)),
@@ -75,7 +75,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
             {
                 "method": method,
                 "set": kind,
-                "photographs": len(group.drop_duplicates(["photograph", "row", "column"])),
+                "photographs": group.photograph.nunique(),
                 "targeted": mean,
                 "targeted_low": low,
                 "targeted_high": high,

@@ -23,7 +23,9 @@ def noise_part(coefficients: np.ndarray, variance: float) -> np.ndarray:
         mean = uniform_filter(power, window, mode="constant")
         np.minimum(signal, mean - variance, out=signal)
     np.maximum(signal, 0, out=signal)
-    return coefficients * (variance / (variance + signal))
+    # 0 / 0 where there is neither signal nor noise: then there is no noise part either
+    share = np.divide(variance, variance + signal, out=np.zeros_like(signal), where=variance + signal > 0)
+    return coefficients * share
 
 
 def wavelet_residual(channel: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ from cama.attacks.oracle import oracle_pictures
 from cama.config import AttackStageSpec
 from cama.data.patches import Patches
 from cama.errors import CamaError
-from cama.runs import Progress, atomic
+from cama.files import atomic
+from cama.progress import Progress
 
 TARGETED = ("cama", "oracle")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from cama.config import Spec
 from cama.errors import CamaError
+from cama.files import content_hash
 from cama.imports import code_digest
-from cama.runs import Checkpoint, content_hash
+from cama.runs import Checkpoint
 
 
 def begin(stage: str, spec: Spec, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:

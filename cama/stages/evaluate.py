@@ -1,7 +1,7 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
-Columns: method, set, save, classifier, photograph, row, column, source, target, predicted, psnr, ssim. A picture that
-serves every target (no target of its own) stands once for each label but its own.
+Columns: method, set, save, photograph, row and column of the crop, source, psnr, ssim, classifier, labels (how many it
+knows), target, predicted. A picture that serves every target (it has none of its own) stands once for each but its source.
 """
 
 import json
@@ -15,9 +15,10 @@ import torch
 from cama.config import EvaluateStageSpec
 from cama.data.patches import Patches
 from cama.errors import CamaError
+from cama.files import write_text
 from cama.images import deliver
 from cama.models.classifiers import load_classifier
-from cama.runs import Progress, write_text
+from cama.progress import Progress
 from cama.training.classifier import predict
 from cama.training.loop import Compute
 from cama.transfer.distortion import psnr, ssim
@@ -33,8 +34,9 @@ def evaluate(
         raise CamaError(f"{attacked}: no such file of attacked photographs")
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     place = Compute(spec.compute)
-    targets_of = {path.stem: load_classifier(path) for path in classifiers}
-    models = {name: (place.place(model), labels) for name, (model, labels) in targets_of.items()}
+    models = {path.stem: load_classifier(path) for path in classifiers}
+    for classifier, _ in models.values():
+        place.place(classifier)
     rows = []
     with h5py.File(attacked) as file:
         targets = json.loads(file.attrs["targets"])
@@ -43,45 +45,34 @@ def evaluate(
         for first in range(0, len(sets), BATCH):
             last = min(first + BATCH, len(sets))
             pictures = np.stack([deliver(image, spec.evaluation.save) for image in file["images"][first:last]])
-            predictions = {
-                name: [labels[i] for i in predict(model, torch.from_numpy(pictures), place).argmax(1)]
-                for name, (model, labels) in models.items()
-            }
-            for index in range(first, last):
-                test, row = tests[sets[index]], origins[index]
-                source = test.labels[test.label[row]]
-                before, after = test.fields["rgb"][row].numpy(), pictures[index - first]
-                distortion = (psnr(before, after), ssim(before, after))
+            batch = torch.from_numpy(pictures)
+            found = {name: predict(model, batch, place).argmax(1) for name, (model, _) in models.items()}
+            for index, picture in zip(range(first, last), pictures, strict=True):
+                test, origin = tests[sets[index]], origins[index]
+                source, before = test.labels[test.label[origin]], test.fields["rgb"][origin].numpy()
+                row, column = test.origin[origin]
+                shared = {
+                    "method": spec.method,
+                    "set": sets[index],
+                    "save": spec.evaluation.save,
+                    "photograph": test.photograph[origin],
+                    "row": row,
+                    "column": column,
+                    "source": source,
+                    "psnr": psnr(before, picture),
+                    "ssim": ssim(before, picture),
+                }
                 aimed = [targets[aims[index]]] if aims[index] >= 0 else [t for t in targets if t != source]
-                place_of = (test.photograph[row], *test.origin[row])
                 rows += [
-                    (
-                        spec.method,
-                        sets[index],
-                        spec.evaluation.save,
-                        name,
-                        *place_of,
-                        source,
-                        target,
-                        found[index - first],
-                        *distortion,
-                    )
-                    for name, found in predictions.items()
+                    {
+                        **shared,
+                        "classifier": name,
+                        "labels": len(labels),
+                        "target": target,
+                        "predicted": labels[found[name][index - first]],
+                    }
+                    for name, (_, labels) in models.items()
                     for target in aimed
                 ]
             progress.at(last)
-    columns = [
-        "method",
-        "set",
-        "save",
-        "classifier",
-        "photograph",
-        "row",
-        "column",
-        "source",
-        "target",
-        "predicted",
-        "psnr",
-        "ssim",
-    ]
-    write_text(out, pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.5g"))
+    write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))

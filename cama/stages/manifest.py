@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cama.config import ManifestSpec
 from cama.data.manifest import build_manifest, scene_by_number, scene_unknown
-from cama.runs import write_text
+from cama.files import write_text
 
 
 def manifest(spec: ManifestSpec, photographs: list[Path], root: Path, out: Path, broken: Path) -> None:

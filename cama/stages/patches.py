@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cama.config import PatchesStageSpec
+from cama.data.extraction import extract
 from cama.data.manifest import read_table
-from cama.data.patches import extract
 from cama.errors import CamaError
 
 

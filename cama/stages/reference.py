@@ -7,10 +7,10 @@ import pandas as pd
 
 from cama.cameras.statistics import photograph_statistics
 from cama.config import PatchesSpec
-from cama.data.patches import crop_origins
+from cama.data.extraction import crop_origins
 from cama.errors import CamaError
+from cama.files import write_text
 from cama.images import read_rgb
-from cama.runs import write_text
 
 CROP = PatchesSpec(size=64, crop=256)
 

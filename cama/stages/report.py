@@ -7,8 +7,8 @@ import pandas as pd
 
 from cama.config import ReportStageSpec
 from cama.data.manifest import read_table
+from cama.files import write_text
 from cama.reporting.page import figure, html_table, page
-from cama.runs import write_text
 
 CAPTIONS = {
     "samples_in": "In-distribution photographs: x, x' for each target camera, and the amplified difference below.",

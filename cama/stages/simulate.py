@@ -8,7 +8,7 @@ from cama.cameras.scenes import render_scene
 from cama.cameras.sensor import OVERSAMPLING
 from cama.config import SimulateSpec
 from cama.errors import CamaError
-from cama.runs import Progress
+from cama.progress import Progress
 from cama.seeds import derive_seed
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cama.data.splits
 from cama.config import SplitStageSpec
 from cama.data.manifest import read_table
-from cama.runs import write_text
+from cama.files import write_text
 
 
 def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:

@@ -3,21 +3,19 @@
 from pathlib import Path
 
 from cama.config import TablesStageSpec
-from cama.models.classifiers import read_labels
+from cama.files import write_text
 from cama.reporting.tables import per_label_table, read_rows, summary_table, to_markdown, transfer_table
-from cama.runs import write_text
 from cama.seeds import derive_seed
 
 DIGITS = "%.6g"
 
 
-def tables(spec: TablesStageSpec, rows: list[Path], classifiers: list[Path], out: Path) -> None:
+def tables(spec: TablesStageSpec, rows: list[Path], out: Path) -> None:
     """Write transfer, per-label and summary tables, as CSV and as Markdown, to the folder `out`."""
     scored = read_rows(rows)
-    labels = {path.stem: len(read_labels(path)) for path in classifiers}
     seed, resamples = derive_seed(spec.seed, "bootstrap"), spec.tables.resamples
     results = {
-        "transfer": transfer_table(scored, labels, resamples, seed),
+        "transfer": transfer_table(scored, resamples, seed),
         "per_label": per_label_table(scored),
         "summary": summary_table(scored, resamples, seed),
     }

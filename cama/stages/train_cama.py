@@ -5,11 +5,11 @@ from pathlib import Path
 from cama.config import TrainCamaSpec
 from cama.data.patches import Patches
 from cama.errors import CamaError
+from cama.files import write_text
 from cama.models.classifiers import load_classifier
 from cama.models.discriminator import save_discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import save_generator
-from cama.runs import write_text
 from cama.stages.begin import begin
 from cama.training import cama as training
 

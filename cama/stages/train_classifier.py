@@ -5,10 +5,10 @@ from pathlib import Path
 from cama.config import TrainClassifierSpec
 from cama.data.patches import Patches
 from cama.errors import CamaError
+from cama.files import write_text
 from cama.models.classifiers import save_classifier
 from cama.models.estimator import load_estimator
 from cama.models.frontends import WITH_ESTIMATOR
-from cama.runs import write_text
 from cama.stages.begin import begin
 from cama.training import classifier as training
 

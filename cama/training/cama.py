@@ -5,13 +5,13 @@ import torch
 
 from cama.config import CamaSpec, ComputeSpec
 from cama.data.patches import Patches, Sampler
-from cama.images import to_float
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
 from cama.runs import Checkpoint
 from cama.seeds import derive_seed
+from cama.tensors import to_float
 from cama.training.loop import Compute, Optimiser, run
 from cama.training.losses import adversarial_loss, discriminator_loss, evaluator_loss, pixel_loss
 

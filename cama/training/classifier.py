@@ -6,12 +6,12 @@ import torch
 
 from cama.config import ClassifierSpec, ComputeSpec
 from cama.data.patches import Patches, Sampler
-from cama.images import to_float
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
 from cama.runs import Checkpoint
 from cama.seeds import derive_seed
+from cama.tensors import to_float
 from cama.training.loop import Compute, Optimiser, run
 
 
@@ -49,9 +49,10 @@ def train_classifier(
 
 @torch.no_grad()
 def predict(classifier: Classifier, images: torch.Tensor, compute: Compute, batch: int = 16) -> np.ndarray:
-    """Log-probabilities (N, classes) of stored images (N, H, W, 3), uint8, each scored whole; always in float32."""
-    rows = [
-        classifier(compute.images(to_float(images[i : i + batch]))).log_softmax(1).cpu()
-        for i in range(0, len(images), batch)
-    ]
+    """Log-probabilities (N, classes), float32, of stored images (N, H, W, 3), uint8, each scored whole."""
+    rows = []
+    for part in images.split(batch):
+        with compute.cast():
+            logits = classifier(compute.images(to_float(part)))
+        rows.append(logits.float().log_softmax(1).cpu())
     return torch.cat(rows).numpy()

@@ -4,10 +4,10 @@ import torch
 
 from cama.config import ComputeSpec, EstimatorSpec
 from cama.data.patches import Patches, Sampler
-from cama.images import to_float
 from cama.models.estimator import Estimator
 from cama.runs import Checkpoint
 from cama.seeds import derive_seed
+from cama.tensors import to_float
 from cama.training.loop import Compute, Optimiser, run
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from cama.config import ComputeSpec, OptimiserSpec
 from cama.errors import CamaError
-from cama.runs import Checkpoint, Progress, pick_device, pick_precision
+from cama.progress import Progress
+from cama.runs import Checkpoint, pick_device, pick_precision
 from cama.seeds import derive_seed
 
 RECORDS = 100  # rows of a training curve, about

@@ -6,10 +6,9 @@ import time
 import pandas as pd
 import pytest
 
-COLUMNS = (
-    "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim"
-).split(",")
+COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
+COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
+COLUMNS += ["psnr", "psnr_p05", "ssim"]
 ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, **ENDS}
 

@@ -1,0 +1,100 @@
+"""Cutting photographs into patches, and writing them to HDF5.
+
+A file holds `rgb` and `remosaic` (N, S, S, 3) uint8 and `residual` (N, S, S, 3) float16 in grey levels, one patch a
+chunk, so that a patch is one read; beside them `label` (N,), `validation` (N,) and the origins `photograph` (N,), `scene`
+(N,) and `origin` (N, 2: row, column). The attribute `labels` names the classes.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from cama.config import PatchesSpec
+from cama.errors import CamaError
+from cama.files import atomic
+from cama.grid import PHASES, grid_origins
+from cama.images import read_rgb
+from cama.progress import Progress
+from cama.seeds import derive_seed
+from cama.signals.mosaic import remosaic
+from cama.signals.residual import noise_residual
+
+FIELDS = ("rgb", "remosaic", "residual")
+
+
+def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[tuple[int, int]]:
+    """Origins (row, column) of a photograph's crops, those nearest to the centre first. They never overlap: they lie on a
+    centred grid of multiples of 16 pixels, and with random phase each is moved by up to 15 pixels from it.
+    """
+    jitter = PHASES if spec.phase == "random" else 0
+    step = spec.crop + jitter
+    rows, columns = ([start // PHASES * PHASES for start in grid_origins(side, step)] for side in (height, width))
+    if not rows or not columns:
+        raise CamaError(f"found a picture of {width}x{height} pixels, expected at least {step} a side")
+    centre = ((height - spec.crop) / 2, (width - spec.crop) / 2)
+    grid = [(row, column) for row in rows for column in columns]
+    grid.sort(key=lambda at: (abs(at[0] - centre[0]) + abs(at[1] - centre[1]), at))
+    if not jitter:
+        return grid[: spec.crops]
+    shifts = np.random.default_rng(seed).integers(0, PHASES, (len(grid), 2)).tolist()
+    moved = [(row + dy, column + dx) for (row, column), (dy, dx) in zip(grid, shifts, strict=True)]
+    return moved[: spec.crops]
+
+
+def cut(photograph: np.ndarray, origin: tuple[int, int], crop: int, size: int) -> dict[str, np.ndarray]:
+    """The three fields of one crop, divided into its grid of patches: (n, size, size, 3) each."""
+    row, column = origin
+    image = photograph[row : row + crop, column : column + crop]
+    fields = {"rgb": image, "remosaic": remosaic(image), "residual": noise_residual(image).astype(np.float16)}
+    side = crop // size
+    return {
+        name: value.reshape(side, size, side, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
+        for name, value in fields.items()
+    }
+
+
+def extract(
+    splits: pd.DataFrame, root: Path, labels: Sequence[str], spec: PatchesSpec, whole: bool, seed: int, out: Path
+) -> None:
+    """Cut the photographs of `splits` (one role) to patches, or with `whole` to whole crops, and write them to `out`."""
+    size = spec.crop if whole else spec.size
+    per_crop = (spec.crop // size) ** 2
+    progress = Progress("patches", len(splits))
+    meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "scene": [], "origin": []}
+    digest = hashlib.sha256()
+    with atomic(out) as temporary, h5py.File(temporary, "w") as file:
+        for name in FIELDS:
+            kind = np.float16 if name == "residual" else np.uint8
+            shape = (0, size, size, 3)
+            file.create_dataset(name, shape, kind, maxshape=(None, *shape[1:]), chunks=(1, *shape[1:]))
+        for done, photo in enumerate(splits.itertuples(), start=1):
+            picture = read_rgb(root / photo.path)
+            try:
+                origins = crop_origins(*picture.shape[:2], spec, derive_seed(seed, "phase", photo.path))
+            except CamaError as error:
+                raise CamaError(f"{root / photo.path}: {error}") from None
+            for origin in origins:
+                fields = cut(picture, origin, spec.crop, size)
+                first = len(file["rgb"])
+                for name, patches in fields.items():
+                    file[name].resize(first + per_crop, axis=0)
+                    file[name][first:] = patches
+                    digest.update(patches.tobytes())
+                steps = range(0, spec.crop, size)
+                meta["origin"] += [(origin[0] + y, origin[1] + x) for y in steps for x in steps]
+                meta["label"] += [labels.index(photo.model)] * per_crop
+                meta["validation"] += [photo.part == "validation"] * per_crop
+                meta["photograph"] += [photo.path] * per_crop
+                meta["scene"] += [photo.scene] * per_crop
+            progress.at(done)
+        for name, values in meta.items():
+            kind = h5py.string_dtype() if name in ("photograph", "scene") else None
+            file.create_dataset(name, data=np.array(values, dtype=object if kind else None), dtype=kind)
+        digest.update(json.dumps([list(labels), meta]).encode())
+        file.attrs["labels"] = json.dumps(list(labels))
+        file.attrs["sha256"] = digest.hexdigest()

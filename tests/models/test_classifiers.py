@@ -1,0 +1,147 @@
+"""Classifiers: every front-end on every kind of architecture, and as a file."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from cama.config import ClassifierNetSpec
+from cama.errors import CamaError
+from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, read_labels, save_classifier
+from cama.models.estimator import save_estimator
+from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
+from cama.runs import read_header, read_model
+from tests.models.helpers import net_spec, pictures, tiny_classifier, tiny_estimator
+
+LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
+
+
+PAIRS = [(frontend, architecture) for architecture in ("small", "resnet18") for frontend in FRONTENDS]
+PAIRS += [("finite_difference", "vgg11"), ("prnu_lp", "vgg11")]
+
+
+@pytest.mark.parametrize(("frontend", "architecture"), PAIRS)
+def test_a_classifier_goes_forward_backward_and_through_a_file(frontend, architecture, tmp_path):
+    classifier = tiny_classifier(frontend, architecture=architecture).train()
+    images = pictures(2, 48).requires_grad_()
+    classifier.frontend.calibrate(0.3 * pictures(2, 48))
+    logits = classifier(images)
+    assert logits.shape == (2, 3)
+    nn.functional.cross_entropy(logits, torch.tensor([0, 2])).backward()
+    gradients = [p.grad for p in classifier.parameters() if p.requires_grad]
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    assert torch.isfinite(images.grad).all()
+    assert images.grad.abs().max() > 0
+
+    path = tmp_path / "f.safetensors"
+    save_classifier(path, classifier, net_spec(frontend, architecture=architecture), LABELS, {"note": 7})
+    loaded, labels = load_classifier(path)
+    assert labels == read_labels(path) == LABELS
+    assert read_header(path)["note"] == 7
+    assert not loaded.training
+    with torch.no_grad():
+        expected, found = classifier.eval()(images), loaded(images)
+    path.unlink()  # some are large
+    assert torch.equal(expected, found)
+    assert not torch.equal(expected[0], expected[1])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_builds_for_64x64_patches_and_has_the_dropout_of_its_spec(architecture):
+    net = ClassifierNetSpec(architecture=architecture, dropout=0.25)
+    classifier = Classifier(5, net).eval()
+    assert [part.p for part in classifier.modules() if isinstance(part, nn.Dropout)] == [0.25]
+    with torch.no_grad():
+        assert classifier(pictures(1, 64)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("architecture", ["small", "resnet18", "vgg11"])
+def test_a_classifier_takes_patches_and_whole_crops_alike(architecture):
+    classifier = tiny_classifier("finite_difference", architecture=architecture).eval()
+    with torch.no_grad():
+        for side in (64, 256):
+            assert classifier(pictures(1, side)).shape == (1, 3)
+
+
+def test_the_stem_of_a_resnet_keeps_the_resolution():
+    net = tiny_classifier("rgb", architecture="resnet18").eval().net
+    seen = []
+    net.layer1.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[-1]))
+    with torch.no_grad():
+        net(pictures(1, 64))
+    assert seen == [64]
+
+
+def test_parameters_of_the_small_and_of_the_paper_network_count_as_by_hand():
+    def block(inputs: int, outputs: int) -> int:
+        return 9 * inputs * outputs + 9 * outputs * outputs + inputs * outputs + 3 * 2 * outputs
+
+    small = sum(p.numel() for p in Classifier(4, ClassifierNetSpec(architecture="small")).parameters())
+    assert small == 3 * 16 * 25 + 32 + block(16, 32) + block(32, 64) + block(64, 64) + 64 * 4 + 4
+    # torchvision's ResNet-18 has 11,689,512 with a 7x7 stem and 1000 classes
+    resnet = sum(p.numel() for p in Classifier(6, ClassifierNetSpec()).parameters())
+    assert resnet == 11_689_512 - 3 * 64 * 49 + 3 * 64 * 9 - 513 * 1000 + 513 * 6
+
+
+def test_an_unknown_architecture_is_an_error_that_names_the_known():
+    with pytest.raises(CamaError, match="found 'resnet19', expected one of small, resnet18"):
+        Classifier(3, ClassifierNetSpec(architecture="resnet19"))
+
+
+@pytest.mark.parametrize("frontend", ["rgb", *WITH_ESTIMATOR])
+def test_a_file_carries_the_estimator_of_its_front_end_and_its_scale(frontend, tmp_path):
+    path = tmp_path / "f.safetensors"
+    save_classifier(path, tiny_classifier(frontend), net_spec(frontend), LABELS, {})
+    loaded, _ = load_classifier(path)
+    if frontend == "rgb":
+        assert read_header(path)["estimator"] is None
+    else:
+        assert loaded.frontend.estimator.scale.item() == 0.25
+        assert not any(p.requires_grad for p in loaded.frontend.estimator.parameters())
+
+
+def one_line(error: pytest.ExceptionInfo, path: object) -> bool:
+    return str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_file_with_more_labels_than_its_weights_have_is_refused(tmp_path):
+    path = tmp_path / "f.safetensors"
+    save_classifier(path, tiny_classifier("rgb"), net_spec("rgb"), (*LABELS, "Dorado_D5"), {})
+    with pytest.raises(CamaError, match="do not fit") as error:
+        load_classifier(path)
+    assert one_line(error, path)
+
+
+def test_an_unknown_key_in_the_header_is_refused(tmp_path):
+    path = tmp_path / "f.safetensors"
+    save_classifier(path, tiny_classifier("rgb"), net_spec("rgb"), LABELS, {"net": {"frontent": "rgb"}})
+    with pytest.raises(CamaError, match="nearest known key is 'frontend'") as error:
+        load_classifier(path)
+    assert one_line(error, path)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "e0.safetensors"
+    save_estimator(path, tiny_estimator(), {})
+    with pytest.raises(CamaError, match="found a model of kind 'estimator', expected 'classifier'") as error:
+        load_classifier(path)
+    assert one_line(error, path)
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="read_labels does not look at the kind of the model")
+def test_labels_of_a_model_of_another_kind_are_refused(tmp_path):
+    path = tmp_path / "e0.safetensors"
+    save_estimator(path, tiny_estimator(), {})
+    with pytest.raises(CamaError) as error:
+        read_labels(path)
+    assert one_line(error, path)
+
+
+def test_a_file_without_weights_is_refused(tmp_path):
+    path = tmp_path / "f.safetensors"
+    save_classifier(path, tiny_classifier("rgb"), net_spec("rgb"), LABELS, {})
+    state, _ = read_model(path, "classifier")
+    save_file(state, path)
+    with pytest.raises(CamaError, match="not a model file of this project") as error:
+        load_classifier(path)
+    assert one_line(error, path)

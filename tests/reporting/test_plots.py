@@ -1,0 +1,219 @@
+"""Plots: pictures with something in them, for small inputs too."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+from cama.config import METHODS
+from cama.reporting import plots
+
+TWO = ("Alcyon_A10", "Borealis_B2")
+THREE = (*TWO, "Corvus_C300")
+DPI = 50
+
+
+def picture(path: Path) -> np.ndarray:
+    """The PNG at `path`, which must show something and stand alone in its folder."""
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert not pyplot.get_fignums()  # every figure is closed
+    pixels = np.array(Image.open(path).convert("RGB"))
+    assert min(pixels.shape[:2]) > 60
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+    assert 0.005 < (pixels != 255).any(2).mean() < 0.999
+    return pixels
+
+
+def rows_of(models: tuple[str, ...], methods: tuple[str, ...] = ("identity", "jpeg", "cama")) -> pd.DataFrame:
+    """Rows under two classifiers: untouched photographs are known, cama's pictures taken for their target."""
+    rows = [
+        {
+            **{"method": method, "set": kind, "save": "png", "classifier": classifier, "photograph": source},
+            **{"source": source, "target": target, "predicted": target if method == "cama" else source},
+        }
+        for method in methods
+        for kind in ("in", "out")
+        for classifier in ("rgb", "con_conv")
+        for source in (models if kind == "in" else ("Eridan_E7",))
+        for target in models
+        if target != source
+    ]
+    return pd.DataFrame(rows)
+
+
+def transfer_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
+    """A transfer table of one classifier, the untouched photographs without a PSNR."""
+    return pd.DataFrame(
+        [
+            {
+                **{"method": method, "set": kind, "classifier": "rgb", "targeted": 0.1 * i, "targeted_low": 0.05 * i},
+                **{"targeted_high": 0.1 * i + 0.2, "psnr": np.nan if method == "identity" else 30.0 + i},
+            }
+            for i, method in enumerate(methods)
+            for kind in kinds
+        ]
+    )
+
+
+def per_label_of(models: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"method": method, "set": kind, "classifier": classifier, "target": target, "targeted": 0.3 * index}
+            for method in ("jpeg", "cama")
+            for kind in kinds
+            for classifier in ("rgb", "con_conv")
+            for index, target in enumerate(models)
+        ]
+    )
+
+
+def history(steps: int, columns: tuple[str, ...]) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"step": np.arange(1, steps + 1), **{name: rng.uniform(0, 1, steps) for name in columns}})
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_curves(count, tmp_path):
+    names = ["E0", "E_H", "cama", "rgb"][:count]
+    histories = {name: history(30, ("loss", "accuracy", "psnr")) for name in names}
+    plots.curves(histories, tmp_path / "curves.png", DPI)
+    assert picture(tmp_path / "curves.png").shape[1] == 180 * min(count, 3)
+
+
+def test_curves_of_a_training_with_one_record(tmp_path):
+    plots.curves({"E0": history(1, ("loss",))}, tmp_path / "curves.png", DPI)
+    picture(tmp_path / "curves.png")
+
+
+def test_curves_leave_out_an_infinite_psnr(tmp_path):
+    plain, infinite = history(9, ("loss", "psnr")), history(9, ("loss", "psnr"))
+    infinite.loc[0, "psnr"] = np.inf
+    shown = []
+    for name, table in (("a", plain), ("b", infinite)):
+        path = tmp_path / name / "curves.png"
+        plots.curves({"cama": table}, path, DPI)
+        shown.append(picture(path))
+    assert np.array_equal(*shown)
+
+
+@pytest.mark.parametrize("models", [TWO, THREE])
+def test_confusion(models, tmp_path):
+    plots.confusion(rows_of(models), tmp_path / "confusion.png", DPI)
+    picture(tmp_path / "confusion.png")
+
+
+def test_confusion_shows_what_the_classifiers_say(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    rows = rows_of(THREE, ("identity", "cama"))
+    wrong = (rows.method == "identity") & (rows.classifier == "rgb") & (rows.source == "Alcyon_A10")
+    rows.loc[wrong, "predicted"] = "Corvus_C300"
+    plots.confusion(rows, tmp_path / "c.png", DPI)
+    panels = [axis.images[0].get_array() for axis in shown[0].axes]
+    pyplot.close(shown[0])
+    assert len(panels) == 4  # identity and cama, under each of two classifiers
+    assert np.array_equal(panels[0], [[0, 0, 1], [0, 1, 0], [0, 0, 1]])
+    assert all(np.array_equal(panel, np.eye(3)) for panel in panels[1:])
+
+
+def test_confusion_without_cama_shows_the_untouched_photographs(tmp_path):
+    heights = []
+    for name, methods in (("a", ("identity", "jpeg")), ("b", ("identity", "cama"))):
+        path = tmp_path / name / "confusion.png"
+        plots.confusion(rows_of(TWO, methods), path, DPI)
+        heights.append(picture(path).shape[0])
+    assert heights == [125, 250]
+
+
+@pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
+@pytest.mark.parametrize("methods", [METHODS, ("identity", "jpeg")])
+def test_success_against_psnr(methods, kinds, tmp_path):
+    plots.success_against_psnr(transfer_of(methods, kinds), tmp_path / "s.png", DPI)
+    assert picture(tmp_path / "s.png").shape[1] == 230 * len(kinds)
+
+
+def test_success_against_psnr_shows_each_point_with_its_interval(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    plots.success_against_psnr(transfer_of(("identity", "jpeg", "cama"), ("in",)), tmp_path / "s.png", DPI)
+    containers = shown[0].axes[0].containers
+    pyplot.close(shown[0])
+    assert [c.get_label() for c in containers] == ["jpeg", "cama"]  # the untouched have no PSNR
+    points, _, (bars,) = containers[1]
+    assert np.allclose(points.get_xydata(), [[32, 0.2]])
+    assert np.allclose(bars.get_segments()[0], [[32, 0.1], [32, 0.4]])
+
+
+def test_every_method_has_a_colour_of_its_own():
+    assert set(plots.METHOD_COLOURS) == set(METHODS)
+    assert len(set(plots.METHOD_COLOURS.values())) == len(METHODS)
+
+
+@pytest.mark.parametrize("models", [TWO, THREE])
+@pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
+def test_per_label(models, kinds, tmp_path):
+    plots.per_label(per_label_of(models, kinds), tmp_path / "l.png", DPI)
+    picture(tmp_path / "l.png")
+
+
+def test_per_label_shows_cama_alone_in_the_order_of_the_table(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    table = per_label_of(THREE, ("in",))
+    table.loc[table.method == "jpeg", "targeted"] = 1
+    plots.per_label(table, tmp_path / "l.png", DPI)
+    axis = shown[0].axes[0]
+    found = axis.images[0].get_array(), [text.get_text() for text in axis.get_yticklabels()]
+    pyplot.close(shown[0])
+    assert np.allclose(found[0], [[0, 0.3, 0.6]] * 2)
+    assert found[1] == ["rgb", "con_conv"]
+
+
+def sample(models: tuple[str, ...], source: str, step: int = 2) -> dict:
+    rng = np.random.default_rng(0)
+    image = rng.integers(50, 200, (32, 32, 3), dtype=np.uint8)
+    return {"source": source, "image": image, "changed": {m: image + np.uint8(step) for m in models if m != source}}
+
+
+@pytest.mark.parametrize("models", [TWO, THREE])
+@pytest.mark.parametrize("count", [1, 2])
+def test_sample_grid(models, count, tmp_path):
+    samples = [sample(models, models[index]) for index in range(count)]
+    plots.sample_grid(samples, list(models), 8, "samples", tmp_path / "g.png", DPI)
+    picture(tmp_path / "g.png")
+
+
+def test_a_sample_grid_amplifies_differences_around_grey(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    given = sample(TWO, "Eridan_E7")
+    given["changed"]["Borealis_B2"] = given["image"] - np.uint8(30)
+    plots.sample_grid([given], list(TWO), 8, "samples", tmp_path / "g.png", DPI)
+    below = [axis.images[0].get_array() for axis in shown[0].axes[4:]]
+    pyplot.close(shown[0])
+    assert set(np.unique(below[0])) == {143}  # 127.5 + 8 * 2, cut to a byte
+    assert set(np.unique(below[1])) == {0}  # 127.5 - 240, clipped
+
+
+def test_a_plot_has_the_same_bytes_each_time(tmp_path):
+    for name in ("a", "b"):
+        plots.per_label(per_label_of(TWO), tmp_path / name / "l.png", DPI)
+    assert (tmp_path / "a" / "l.png").read_bytes() == (tmp_path / "b" / "l.png").read_bytes()
+
+
+def test_dots_an_inch_decide_the_size(tmp_path):
+    sizes = []
+    for dpi in (50, 100):
+        path = tmp_path / str(dpi) / "l.png"
+        plots.per_label(per_label_of(TWO), path, dpi)
+        sizes.append(picture(path).shape[0])
+    assert sizes[1] == 2 * sizes[0]
+
+
+def test_short_names_leave_out_the_make():
+    assert plots.short("Olympus_mju_1050SW") == "mju 1050SW"
+    assert plots.short("Fairphone") == "Fairphone"

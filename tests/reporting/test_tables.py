@@ -1,0 +1,216 @@
+"""Tables, against rates counted by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cama.reporting.tables import per_label_table, read_rows, summary_table, to_markdown, transfer_table
+from cama.transfer.rates import wilson
+
+COLUMNS = (
+    "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
+    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim"
+)
+ROW_COLUMNS = ["method", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim"]
+MODELS = ("A", "B", "C")
+SOURCES = {"in": {"a1": "A", "a2": "A", "b1": "B"}, "out": {"x1": "X", "x2": "X"}}
+# what the classifier f says of the untouched photographs: it is wrong about a2
+CLEAN = {"a1": "A", "a2": "B", "b1": "B", "x1": "C", "x2": "C"}
+# and of cama's picture towards each target
+CAMA = {
+    ("a1", "B"): "B",
+    ("a1", "C"): "A",
+    ("a2", "B"): "B",
+    ("a2", "C"): "A",
+    ("b1", "A"): "A",
+    ("b1", "C"): "C",
+    ("x1", "A"): "A",
+    ("x1", "B"): "A",
+    ("x1", "C"): "C",
+    ("x2", "A"): "C",
+    ("x2", "B"): "C",
+    ("x2", "C"): "C",
+}
+PSNR = {"a1": 30.0, "a2": 40.0, "b1": 50.0, "x1": 20.0, "x2": math.inf}
+
+
+def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
+    """Rows as the stage `evaluate` writes them."""
+    rows = []
+    for kind, photographs in SOURCES.items():
+        for name, source in photographs.items():
+            for target in (model for model in MODELS if model != source):
+                said = CLEAN[name] if method == "identity" else CAMA[name, target]
+                psnr = math.inf if method == "identity" else PSNR[name]
+                place = (f"{source}/{name}.JPG", 16, 32)
+                rows.append((method, kind, "png", classifier, *place, source, target, said, psnr, 0.9))
+    return pd.DataFrame(rows, columns=ROW_COLUMNS)
+
+
+@pytest.fixture
+def rows(tmp_path) -> pd.DataFrame:
+    """The rows of identity and cama under `f`, written and read back; and under `g`, which says always A."""
+    paths = []
+    for method in ("identity", "cama"):
+        paths.append(tmp_path / f"{method}.csv")
+        blind = rows_of(method, "g").assign(predicted="A")
+        pd.concat([rows_of(method), blind]).to_csv(paths[-1], index=False, float_format="%.5g")
+    return read_rows(paths)
+
+
+@pytest.fixture
+def transfer(rows) -> pd.DataFrame:
+    return transfer_table(rows, {"f": 3, "g": 6}, 200, 1)
+
+
+def cell(table: pd.DataFrame, **where: str) -> pd.Series:
+    """The one row of `table` in which the columns have these values."""
+    for key, value in where.items():
+        table = table[table[key] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_rows_carry_what_the_same_classifier_said_of_the_untouched_photograph(rows):
+    assert len(rows) == 2 * 2 * (3 * 2 + 2 * 3)
+    for row in rows.itertuples():
+        name = row.photograph.partition("/")[2].removesuffix(".JPG")
+        assert row.clean == ("A" if row.classifier == "g" else CLEAN[name])
+
+
+def test_crops_of_one_photograph_are_told_apart(tmp_path):
+    first, second = rows_of("identity"), rows_of("identity").assign(column=64, predicted="C")
+    paths = [tmp_path / "identity.csv", tmp_path / "cama.csv"]
+    pd.concat([first, second]).to_csv(paths[0], index=False)
+    pd.concat([rows_of("cama"), rows_of("cama").assign(column=64)]).to_csv(paths[1], index=False)
+    rows = read_rows(paths)
+    assert len(rows) == 4 * len(first)
+    assert set(rows[rows.column == 64].clean) == {"C"}
+    assert "A" in set(rows[rows.column == 32].clean)
+
+
+def test_the_transfer_table_has_exactly_its_columns_and_one_row_a_method_set_and_classifier(transfer):
+    assert ",".join(transfer.columns) == COLUMNS
+    keys = [(m, c, s) for m in ("identity", "cama") for c in ("f", "g") for s in ("in", "out")]
+    assert sorted(zip(transfer.method, transfer.classifier, transfer.set, strict=True)) == sorted(keys)
+    assert set(transfer.save) == {"png"}
+
+
+def test_rates_in_distribution_by_hand(transfer):
+    row = cell(transfer, method="cama", set="in", classifier="f")
+    assert (row.labels, row.photographs, row.transformations) == (3, 3, 6)
+    assert row.clean_accuracy == pytest.approx(2 / 3)
+    assert row.targeted == pytest.approx(4 / 6)  # a1 to B, a2 to B, b1 to both
+    assert row.untargeted == pytest.approx(4 / 6)  # all but those that it calls A of A
+    assert row.psnr == pytest.approx((30 + 40 + 50) / 3)
+    assert row.psnr_p05 == pytest.approx(30)
+    assert row.ssim == pytest.approx(0.9)
+    for name in ("targeted", "untargeted"):
+        # the means of resampled photographs: at least one half each, as a1 and a2, at most one, as b1
+        assert 0.5 <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= 1
+        assert row[f"{name}_low"] < row[f"{name}_high"]
+
+
+def test_rates_of_the_untouched_photographs_by_hand(transfer):
+    row = cell(transfer, method="identity", set="in", classifier="f")
+    assert row.targeted == pytest.approx(1 / 6)  # a2, which it calls B, towards B
+    assert row.untargeted == pytest.approx(1 / 3) == pytest.approx(1 - row.clean_accuracy)
+    assert math.isnan(row.psnr)
+    assert math.isnan(row.psnr_p05)
+
+
+def test_out_of_distribution_has_no_clean_accuracy_and_no_untargeted_success(transfer):
+    out = transfer[transfer.set == "out"]
+    empty = ["clean_accuracy", "untargeted", "untargeted_low", "untargeted_high"]
+    assert out[empty].isna().all(axis=None)
+    assert not transfer.loc[transfer.set == "in", empty].isna().any(axis=None)
+    row = cell(transfer, method="cama", set="out", classifier="f")
+    assert (row.photographs, row.transformations) == (2, 6)
+    assert row.targeted == pytest.approx(3 / 6)
+
+
+def test_infinite_psnr_is_left_out_of_the_mean(transfer):
+    row = cell(transfer, method="cama", set="out", classifier="f")
+    assert row.psnr == pytest.approx(20)
+    assert row.psnr_p05 == pytest.approx(20)
+
+
+def test_the_low_psnr_is_the_fifth_percentile():
+    rows = pd.concat([rows_of("cama").head(1)] * 101).assign(psnr=np.arange(101.0), clean="A")
+    assert transfer_table(rows, {"f": 3}, 100, 1).psnr_p05.item() == pytest.approx(5)
+
+
+def test_a_rate_without_variance_has_wilsons_interval_over_photographs(transfer):
+    row = cell(transfer, method="identity", set="out", classifier="g")
+    assert row.targeted == pytest.approx(1 / 3)  # always A: each photograph succeeds once in three
+    row = transfer_table(rows_of("cama").assign(predicted="none", clean="A"), {"f": 3}, 100, 1).iloc[0]
+    assert row.targeted == 0
+    assert row.targeted_low == pytest.approx(0, abs=1e-12)
+    # by hand, 0 of 3: z^2 / (3 + z^2)
+    assert row.targeted_high == pytest.approx(1.959964**2 / (3 + 1.959964**2), rel=1e-5)
+    assert row.targeted_high == wilson(0, 3)[1]
+
+
+def test_tables_are_the_same_for_the_same_seed(rows):
+    tables = [transfer_table(rows, {"f": 3, "g": 6}, 200, 1) for _ in range(2)]
+    assert tables[0].equals(tables[1])
+
+
+def test_labels_are_those_of_each_classifier(transfer):
+    assert set(transfer[transfer.classifier == "f"].labels) == {3}
+    assert set(transfer[transfer.classifier == "g"].labels) == {6}
+
+
+def test_rates_towards_each_label_by_hand(rows):
+    table = per_label_table(rows)
+    assert len(table) == 2 * 2 * 2 * 3
+    row = cell(table, method="cama", set="in", classifier="f", target="C")
+    assert (row.transformations, row.targeted) == (3, pytest.approx(1 / 3))
+    assert (row.targeted_low, row.targeted_high) == wilson(1, 3)
+    assert cell(table, method="cama", set="in", classifier="f", target="B").targeted == 1
+    assert cell(table, method="cama", set="out", classifier="f", target="B").targeted == 0
+
+
+def test_the_summary_by_hand(rows):
+    table = summary_table(rows, 200, 1)
+    assert len(table) == 4
+    row = cell(table, method="cama", set="in")
+    # f: 4 of 6. g says always A: right for b1 to A alone, 1 of 6
+    assert row.photographs == 3
+    assert row.targeted == pytest.approx(5 / 12)
+    assert row.targeted_worst_classifier == pytest.approx(1 / 6)
+    # A: both of 2; B: f twice of 4; C: f once of 6
+    assert row.targeted_worst_label == pytest.approx(1 / 6)
+    # f was right about a1 and b1: 3 hits of 4; g about a1 and a2: none of 4
+    assert row.targeted_where_right == pytest.approx(3 / 8)
+    # away from A or B: f 3 of 4 (a1 to C stays A); g 0 of 4
+    assert row.untargeted_where_right == pytest.approx(3 / 8)
+    assert row.targeted_low <= row.targeted <= row.targeted_high
+    out = cell(table, method="cama", set="out")
+    assert math.isnan(out.targeted_where_right)
+    assert math.isnan(out.untargeted_where_right)
+    assert out.psnr == pytest.approx(20)
+
+
+def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined(transfer):
+    text = to_markdown(transfer)
+    lines = text.splitlines()
+    assert text.endswith("|\n")
+    assert len(lines) == 2 + len(transfer)
+    cells = [[part.strip() for part in line.strip("|").split("|")] for line in lines]
+    assert cells[0] == COLUMNS.split(",")
+    assert set(cells[1]) == {"---"}
+    assert {len(line) for line in cells} == {len(transfer.columns)}
+    assert "nan" not in text
+    at = cells[0].index
+    found = next(line for line in cells if line[:4] == ["cama", "out", "png", "f"])
+    assert found[at("untargeted")] == found[at("clean_accuracy")] == ""
+    assert found[at("targeted")] == "0.500"
+    assert found[at("transformations")] == "6"
+
+
+def test_markdown_has_the_digits_that_are_asked_for():
+    assert to_markdown(pd.DataFrame({"a": [0.123456], "b": ["x"]}), digits=2).splitlines()[2] == "| 0.12 | x |"

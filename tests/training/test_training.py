@@ -1,0 +1,325 @@
+"""Tiny trainings that must learn something, and the rules of the protocol that they must keep."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from cama.config import (
+    BodySpec,
+    CamaSpec,
+    CamaWeights,
+    ClassifierNetSpec,
+    ClassifierSpec,
+    DiscriminatorSpec,
+    EstimatorSpec,
+    GeneratorSpec,
+    OptimiserSpec,
+    TrainingSpec,
+)
+from cama.errors import CamaError
+from cama.models.classifiers import Classifier
+from cama.models.discriminator import Discriminator
+from cama.models.evaluator import Evaluator
+from cama.models.generator import Generator
+from cama.runs import Checkpoint
+from cama.tensors import to_float
+from cama.training import cama as cama_training
+from cama.training.classifier import predict, train_classifier
+from cama.training.estimator import train_estimator
+from cama.training.loop import Compute
+from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
+from tests.training.conftest import CPU, camera_patches
+
+BODY = BodySpec(features=8, downsamplings=0, blocks=1, kernel=5)
+QUICK = OptimiserSpec(name="adamw", rate=1e-2, schedule="one_cycle")
+
+
+def copy_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in module.state_dict().items()}
+
+
+def same(before: dict[str, torch.Tensor], module: torch.nn.Module) -> bool:
+    return all(torch.equal(value, module.state_dict()[key]) for key, value in before.items())
+
+
+# ---- E0
+
+
+def test_the_estimator_learns_the_residual(patches, tmp_path):
+    spec = EstimatorSpec(net=BODY, training=TrainingSpec(steps=80, batch=12), optimiser=QUICK)
+    estimator, curve = train_estimator(patches, spec, CPU, 1, Checkpoint(tmp_path, {}))
+    residual = patches.fields["residual"].float()
+    assert estimator.scale.item() == pytest.approx(residual.std().item() / 127.5, rel=1e-3)
+    assert curve.loss.iloc[0] == pytest.approx(1, abs=0.3)  # the residual has unit variance, and E0 says nothing yet
+    assert curve.loss.tail(5).mean() < 0.4 * curve.loss.head(3).mean()
+    assert not estimator.training
+    unseen = camera_patches(2, seed=9)
+    with torch.no_grad():
+        estimate = estimator(to_float(unseen.fields["rgb"])) * estimator.scale * 127.5
+    target = unseen.fields["residual"].float().movedim(-1, 1)
+    assert (estimate - target).square().mean() < 0.5 * target.square().mean()
+
+
+# ---- classifiers
+
+
+def classifier_spec(frontend: str, steps: int = 60, **optimiser: object) -> ClassifierSpec:
+    return ClassifierSpec(
+        net=ClassifierNetSpec(frontend=frontend, architecture="small", width=4, dropout=0.0),
+        training=TrainingSpec(steps=steps, batch=18),
+        optimiser=QUICK.model_copy(update=optimiser),
+    )
+
+
+@pytest.mark.parametrize("frontend", ["finite_difference", "con_conv"])
+def test_a_classifier_learns_to_tell_the_cameras_apart(frontend, patches, tmp_path):
+    spec = classifier_spec(frontend)
+    classifier, curve = train_classifier("F", patches, spec, None, CPU, 1, Checkpoint(tmp_path, {}))
+    assert curve.accuracy.head(3).mean() < 0.8
+    assert curve.accuracy.tail(10).mean() > 0.9
+    assert not classifier.training
+    unseen = camera_patches(4, seed=9)
+    found = predict(classifier, unseen.fields["rgb"], Compute(CPU)).argmax(1)
+    assert (found == unseen.label).mean() > 0.9
+    if frontend == "con_conv":
+        assert on_constraint(classifier.frontend.transform.weight)
+
+
+def test_training_moves_the_constrained_convolution_and_keeps_it_on_its_constraint(patches, tmp_path):
+    nets = []
+    for steps in (1, 8):
+        spec = classifier_spec("con_conv", steps, schedule="constant")
+        net, _ = train_classifier("F", patches, spec, None, CPU, 1, Checkpoint(tmp_path / str(steps), {}))
+        nets.append(net.frontend.transform.weight)
+    assert all(map(on_constraint, nets))
+    assert (nets[0] - nets[1]).abs().max() > 1e-3
+
+
+def test_training_a_classifier_leaves_its_estimator_as_it_was(patches, tmp_path):
+    estimator = tiny_estimator()
+    before = copy_of(estimator)
+    spec = classifier_spec("prnu_lp", 5)
+    classifier, _ = train_classifier("E_H", patches, spec, estimator, CPU, 1, Checkpoint(tmp_path, {}))
+    assert same(before, classifier.frontend.estimator)
+
+
+def test_the_gain_of_a_front_end_is_measured_on_training_patches(patches, tmp_path):
+    spec = classifier_spec("finite_difference", 1)
+    classifier, _ = train_classifier("F", patches, spec, None, CPU, 1, Checkpoint(tmp_path, {}))
+    signal = classifier.frontend(to_float(patches.fields["rgb"]))
+    assert classifier.frontend.gain.item() != 1
+    assert signal.std().item() == pytest.approx(1, rel=0.2)
+
+
+def test_the_seed_decides_the_weights_and_nothing_else_does(patches, tmp_path):
+    def weights(seed: int, name: str) -> torch.Tensor:
+        torch.rand(seed)  # what was drawn before is of no account
+        checkpoint = Checkpoint(tmp_path / name, {})
+        net, _ = train_classifier("F", patches, classifier_spec("rgb", 3), None, CPU, seed, checkpoint)
+        return torch.cat([value.flatten().float() for value in net.state_dict().values()])
+
+    first = weights(1, "a")
+    assert torch.equal(first, weights(1, "b"))
+    assert not torch.equal(first, weights(2, "c"))
+
+
+def test_validation_patches_are_never_trained_on(patches, tmp_path):
+    held = np.zeros(len(patches.label), bool)
+    held[::2] = True
+    spoilt = {name: field.clone() for name, field in patches.fields.items()}
+    spoilt["rgb"][torch.from_numpy(held)] = 0
+    nets = []
+    for name, fields in (("a", patches.fields), ("b", spoilt)):
+        chosen = replace(patches, fields=fields, validation=held)
+        checkpoint = Checkpoint(tmp_path / name, {})
+        net, _ = train_classifier("F", chosen, classifier_spec("rgb", 4), None, CPU, 1, checkpoint)
+        nets.append(net)
+    assert same(copy_of(nets[0]), nets[1])
+
+
+def test_predictions_are_those_of_each_image_alone(patches):
+    classifier = tiny_classifier("finite_difference").eval()
+    images = patches.fields["rgb"][:7]
+    found = predict(classifier, images, Compute(CPU), batch=3)
+    with torch.no_grad():
+        each = torch.cat([classifier(to_float(image[None])).softmax(1) for image in images])
+    assert found.shape == (7, 3)
+    assert np.allclose(np.exp(found), each.numpy(), atol=1e-5)
+
+
+def test_a_classifier_that_diverges_is_an_error_that_names_it(patches, tmp_path):
+    spec = classifier_spec("rgb", 40, name="sgd", rate=1e30, schedule="constant")
+    with pytest.raises(CamaError, match=r"training of F_rgb: found .* at step"):
+        train_classifier("F_rgb", patches, spec, None, CPU, 1, Checkpoint(tmp_path, {}))
+
+
+# ---- G and D
+
+
+def tiny_evaluator() -> Evaluator:
+    estimator = tiny_estimator()
+    return Evaluator(*(tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low")))
+
+
+def cama_spec(steps: int, output: str = "residual", **changes: object) -> CamaSpec:
+    return CamaSpec(
+        **{
+            "generator": GeneratorSpec(**BODY.model_dump(), output=output),
+            "discriminator": DiscriminatorSpec(features=4),
+            "weights": CamaWeights(pixel=5, evaluator=0.2),
+            "training": TrainingSpec(steps=steps, batch=9),
+            "generator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
+            "discriminator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
+            **changes,
+        }
+    )
+
+
+def test_cama_trains_and_keeps_its_rules(patches, tmp_path):
+    evaluator = tiny_evaluator()
+    fixed = copy_of(evaluator)
+    spec = cama_spec(20)
+    generator, discriminator, curve = cama_training.train_cama(
+        patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
+    assert same(fixed, evaluator)
+    assert all(p.grad is None for p in evaluator.parameters())
+    assert on_constraint(discriminator.frontend.transform.weight)
+    assert discriminator.frontend.gain != 1
+    assert len(curve) == 20
+    assert np.isfinite(curve.to_numpy()).all()
+    assert curve.filter(like="evaluator_").to_numpy().max() <= 1
+    assert curve.d_loss.tail(5).mean() < curve.d_loss.iloc[0]
+    assert not generator.training
+    images = to_float(patches.fields["rgb"])
+    with torch.no_grad():
+        changed = [generator(images, torch.full((len(images),), label)) for label in (0, 1)]
+    assert (changed[0] - images).abs().mean() > 1e-3
+    assert (changed[0] - changed[1]).abs().mean() > 1e-4
+
+
+def test_the_front_end_of_the_discriminator_moves_on_its_constraint(patches, tmp_path):
+    weights = []
+    for steps in (1, 10):
+        checkpoint = Checkpoint(tmp_path / str(steps), {})
+        _, net, _ = cama_training.train_cama(patches, tiny_evaluator(), cama_spec(steps), CPU, 1, checkpoint)
+        weights.append(net.frontend.transform.weight)
+    assert all(map(on_constraint, weights))
+    assert (weights[0] - weights[1]).abs().max() > 1e-3
+
+
+def test_the_weight_of_the_pixels_alone_makes_a_direct_generator_copy(patches, tmp_path):
+    spec = cama_spec(50, "direct", weights=CamaWeights(adversarial=0, pixel=1, evaluator=0))
+    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    assert curve.pixel.tail(5).mean() < 0.6 * curve.pixel.head(5).mean()
+    assert curve.psnr.tail(5).mean() > curve.psnr.head(5).mean() + 3
+
+
+def test_the_weight_of_the_evaluator_alone_makes_it_fooled(patches, tmp_path):
+    evaluator = tiny_evaluator()
+    for stream in (evaluator.high, evaluator.low):
+        stream[-1].weight.mul_(10)  # as sure of itself as a trained one
+    spec = cama_spec(60, weights=CamaWeights(adversarial=0, pixel=0, evaluator=1))
+    *_, curve = cama_training.train_cama(patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {}))
+    assert curve.evaluator.tail(5).mean() < 0.9 * curve.evaluator.head(5).mean()
+
+
+def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp_path):
+    def update(*weights: float) -> torch.Tensor:
+        names = ("adversarial", "pixel", "evaluator")
+        spec = cama_spec(
+            1,
+            "direct",
+            weights=CamaWeights(**dict(zip(names, weights, strict=True))),
+            generator_optimiser=OptimiserSpec(name="sgd", rate=1.0, beta1=0.0),
+        )
+        checkpoint = Checkpoint(tmp_path / str(weights), {})
+        net, *_ = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
+        return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+    start = update(0, 0, 0)
+    parts = [update(*weights) - start for weights in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    assert all(part.norm() > 1e-3 for part in parts)
+    found = update(0.3, 2, 0.5) - start
+    assert torch.allclose(found, 0.3 * parts[0] + 2 * parts[1] + 0.5 * parts[2], atol=1e-5)
+
+
+def test_the_recorded_psnr_is_that_of_8_bit_pictures(patches, tmp_path):
+    spec = cama_spec(1, weights=CamaWeights())  # before its first update G copies the remosaiced picture
+    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    fields = [patches.fields[name].double() for name in ("rgb", "remosaic")]
+    error = (fields[0] - fields[1]).square().mean((1, 2, 3))
+    each = 10 * np.log10(255**2 / error.numpy())
+    assert each.min() <= curve.psnr.iloc[0] <= each.max()
+
+
+class Seen(list):
+    """What a network was called with: (images, labels) of each call."""
+
+    def watch(self, kind: type) -> type:
+        seen = self
+
+        class Watched(kind):
+            def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+                result = super().forward(images, labels)
+                seen.append((images.detach().clone(), labels.clone(), result.detach().clone()))
+                return result
+
+        return Watched
+
+
+@pytest.mark.parametrize("source", ["rgb", "remosaic"])
+def test_who_sees_which_picture_with_which_label(source, patches, tmp_path, monkeypatch):
+    by_g, by_d = Seen(), Seen()
+    monkeypatch.setattr(cama_training, "Generator", by_g.watch(Generator))
+    monkeypatch.setattr(cama_training, "Discriminator", by_d.watch(Discriminator))
+    generator = GeneratorSpec(**BODY.model_dump(), output="residual", input=source)
+    spec = cama_spec(6, generator=generator, training=TrainingSpec(steps=6, batch=30))
+    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    stored = {name: to_float(patches.fields[name]) for name in ("rgb", "remosaic")}
+    targets = set()
+    assert len(by_g) == 6
+    assert len(by_d) == 24
+    for step, (seen, target, changed) in enumerate(by_g):
+        real, fake, mismatched, again = by_d[4 * step : 4 * step + 4]
+        x, y = real[:2]
+        assert torch.equal(fake[0], changed)  # D: x' with y'
+        assert torch.equal(fake[1], target)
+        assert torch.equal(mismatched[0], x)  # x with the wrong label y'
+        assert torch.equal(mismatched[1], target)
+        assert torch.equal(again[0], changed)  # and once more for G
+        assert torch.equal(again[1], target)
+        assert (target != y).all()
+        assert any(torch.equal(x[0], turned) for turned in symmetries(stored["rgb"]))
+        assert any(torch.equal(seen[0], turned) for turned in symmetries(stored[source]))
+        assert torch.equal(x, seen) == (source == "rgb")
+        assert curve.pixel.iloc[step] == pytest.approx((x - changed).abs().mean().item(), rel=1e-4, abs=1e-7)
+        targets |= {(int(a), int(b)) for a, b in zip(y, target, strict=True)}
+    assert targets == {(a, b) for a in range(3) for b in range(3) if a != b}
+
+
+def symmetries(images: torch.Tensor) -> list[torch.Tensor]:
+    """The eight symmetries of each image."""
+    turned = [torch.rot90(images, k, (2, 3)) for k in range(4)]
+    return [image for batch in (*turned, *(batch.flip(3) for batch in turned)) for image in batch]
+
+
+def test_bfloat16_trains_too(patches, tmp_path):
+    compute = CPU.model_copy(update={"precision": "bfloat16"})
+    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), cama_spec(3), compute, 1, Checkpoint(tmp_path, {}))
+    assert np.isfinite(curve[["d_loss", "adversarial", "pixel", "evaluator"]].to_numpy()).all()
+
+
+def test_a_classifier_in_float32_and_bfloat16_begins_alike(patches, tmp_path):
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        compute = CPU.model_copy(update={"precision": precision})
+        checkpoint = Checkpoint(tmp_path / precision, {})
+        net, curve = train_classifier("F", patches, classifier_spec("rgb", 1), None, compute, 1, checkpoint)
+        assert isinstance(net, Classifier)
+        assert {p.dtype for p in net.parameters()} == {torch.float32}
+        losses.append(curve.loss[0])
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert losses[0] != losses[1]
