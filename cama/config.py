@@ -9,9 +9,9 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cama.errors import CamaError
 from cama.grid import PHASES
@@ -20,6 +20,15 @@ from cama.seeds import derive_seed
 FRONTEND_NAMES = ("rgb", "con_conv", "finite_difference", "fixed_hpf", "prnu_lp", "prnu_lp_low")
 METHODS = ("identity", "jpeg", "median", "remosaic", "cama", "oracle")
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError(f"found {value}, expected an odd number")
+    return value
+
+
+Odd = Annotated[int, AfterValidator(_odd)]
 
 
 class Spec(BaseModel):
@@ -41,7 +50,7 @@ class BodySpec(Spec):
     features: int = Field(64, ge=1, description="features after the first convolution")
     downsamplings: int = Field(2, ge=0, description="stride-2 convolutions, each doubling the features")
     blocks: int = Field(2, ge=0, description="residual blocks")
-    kernel: int = Field(7, ge=1, description="size of the first and last convolution, odd")
+    kernel: Odd = Field(7, ge=1, description="size of the first and last convolution, odd")
 
 
 class GeneratorSpec(BodySpec):
@@ -225,7 +234,7 @@ class AttackSpec(Spec):
 
     methods: tuple[Literal[METHODS], ...] = Field(METHODS, description="`oracle` needs simulated cameras")
     jpeg_quality: int = Field(85, ge=1, le=100, description="of the re-saving attack `jpeg`")
-    median_size: int = Field(3, ge=3, description="window of the attack `median`, odd")
+    median_size: Odd = Field(3, ge=3, description="window of the attack `median`, odd")
 
 
 class EvaluationSpec(Spec):
@@ -318,9 +327,14 @@ class Config(Spec):
             raise ValueError("split.policy: found 'device+scene', but only simulated photographs name their scene")
         if "identity" not in self.attack.methods:
             raise ValueError("attack.methods: found no 'identity', which every table needs for the clean accuracy")
-        needed = (self.patches.crop + PHASES) if self.patches.phase == "random" else self.patches.crop
+        jittered = self.patches.phase == "random" or self.controls.random_phase
+        needed = self.patches.crop + (PHASES if jittered else 0)
         if simulated and min(self.simulation.width, self.simulation.height) < needed:
             raise ValueError(f"simulation: found a side below the crop, expected at least {needed} pixels")
+        for stream, frontend in (("high", "prnu_lp"), ("low", "prnu_lp_low")):
+            found = getattr(self.adversary, f"evaluator_{stream}").net.frontend
+            if found != frontend:
+                raise ValueError(f"adversary.evaluator_{stream}.net.frontend: found {found!r}, expected {frontend!r}")
         name = self.controls.random_phase
         if name and name not in self.examiner.classifiers:
             raise ValueError(
@@ -456,7 +470,7 @@ def _simulate(c: Config, model: str) -> Spec:
 
 
 def _manifest(c: Config) -> Spec:
-    smallest = c.patches.crop + (PHASES if c.patches.phase == "random" else 0)
+    smallest = c.patches.crop + (PHASES if c.patches.phase == "random" or c.controls.random_phase else 0)
     return ManifestSpec(dataset=c.dataset, models=_all_models(c), smallest=smallest)
 
 
@@ -556,9 +570,12 @@ def load_config(*paths: Path) -> Config:
         if not path.exists():
             raise CamaError(f"{path}: no such config file")
         try:
-            merged = _merge(merged, yaml.safe_load(path.read_text()) or {})
-        except yaml.YAMLError as error:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CamaError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        if not isinstance(values, dict):
+            raise CamaError(f"{path}: found a {type(values).__name__}, expected keys and values")
+        merged = _merge(merged, values)
     return parse(Config, merged, str(paths[-1]))
 
 
@@ -572,10 +589,13 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _keys_beside(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Known keys of the block in which the last key of `location` stands."""
+    named = False  # whether the next part is a name in a mapping, such as a classifier's, and no key
     for part in location[:-1]:
-        field = kind.model_fields.get(str(part))
-        if field is None:  # the name of a classifier in a mapping
+        if named:
+            named = False
             continue
-        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type)]
+        annotation = kind.model_fields[str(part)].annotation
+        inner = [t for t in (annotation, *getattr(annotation, "__args__", ())) if isinstance(t, type)]
         kind = next((t for t in inner if issubclass(t, BaseModel)), kind)
+        named = getattr(annotation, "__origin__", None) is dict
     return list(kind.model_fields)

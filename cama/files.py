@@ -9,6 +9,8 @@ from pathlib import Path
 
 import h5py
 
+from cama.errors import CamaError
+
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -31,10 +33,20 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading; what is missing or damaged is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such HDF5 file")
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
+
+
 def content_hash(path: Path) -> str:
     """SHA-256 of a file's bytes; of an HDF5 file, the hash that was stored when it was written, if it has one."""
     if path.suffix == ".h5":
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             if "sha256" in file.attrs:
                 return str(file.attrs["sha256"])
     with path.open("rb") as file:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from torch import Tensor
 
 from cama.errors import CamaError
+from cama.files import open_hdf5
 from cama.tensors import symmetry
 
 
@@ -29,10 +29,8 @@ class Patches:
     @classmethod
     def read(cls, path: Path, *fields: str) -> "Patches":
         """Read the named fields of a patch file."""
-        if not path.exists():
-            raise CamaError(f"{path}: no such patch file")
-        try:
-            with h5py.File(path) as file:
+        with open_hdf5(path) as file:
+            try:
                 return cls(
                     {name: torch.from_numpy(file[name][:]) for name in fields},
                     file["label"][:],
@@ -42,8 +40,8 @@ class Patches:
                     file["origin"][:],
                     tuple(json.loads(file.attrs["labels"])),
                 )
-        except (OSError, KeyError) as error:
-            raise CamaError(f"{path}: not a patch file of this project, or damaged ({error})") from error
+            except (OSError, KeyError) as error:
+                raise CamaError(f"{path}: not a patch file of this project, or damaged ({error})") from error
 
 
 class Sampler:

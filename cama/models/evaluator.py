@@ -15,6 +15,12 @@ class Evaluator(nn.Module):
 
     def __init__(self, high: Classifier, low: Classifier) -> None:
         super().__init__()
+        for stream, low_part in ((high, False), (low, True)):
+            if getattr(stream.frontend, "low", None) is not low_part:
+                expected = "prnu_lp_low" if low_part else "prnu_lp"
+                raise CamaError(
+                    f"evaluator: found a stream without the estimator's part that it needs, expected {expected}"
+                )
         pairs = zip(high.frontend.estimator.parameters(), low.frontend.estimator.parameters(), strict=True)
         if not all(torch.equal(a, b) for a, b in pairs):
             raise CamaError("evaluator: E_H and E_L were trained with different estimators, expected one E0 for both")

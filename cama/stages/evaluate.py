@@ -7,15 +7,13 @@ knows), target, predicted. A picture that serves every target (it has none of it
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
 
 from cama.config import EvaluateStageSpec
 from cama.data.patches import Patches
-from cama.errors import CamaError
-from cama.files import write_text
+from cama.files import open_hdf5, write_text
 from cama.images import deliver
 from cama.models.classifiers import load_classifier
 from cama.progress import Progress
@@ -30,15 +28,13 @@ def evaluate(
     spec: EvaluateStageSpec, attacked: Path, inside: Path, outside: Path, classifiers: list[Path], out: Path
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
-    if not attacked.exists():
-        raise CamaError(f"{attacked}: no such file of attacked photographs")
-    tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
-    place = Compute(spec.compute)
-    models = {path.stem: load_classifier(path) for path in classifiers}
-    for classifier, _ in models.values():
-        place.place(classifier)
     rows = []
-    with h5py.File(attacked) as file:
+    with open_hdf5(attacked) as file:
+        tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+        place = Compute(spec.compute)
+        models = {path.stem: load_classifier(path) for path in classifiers}
+        for classifier, _ in models.values():
+            place.place(classifier)
         targets = json.loads(file.attrs["targets"])
         sets, origins, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
         progress = Progress(f"evaluate {spec.method}", len(sets))

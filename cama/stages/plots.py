@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from cama.config import PlotsStageSpec
 from cama.data.patches import Patches
+from cama.files import open_hdf5
 from cama.reporting import plots as draw
 from cama.reporting.tables import read_rows
 
@@ -42,7 +42,7 @@ def plots(
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
     """`count` photographs of as many models, the first of each, with what cama made of them."""
-    with h5py.File(attacked) as file:
+    with open_hdf5(attacked) as file:
         targets = json.loads(file.attrs["targets"])
         chosen = file["set"].asstr()[:] == kind
         rows, aims = file["row"][:], file["target"][:]

@@ -7,7 +7,7 @@ from torch import nn
 
 from cama.config import ClassifierNetSpec
 from cama.errors import CamaError
-from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, read_labels, save_classifier
+from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
 from cama.models.estimator import save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
 from cama.runs import read_header, read_model
@@ -36,7 +36,7 @@ def test_a_classifier_goes_forward_backward_and_through_a_file(frontend, archite
     path = tmp_path / "f.safetensors"
     save_classifier(path, classifier, net_spec(frontend, architecture=architecture), LABELS, {"note": 7})
     loaded, labels = load_classifier(path)
-    assert labels == read_labels(path) == LABELS
+    assert labels == LABELS
     assert read_header(path)["note"] == 7
     assert not loaded.training
     with torch.no_grad():
@@ -125,15 +125,6 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
     save_estimator(path, tiny_estimator(), {})
     with pytest.raises(CamaError, match="found a model of kind 'estimator', expected 'classifier'") as error:
         load_classifier(path)
-    assert one_line(error, path)
-
-
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="read_labels does not look at the kind of the model")
-def test_labels_of_a_model_of_another_kind_are_refused(tmp_path):
-    path = tmp_path / "e0.safetensors"
-    save_estimator(path, tiny_estimator(), {})
-    with pytest.raises(CamaError) as error:
-        read_labels(path)
     assert one_line(error, path)
 
 

@@ -324,13 +324,11 @@ def test_the_evaluator_takes_two_copies_of_one_estimator():
     assert Evaluator(*streams)(pictures())[0].shape == (2, 3)
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="Evaluator asks any front-end for its estimator")
 def test_the_evaluator_refuses_a_stream_without_an_estimator():
     with pytest.raises(CamaError, match="estimator"):
         Evaluator(tiny_classifier("rgb"), tiny_classifier("prnu_lp_low"))
 
 
-@pytest.mark.xfail(strict=True, reason="Evaluator does not look at which stream is which")
 def test_the_evaluator_refuses_swapped_streams():
     estimator = tiny_estimator()
     high, low = (tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low"))
