@@ -18,6 +18,7 @@ from cama.grid import PHASES
 from cama.seeds import derive_seed
 
 FRONTEND_NAMES = ("rgb", "con_conv", "finite_difference", "fixed_hpf", "prnu_lp", "prnu_lp_low")
+ARCHITECTURE_NAMES = ("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19")
 METHODS = ("identity", "jpeg", "median", "remosaic", "cama", "oracle")
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
 
@@ -73,7 +74,7 @@ class ClassifierNetSpec(Spec):
     """A classifier's network."""
 
     frontend: Literal[FRONTEND_NAMES] = Field("rgb", description="the signal it sees")
-    architecture: str = Field("resnet18", description="`small`, `resnet18` to `resnet50`, `vgg11` to `vgg19`")
+    architecture: Literal[ARCHITECTURE_NAMES] = Field("resnet18", description=f"one of {', '.join(ARCHITECTURE_NAMES)}")
     dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
     width: int = Field(16, ge=1, description="features at the first layer (`small` only)")
 
@@ -85,7 +86,7 @@ class OptimiserSpec(Spec):
     """How weights are updated."""
 
     name: Literal["sgd", "adam", "adamw"] = Field("adam", description="SGD has Nesterov momentum `beta1`")
-    rate: float = Field(2e-4, gt=0, description="learning rate, the peak where the schedule is `one_cycle`")
+    rate: float = Field(2e-4, gt=0, allow_inf_nan=False, description="learning rate; with `one_cycle` its peak")
     beta1: float = Field(0.9, ge=0, lt=1, description="first moment, or momentum")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty (decoupled with adamw)")
     schedule: Literal["constant", "steps", "one_cycle"] = Field(
@@ -167,6 +168,9 @@ class ModelsSpec(Spec):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"found {repeated[0]!r} more than once, expected each camera model once")
+        for name in names:
+            if not all(name.partition("_")[::2]) or "/" in name:
+                raise ValueError(f"found the name {name!r}, expected Make_Model as in file names")
         if len(self.in_distribution) < 2:
             raise ValueError(f"found {len(self.in_distribution)} models in_distribution, expected at least 2")
         return self
@@ -176,8 +180,8 @@ class SimulationSpec(Spec):
     """The simulated cameras."""
 
     catalogue_seed: int = Field(1, ge=0, description="draws the camera models")
-    width: int = Field(320, ge=64, multiple_of=16, description="pixels")
-    height: int = Field(320, ge=64, multiple_of=16, description="pixels")
+    width: int = Field(640, ge=64, multiple_of=16, description="pixels")
+    height: int = Field(640, ge=64, multiple_of=16, description="pixels")
     devices_in: int = Field(5, ge=1, description="devices of each in-distribution model")
     devices_out: int = Field(3, ge=1, description="devices of each out-of-distribution model")
     photographs: int = Field(40, ge=1, description="of each in-distribution device, tests included")
@@ -325,6 +329,13 @@ class Config(Spec):
             raise ValueError("attack.methods: found 'oracle', which only simulated cameras can answer")
         if not simulated and self.split.policy == "device+scene":
             raise ValueError("split.policy: found 'device+scene', but only simulated photographs name their scene")
+        repeated = sorted({m for m in self.attack.methods if self.attack.methods.count(m) > 1})
+        if repeated:
+            raise ValueError(f"attack.methods: found {repeated[0]!r} more than once, expected each method once")
+        if not self.examiner.classifiers:
+            raise ValueError("examiner.classifiers: found none, expected at least one target classifier")
+        if simulated:
+            self._devices_exist()
         if "identity" not in self.attack.methods:
             raise ValueError("attack.methods: found no 'identity', which every table needs for the clean accuracy")
         jittered = self.patches.phase == "random" or self.controls.random_phase
@@ -341,6 +352,18 @@ class Config(Spec):
                 f"controls.random_phase: found {name!r}, expected one of {list(self.examiner.classifiers)}"
             )
         return self
+
+    def _devices_exist(self) -> None:
+        """Every device that the split names is simulated, and some are tests."""
+        for block, roles, count in (
+            ("in_distribution", self.split.in_distribution, self.simulation.devices_in),
+            ("out_of_distribution", self.split.out_of_distribution, self.simulation.devices_out),
+        ):
+            for role, devices in roles.model_dump().items():
+                wrong = [device for device in devices if not 0 <= device < count]
+                if wrong or (role == "test" and not devices):
+                    found = wrong[0] if wrong else "no device"
+                    raise ValueError(f"split.{block}.{role}: found {found}, expected devices of 0 to {count - 1}")
 
 
 # ---- one spec a stage -----------------------------------------------------------------------------------------------

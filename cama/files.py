@@ -6,8 +6,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
+import pandas as pd
 
 from cama.errors import CamaError
 
@@ -31,6 +33,16 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text)
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a table by pandas; what is missing or no table is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such table")
+    try:
+        return pd.read_csv(path, **options)
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 
 
 def open_hdf5(path: Path) -> h5py.File:

@@ -51,9 +51,10 @@ def closure(name: str) -> list[str]:
 
 
 def code_files(name: str) -> list[Path]:
-    """The files behind `closure`; empty package files are left out."""
-    paths = [module_path(module) for module in closure(name)]
-    return [path for path in paths if path is not None and path.stat().st_size]
+    """The files behind `closure`, and the data files that stand beside them; empty package files are left out."""
+    paths = [path for path in map(module_path, closure(name)) if path is not None and path.stat().st_size]
+    data = [other for path in paths for other in path.parent.glob("*.json") if other.name in path.read_text()]
+    return sorted({*paths, *data})
 
 
 def code_digest(name: str) -> str:

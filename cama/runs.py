@@ -78,6 +78,8 @@ def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, 
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["cama"])
+            if not isinstance(header, dict):
+                raise CamaError(f"{path}: found a header that is no object, expected a model file of this project")
             tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise CamaError(f"{path}: not a model file of this project, or damaged ({error})") from error

@@ -110,7 +110,7 @@ def curves():
 
 def control_inputs():
     """The classifier of the crop phase control, on either phase, and the test crops of the other phase."""
-    if not CONTROL:
+    if not CONTROL or PHASE == "random":
         return {}
     return {
         "aligned": f"{RESULTS}/classifiers/{CONTROL}.safetensors",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cama.errors import CamaError
+from cama.files import read_csv
 from cama.images import read_rgb
 from cama.progress import Progress
 
@@ -89,6 +90,8 @@ def build_manifest(
 
 def read_table(path: Path) -> pd.DataFrame:
     """A manifest or a split, its texts kept as texts."""
-    if not path.exists():
-        raise CamaError(f"{path}: no such table")
-    return pd.read_csv(path, dtype={"scene": str, "model": str}, keep_default_na=False)
+    table = read_csv(path, dtype={"scene": str, "model": str}, keep_default_na=False)
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        raise CamaError(f"{path}: found no column {missing[0]!r}, expected a manifest or a split")
+    return table

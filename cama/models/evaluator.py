@@ -21,8 +21,9 @@ class Evaluator(nn.Module):
                 raise CamaError(
                     f"evaluator: found a stream without the estimator's part that it needs, expected {expected}"
                 )
-        pairs = zip(high.frontend.estimator.parameters(), low.frontend.estimator.parameters(), strict=True)
-        if not all(torch.equal(a, b) for a, b in pairs):
+        states = high.frontend.estimator.state_dict(), low.frontend.estimator.state_dict()
+        same = states[0].keys() == states[1].keys()
+        if not same or not all(torch.equal(states[0][key], states[1][key]) for key in states[0]):
             raise CamaError("evaluator: E_H and E_L were trained with different estimators, expected one E0 for both")
         self.estimator = high.frontend.estimator
         self.high, self.low = high.net, low.net

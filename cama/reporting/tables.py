@@ -1,19 +1,35 @@
 """Tables, each recomputed from rows. Rates are shares of photographs scored whole, with 95% intervals."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from cama.errors import CamaError
+from cama.files import read_csv
 from cama.transfer.rates import rate, wilson
 
+ROW_COLUMNS = (
+    *("method", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim"),
+    *("classifier", "labels", "target", "predicted"),
+)
 KEYS = ["method", "set", "save", "classifier"]
 
 
-def read_rows(paths: list) -> pd.DataFrame:
+def read_rows(paths: list[Path]) -> pd.DataFrame:
     """The rows of all methods, with `clean`: what the same classifier said of the untouched photograph."""
-    rows = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    rows = pd.concat([_read(path) for path in paths], ignore_index=True)
     same = ["classifier", "photograph", "row", "column", "target"]
     clean = rows[rows.method == "identity"].set_index(same).predicted.rename("clean")
     return rows.join(clean, on=same)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    rows = read_csv(path)
+    missing = [name for name in ROW_COLUMNS if name not in rows]
+    if missing:
+        raise CamaError(f"{path}: found no column {missing[0]!r}, expected the rows of an evaluation")
+    return rows
 
 
 def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

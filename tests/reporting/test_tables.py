@@ -14,7 +14,8 @@ COLUMNS = (
     "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim"
 )
 ROW_COLUMNS = ["method", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
-ROW_COLUMNS += ["predicted", "psnr", "ssim"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim", "labels"]
+LABELS = {"f": 3, "g": 6}
 MODELS = ("A", "B", "C")
 SOURCES = {"in": {"a1": "A", "a2": "A", "b1": "B"}, "out": {"x1": "X", "x2": "X"}}
 # what the classifier f says of the untouched photographs: it is wrong about a2
@@ -46,7 +47,9 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 said = CLEAN[name] if method == "identity" else CAMA[name, target]
                 psnr = math.inf if method == "identity" else PSNR[name]
                 place = (f"{source}/{name}.JPG", 16, 32)
-                rows.append((method, kind, "png", classifier, *place, source, target, said, psnr, 0.9))
+                rows.append(
+                    (method, kind, "png", classifier, *place, source, target, said, psnr, 0.9, LABELS[classifier])
+                )
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
 
@@ -63,7 +66,7 @@ def rows(tmp_path) -> pd.DataFrame:
 
 @pytest.fixture
 def transfer(rows) -> pd.DataFrame:
-    return transfer_table(rows, {"f": 3, "g": 6}, 200, 1)
+    return transfer_table(rows, 200, 1)
 
 
 def cell(table: pd.DataFrame, **where: str) -> pd.Series:
@@ -81,7 +84,7 @@ def test_rows_carry_what_the_same_classifier_said_of_the_untouched_photograph(ro
         assert row.clean == ("A" if row.classifier == "g" else CLEAN[name])
 
 
-def test_crops_of_one_photograph_are_told_apart(tmp_path):
+def test_crops_of_one_photograph_are_told_apart_but_are_one_photograph(tmp_path):
     first, second = rows_of("identity"), rows_of("identity").assign(column=64, predicted="C")
     paths = [tmp_path / "identity.csv", tmp_path / "cama.csv"]
     pd.concat([first, second]).to_csv(paths[0], index=False)
@@ -90,6 +93,9 @@ def test_crops_of_one_photograph_are_told_apart(tmp_path):
     assert len(rows) == 4 * len(first)
     assert set(rows[rows.column == 64].clean) == {"C"}
     assert "A" in set(rows[rows.column == 32].clean)
+    row = cell(transfer_table(rows, 100, 1), method="cama", set="in", classifier="f")
+    assert (row.photographs, row.transformations) == (3, 12)
+    assert row.clean_accuracy == pytest.approx(2 / 6)  # every second crop is called C
 
 
 def test_the_transfer_table_has_exactly_its_columns_and_one_row_a_method_set_and_classifier(transfer):
@@ -140,13 +146,13 @@ def test_infinite_psnr_is_left_out_of_the_mean(transfer):
 
 def test_the_low_psnr_is_the_fifth_percentile():
     rows = pd.concat([rows_of("cama").head(1)] * 101).assign(psnr=np.arange(101.0), clean="A")
-    assert transfer_table(rows, {"f": 3}, 100, 1).psnr_p05.item() == pytest.approx(5)
+    assert transfer_table(rows, 100, 1).psnr_p05.item() == pytest.approx(5)
 
 
 def test_a_rate_without_variance_has_wilsons_interval_over_photographs(transfer):
     row = cell(transfer, method="identity", set="out", classifier="g")
     assert row.targeted == pytest.approx(1 / 3)  # always A: each photograph succeeds once in three
-    row = transfer_table(rows_of("cama").assign(predicted="none", clean="A"), {"f": 3}, 100, 1).iloc[0]
+    row = transfer_table(rows_of("cama").assign(predicted="none", clean="A"), 100, 1).iloc[0]
     assert row.targeted == 0
     assert row.targeted_low == pytest.approx(0, abs=1e-12)
     # by hand, 0 of 3: z^2 / (3 + z^2)
@@ -155,7 +161,7 @@ def test_a_rate_without_variance_has_wilsons_interval_over_photographs(transfer)
 
 
 def test_tables_are_the_same_for_the_same_seed(rows):
-    tables = [transfer_table(rows, {"f": 3, "g": 6}, 200, 1) for _ in range(2)]
+    tables = [transfer_table(rows, 200, 1) for _ in range(2)]
     assert tables[0].equals(tables[1])
 
 
