@@ -76,6 +76,18 @@ def results_table(results: Path) -> str:
     return to_markdown(table[list(SUMMARY)])
 
 
+def seeds_table(folders: list[Path]) -> str:
+    """Cama in-distribution, for runs on other draws of cameras."""
+    rows = []
+    for folder in folders:
+        summary = pd.read_csv(folder / "tables" / "summary.csv")
+        cama = summary[(summary.method == "cama") & (summary.set == "in")][list(SUMMARY)]
+        clean = pd.read_csv(folder / "tables" / "transfer.csv").clean_accuracy.min()
+        rows.append(cama.drop(columns=["method", "set"]).assign(run=folder.name, worst_clean_accuracy=clean))
+    table = pd.concat(rows)
+    return to_markdown(table[["run", "worst_clean_accuracy", *table.columns.drop(["run", "worst_clean_accuracy"])]])
+
+
 def fill(text: str, name: str, content: str) -> str:
     """Replace what stands between the markers of a generated part."""
     start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
@@ -87,7 +99,9 @@ def main() -> None:
     """Rewrite the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
-    results = parser.parse_args().results
+    parser.add_argument("--seeds", type=Path, nargs="+", help="folders of finished runs on other draws of cameras")
+    options = parser.parse_args()
+    results = options.results
     text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
     if results is not None:
         text = fill(text, "results", results_table(results))
@@ -98,6 +112,8 @@ def main() -> None:
             if target.stat().st_size > 400_000:  # photographs: a palette would show, JPEG does not
                 Image.open(target).convert("RGB").save(target.with_suffix(".jpg"), quality=85)
                 target.unlink()
+    if options.seeds:
+        text = fill(text, "seeds", seeds_table(options.seeds))
     README.write_text(text)
 
 

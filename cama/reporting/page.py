@@ -18,6 +18,19 @@ border-left: 4px solid #d9b44a; padding: .6em 1em; }
 """
 
 
+def with_intervals(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """The table for a person: each rate and its bounds `_low` and `_high` in one cell."""
+    shown = table.copy()
+    for name in [column for column in table if f"{column}_low" in table]:
+        triples = table[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
+        cells = [
+            "" if np.isnan(m) else f"{m:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" for m, low, high in triples
+        ]
+        shown[name] = cells
+        shown = shown.drop(columns=[f"{name}_low", f"{name}_high"])
+    return shown
+
+
 def html_table(table: pd.DataFrame, digits: int = 3) -> str:
     """A table as HTML; numbers to the right, undefined cells empty."""
 

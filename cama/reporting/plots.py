@@ -45,8 +45,8 @@ def save(figure: plt.Figure, path: Path, dpi: int) -> None:
 def curves(histories: dict[str, pd.DataFrame], path: Path, dpi: int) -> None:
     """Training curves: one panel for each network, every recorded quantity a line."""
     with plt.rc_context(STYLE):
-        columns = min(3, len(histories))
-        rows = -(-len(histories) // columns)
+        columns = min(3, max(1, len(histories)))
+        rows = max(1, -(-len(histories) // columns))
         figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 2.5 * rows), squeeze=False)
         for axis, (name, history) in zip(axes.flat, histories.items(), strict=False):
             shown = [c for c in history.columns if c not in ("step", "psnr")]
@@ -96,7 +96,9 @@ def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
     """Targeted success against PSNR: one point a method and F, with 95% intervals; an unchanged picture has no PSNR."""
     with plt.rc_context(STYLE):
         sets = list(table.set.unique())
-        figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
+        figure, axes = plt.subplots(
+            1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
+        )
         for axis, kind in zip(axes.flat, sets, strict=True):
             for method, part in table[(table.set == kind) & table.psnr.notna()].groupby("method", sort=False):
                 error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
@@ -121,8 +123,10 @@ def per_label(table: pd.DataFrame, path: Path, dpi: int) -> None:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(sets), figsize=(3.9 * len(sets), 2.6), squeeze=False)
         for axis, kind in zip(axes.flat, sets, strict=True):
-            part = table[table.set == kind].pivot_table(
-                index="classifier", columns="target", values="targeted", sort=False
+            part = (
+                table[table.set == kind]
+                .pivot_table(index="classifier", columns="target", values="targeted", sort=False)
+                .sort_index(axis=1)
             )
             axis.imshow(part.to_numpy(), vmin=0, vmax=1, cmap="Reds", aspect="auto")
             for (y, x), value in np.ndenumerate(part.to_numpy()):

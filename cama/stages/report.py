@@ -8,7 +8,7 @@ import pandas as pd
 from cama.config import ReportStageSpec
 from cama.data.manifest import read_table
 from cama.files import write_text
-from cama.reporting.page import figure, html_table, page
+from cama.reporting.page import figure, html_table, page, with_intervals
 
 CAPTIONS = {
     "samples_in": "In-distribution photographs: x, x' for each target camera, and the amplified difference below.",
@@ -47,10 +47,10 @@ def report(
         "<h2>The attack, in short</h2><p>Means over all target classifiers F, which no attack has seen. A rate is a share of"
         " photographs scored whole, after saving to 8 bits. <i>Where right</i>: on photographs that F attributed rightly"
         " before the attack.</p>",
-        html_table(summary),
+        html_table(with_intervals(summary)),
         *(_picture(plots, name) for name in ("samples_in", "success_psnr", "per_label")),
         "<h2>Each target classifier</h2>",
-        html_table(pd.read_csv(tables / "transfer.csv")),
+        html_table(with_intervals(pd.read_csv(tables / "transfer.csv"))),
         *(_picture(plots, name) for name in ("confusion", "samples_out")),
         "<h2>Controls</h2><p>What could make the figures mean less than they seem.</p>",
         html_table(checks),
