@@ -191,16 +191,16 @@ class SimulationSpec(Spec):
 class DevicesIn(Spec):
     """Devices of in-distribution models."""
 
-    adversary: tuple[int, ...] = Field((0, 1), description="devices whose photographs the adversary owns")
-    examiner: tuple[int, ...] = Field((2, 3), description="devices whose photographs the examiner owns")
-    test: tuple[int, ...] = Field((4,), description="devices whose photographs are attacked")
+    adversary: tuple[int, ...] = Field((0, 1), min_length=1, description="devices whose photographs the adversary owns")
+    examiner: tuple[int, ...] = Field((2, 3), min_length=1, description="devices whose photographs the examiner owns")
+    test: tuple[int, ...] = Field((4,), min_length=1, description="devices whose photographs are attacked")
 
 
 class DevicesOut(Spec):
     """Devices of out-of-distribution models."""
 
     examiner: tuple[int, ...] = Field((0, 1), description="for the examiner's expanded label set")
-    test: tuple[int, ...] = Field((2,), description="devices whose photographs are attacked")
+    test: tuple[int, ...] = Field((2,), min_length=1, description="devices whose photographs are attacked")
 
 
 class SplitSpec(Spec):
@@ -301,7 +301,7 @@ class Config(Spec):
     """The whole of `config.yaml`."""
 
     seed: int = Field(1, ge=0, description="every stage derives its own from it")
-    results: str = Field("results", description="folder of all that the workflow writes")
+    results: str = Field("results", min_length=1, description="folder of all that the workflow writes")
     dataset: DatasetSpec = DatasetSpec()
     models: ModelsSpec
     simulation: SimulationSpec = SimulationSpec()
@@ -322,6 +322,12 @@ class Config(Spec):
             raise ValueError(
                 f"patches.crop: found {self.patches.crop}, expected a multiple of patches.size ({self.patches.size})"
             )
+        for body in (self.adversary.estimator.net, self.examiner.estimator.net, self.adversary.cama.generator):
+            if self.patches.size % 2**body.downsamplings:
+                raise ValueError(
+                    f"patches.size: found {self.patches.size}, expected a multiple of {2**body.downsamplings}"
+                    f" for a network with {body.downsamplings} downsamplings"
+                )
         simulated = self.dataset.kind == "simulated"
         if not simulated and not self.dataset.root:
             raise ValueError("dataset.root: found nothing, expected the folder of the photographs")
@@ -361,9 +367,8 @@ class Config(Spec):
         ):
             for role, devices in roles.model_dump().items():
                 wrong = [device for device in devices if not 0 <= device < count]
-                if wrong or (role == "test" and not devices):
-                    found = wrong[0] if wrong else "no device"
-                    raise ValueError(f"split.{block}.{role}: found {found}, expected devices of 0 to {count - 1}")
+                if wrong:
+                    raise ValueError(f"split.{block}.{role}: found {wrong[0]}, expected devices of 0 to {count - 1}")
 
 
 # ---- one spec a stage -----------------------------------------------------------------------------------------------

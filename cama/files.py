@@ -45,14 +45,19 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
         raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading; what is missing or damaged is an error that names it."""
+def open_hdf5(path: Path, *needed: str) -> h5py.File:
+    """Open an HDF5 file for reading; what is missing or damaged, or lacks a data set, is an error that names it."""
     if not path.exists():
         raise CamaError(f"{path}: no such HDF5 file")
     try:
-        return h5py.File(path)
+        file = h5py.File(path)
     except OSError as error:
         raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
+    for name in needed:
+        if name not in file:
+            file.close()
+            raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
+    return file
 
 
 def content_hash(path: Path) -> str:

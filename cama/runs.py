@@ -14,6 +14,12 @@ from torch import Tensor, nn
 from cama.errors import CamaError
 from cama.files import atomic, write_text
 
+HEADER_KEYS = {
+    "estimator": ("net",),
+    "classifier": ("net", "labels", "estimator"),
+    "generator": ("net", "labels"),
+}
+
 
 def pick_device(name: str) -> torch.device:
     """`auto` takes the GPU where there is one. Asking for one where there is none is an error."""
@@ -60,6 +66,9 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]
     state, header = _read(path, with_tensors=True)
     if header.get("kind") != kind:
         raise CamaError(f"{path}: found a model of kind {header.get('kind')!r}, expected {kind!r}")
+    missing = [key for key in HEADER_KEYS.get(kind, ()) if key not in header]
+    if missing:
+        raise CamaError(f"{path}: found no {missing[0]!r} in the header, expected a model file of this project")
     return state, header
 
 

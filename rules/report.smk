@@ -123,7 +123,10 @@ rule report:
         broken=f"{RESULTS}/broken.csv",
         tables=tables(),
         plots=plots(),
-        controls=f"{RESULTS}/controls/controls.csv",
+        controls=expand(
+            f"{RESULTS}/controls/{{table}}.csv",
+            table=["controls", "photographs", "cameras"],
+        ),
         code=code("report"),
     output:
         report(
@@ -145,7 +148,7 @@ rule report:
         spec=spec("report"),
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
         plots=lambda wildcards, input: os.path.dirname(input.plots[0]),
-        controls=lambda wildcards, input: os.path.dirname(input.controls),
+        controls=lambda wildcards, input: os.path.dirname(input.controls[0]),
     shell:
         "python -m cama report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"

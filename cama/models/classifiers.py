@@ -7,7 +7,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from cama.config import BodySpec, ClassifierNetSpec, parse
-from cama.errors import CamaError
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.runs import load_weights, read_model, save_model
@@ -94,8 +93,6 @@ class Classifier(nn.Module):
 
     def __init__(self, classes: int, spec: ClassifierNetSpec, estimator: Estimator | None = None) -> None:
         super().__init__()
-        if spec.architecture not in ARCHITECTURES:
-            raise CamaError(f"architecture: found {spec.architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
         self.frontend = build_frontend(spec.frontend, estimator)
         build = ARCHITECTURES[spec.architecture]
         self.net = build(self.frontend.channels, classes, spec.dropout, spec.width)

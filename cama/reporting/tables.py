@@ -33,17 +33,19 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method, set, save and classifier.
+    """One row a method, set, save and classifier; rates per label, then averaged.
 
     Untargeted success and clean accuracy are undefined where F does not know the source's model (set `out`).
     """
     table = []
     for keys, group in rows.groupby(KEYS, sort=False):
-        targeted = rate(group.predicted == group.target, group.photograph, resamples, seed)
+        targeted = rate(group.predicted == group.target, group.photograph, resamples, seed, group.target)
         known = keys[1] == "in"
         once = group.drop_duplicates(["photograph", "row", "column"])
         untargeted = (
-            rate(group.predicted != group.source, group.photograph, resamples, seed) if known else (np.nan,) * 3
+            rate(group.predicted != group.source, group.photograph, resamples, seed, group.source)
+            if known
+            else (np.nan,) * 3
         )
         finite = group.psnr[np.isfinite(group.psnr)]
         table.append(
@@ -52,7 +54,7 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 "labels": group.labels.iloc[0],
                 "photographs": group.photograph.nunique(),
                 "transformations": len(group),
-                "clean_accuracy": (once.clean == once.source).mean() if known else np.nan,
+                "clean_accuracy": (once.clean == once.source).groupby(once.source).mean().mean() if known else np.nan,
                 **dict(zip(("targeted", "targeted_low", "targeted_high"), targeted, strict=True)),
                 **dict(zip(("untargeted", "untargeted_low", "untargeted_high"), untargeted, strict=True)),
                 "psnr": finite.mean(),
@@ -63,15 +65,19 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
     return pd.DataFrame(table)
 
 
-def per_label_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Targeted success of each method and classifier towards each label, with Wilson intervals."""
+def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """Targeted success of each method and classifier towards each label: Wilson's interval, or the clustered one where a
+    photograph gave several crops.
+    """
     table = []
     for keys, group in rows.groupby([*KEYS, "target"], sort=False):
-        hits = int((group.predicted == group.target).sum())
-        low, high = wilson(hits, len(group))
+        hit = group.predicted == group.target
+        share, low, high = rate(hit, group.photograph, resamples, seed)
+        if group.photograph.is_unique:
+            low, high = wilson(int(hit.sum()), len(group))
         cell = {
             "transformations": len(group),
-            "targeted": hits / len(group),
+            "targeted": share,
             "targeted_low": low,
             "targeted_high": high,
         }
@@ -84,7 +90,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
     table = []
     for (method, kind), group in rows.groupby(["method", "set"], sort=False):
         hit = group.predicted == group.target
-        mean, low, high = rate(hit, group.photograph, resamples, seed)
+        mean, low, high = rate(hit, group.photograph, resamples, seed, group.target)
         right = group.clean == group.source
         finite = group.psnr[np.isfinite(group.psnr)]
         table.append(
@@ -95,7 +101,11 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 "targeted": mean,
                 "targeted_low": low,
                 "targeted_high": high,
-                "targeted_worst_classifier": hit.groupby(group.classifier).mean().min(),
+                "targeted_worst_classifier": hit.groupby([group.classifier, group.target])
+                .mean()
+                .groupby(level=0)
+                .mean()
+                .min(),
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
                 "targeted_where_right": hit[right].mean() if kind == "in" else np.nan,
                 "untargeted_where_right": (group.predicted != group.source)[right].mean() if kind == "in" else np.nan,

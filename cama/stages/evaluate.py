@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
     rows = []
-    with open_hdf5(attacked) as file:
+    with open_hdf5(attacked, "images", "set", "row", "target") as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         place = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}

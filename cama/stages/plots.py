@@ -27,7 +27,7 @@ def plots(
     look = spec.plots
     scored = read_rows(rows)
     transfer, labels = pd.read_csv(tables / "transfer.csv"), pd.read_csv(tables / "per_label.csv")
-    histories = {f"{path.parent.name.partition('-')[0]} {path.stem}": pd.read_csv(path) for path in curves}
+    histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
     draw.curves(histories, out / "curves.png", look.dpi)
     draw.confusion(scored, out / "confusion.png", look.dpi)
     draw.success_against_psnr(transfer, out / "success_psnr.png", look.dpi)
@@ -42,7 +42,7 @@ def plots(
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
     """`count` photographs of as many models, the first of each, with what cama made of them."""
-    with open_hdf5(attacked) as file:
+    with open_hdf5(attacked, "images", "set", "row", "target") as file:
         targets = json.loads(file.attrs["targets"])
         chosen = file["set"].asstr()[:] == kind
         rows, aims = file["row"][:], file["target"][:]

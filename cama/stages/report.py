@@ -58,7 +58,7 @@ def report(
         " photographs of three real cameras. Residuals in grey levels.</p>",
         html_table(pd.read_csv(controls / "photographs.csv")),
         "<h2>Data</h2>",
-        f"<p>{len(skipped)} photographs were skipped because they could not be read.</p>",
+        f"<p>{len(skipped)} photographs were skipped: unreadable, too small, or named outside the convention.</p>",
         html_table(skipped) if len(skipped) else "",
         html_table(roles.reset_index()),
     ]

@@ -16,7 +16,7 @@ def tables(spec: TablesStageSpec, rows: list[Path], out: Path) -> None:
     seed, resamples = derive_seed(spec.seed, "bootstrap"), spec.tables.resamples
     results = {
         "transfer": transfer_table(scored, resamples, seed),
-        "per_label": per_label_table(scored),
+        "per_label": per_label_table(scored, resamples, seed),
         "summary": summary_table(scored, resamples, seed),
     }
     for name, table in results.items():

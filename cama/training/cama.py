@@ -29,15 +29,16 @@ def train_cama(
     generator = place.place(Generator(classes, spec.generator)).train()
     discriminator = place.place(Discriminator(classes, spec.discriminator)).train()
     evaluator = place.place(evaluator)
-    sampler = Sampler(patches, ("rgb", spec.generator.input), spec.training.batch, derive_seed(seed, "batches"))
+    fields = list(dict.fromkeys(("rgb", spec.generator.input)))
+    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"))
     discriminator.frontend.calibrate(place.images(to_float(sampler.draw(0)[0][0])))
     steps = spec.training.steps
     update_g = Optimiser(generator, spec.generator_optimiser, steps, "G")
     update_d = Optimiser(discriminator, spec.discriminator_optimiser, steps, "D")
 
     def step(index: int) -> dict[str, torch.Tensor]:
-        (rgb, seen), labels = sampler.draw(index)
-        x, seen, y = place.images(to_float(rgb)), place.images(to_float(seen)), labels.to(place.device)
+        drawn, labels = sampler.draw(index)
+        x, seen, y = place.images(to_float(drawn[0])), place.images(to_float(drawn[-1])), labels.to(place.device)
         target = (y + torch.randint(1, classes, y.shape).to(y)) % classes
         with place.cast():
             changed = generator(seen, target)

@@ -1,5 +1,6 @@
 """Training of E0: an image to its noise residual."""
 
+import pandas as pd
 import torch
 
 from cama.config import ComputeSpec, EstimatorSpec
@@ -13,7 +14,7 @@ from cama.training.loop import Compute, Optimiser, run
 
 def train_estimator(
     patches: Patches, spec: EstimatorSpec, compute: ComputeSpec, seed: int, checkpoint: Checkpoint
-) -> tuple[Estimator, "object"]:
+) -> tuple[Estimator, pd.DataFrame]:
     """Train on `rgb` and `residual` by mean squared error; the residual is scaled to unit variance, without which the
     network learns nothing in the same time. Gives E0 and the training curve.
     """

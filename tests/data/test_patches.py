@@ -61,7 +61,6 @@ def test_every_patch_has_its_label_part_and_origin(photographs, tmp_path):
     patches = Patches.read(cut_file(photographs, tmp_path, spec()), "rgb")
     _, rows = photographs
     assert patches.labels == LABELS
-    assert patches.has_scenes()
     for row, label in zip(rows.itertuples(), (0, 1, 1, 2), strict=True):
         mine = patches.photograph == row.path
         assert mine.sum() == 8

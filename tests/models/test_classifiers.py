@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cama.config import ClassifierNetSpec
+from cama.config import ARCHITECTURE_NAMES, ClassifierNetSpec, parse
 from cama.errors import CamaError
 from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
 from cama.models.estimator import save_estimator
@@ -84,8 +84,12 @@ def test_parameters_of_the_small_and_of_the_paper_network_count_as_by_hand():
 
 
 def test_an_unknown_architecture_is_an_error_that_names_the_known():
-    with pytest.raises(CamaError, match="found 'resnet19', expected one of small, resnet18"):
-        Classifier(3, ClassifierNetSpec(architecture="resnet19"))
+    with pytest.raises(CamaError, match=r"architecture: .*'small', 'resnet18'.*found 'resnet19'"):
+        parse(ClassifierNetSpec, {"architecture": "resnet19"}, "config")
+
+
+def test_the_config_knows_the_architectures_that_are_registered():
+    assert tuple(ARCHITECTURES) == ARCHITECTURE_NAMES
 
 
 @pytest.mark.parametrize("frontend", ["rgb", *WITH_ESTIMATOR])

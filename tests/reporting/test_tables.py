@@ -95,7 +95,7 @@ def test_crops_of_one_photograph_are_told_apart_but_are_one_photograph(tmp_path)
     assert "A" in set(rows[rows.column == 32].clean)
     row = cell(transfer_table(rows, 100, 1), method="cama", set="in", classifier="f")
     assert (row.photographs, row.transformations) == (3, 12)
-    assert row.clean_accuracy == pytest.approx(2 / 6)  # every second crop is called C
+    assert row.clean_accuracy == pytest.approx((1 / 4 + 1 / 2) / 2)  # every second crop is called C
 
 
 def test_the_transfer_table_has_exactly_its_columns_and_one_row_a_method_set_and_classifier(transfer):
@@ -108,22 +108,25 @@ def test_the_transfer_table_has_exactly_its_columns_and_one_row_a_method_set_and
 def test_rates_in_distribution_by_hand(transfer):
     row = cell(transfer, method="cama", set="in", classifier="f")
     assert (row.labels, row.photographs, row.transformations) == (3, 3, 6)
-    assert row.clean_accuracy == pytest.approx(2 / 3)
-    assert row.targeted == pytest.approx(4 / 6)  # a1 to B, a2 to B, b1 to both
-    assert row.untargeted == pytest.approx(4 / 6)  # all but those that it calls A of A
+    # each label counts the same, however many photographs it has
+    assert row.clean_accuracy == pytest.approx((1 / 2 + 1) / 2)  # a1 of A's two; B's one
+    assert row.targeted == pytest.approx((1 / 1 + 2 / 2 + 1 / 3) / 3)  # to A b1; to B a1 and a2; to C b1 alone
+    assert row.untargeted == pytest.approx((2 / 4 + 2 / 2) / 2)  # of A those to B; of B both
     assert row.psnr == pytest.approx((30 + 40 + 50) / 3)
     assert row.psnr_p05 == pytest.approx(30)
     assert row.ssim == pytest.approx(0.9)
     for name in ("targeted", "untargeted"):
-        # the means of resampled photographs: at least one half each, as a1 and a2, at most one, as b1
-        assert 0.5 <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= 1
+        # three photographs are few: not narrower than Wilson's interval for three trials
+        assert row[f"{name}_low"] <= wilson(row[name] * 3, 3)[0]
+        assert row[f"{name}_high"] >= wilson(row[name] * 3, 3)[1]
+        assert 0 <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= 1
         assert row[f"{name}_low"] < row[f"{name}_high"]
 
 
 def test_rates_of_the_untouched_photographs_by_hand(transfer):
     row = cell(transfer, method="identity", set="in", classifier="f")
     assert row.targeted == pytest.approx(1 / 6)  # a2, which it calls B, towards B
-    assert row.untargeted == pytest.approx(1 / 3) == pytest.approx(1 - row.clean_accuracy)
+    assert row.untargeted == pytest.approx(1 / 4) == pytest.approx(1 - row.clean_accuracy)
     assert math.isnan(row.psnr)
     assert math.isnan(row.psnr_p05)
 
@@ -171,7 +174,7 @@ def test_labels_are_those_of_each_classifier(transfer):
 
 
 def test_rates_towards_each_label_by_hand(rows):
-    table = per_label_table(rows)
+    table = per_label_table(rows, 200, 1)
     assert len(table) == 2 * 2 * 2 * 3
     row = cell(table, method="cama", set="in", classifier="f", target="C")
     assert (row.transformations, row.targeted) == (3, pytest.approx(1 / 3))
@@ -184,10 +187,10 @@ def test_the_summary_by_hand(rows):
     table = summary_table(rows, 200, 1)
     assert len(table) == 4
     row = cell(table, method="cama", set="in")
-    # f: 4 of 6. g says always A: right for b1 to A alone, 1 of 6
+    # f: 1, 1 and 1/3 towards A, B and C. g says always A: 1, 0 and 0
     assert row.photographs == 3
-    assert row.targeted == pytest.approx(5 / 12)
-    assert row.targeted_worst_classifier == pytest.approx(1 / 6)
+    assert row.targeted == pytest.approx((2 / 2 + 2 / 4 + 1 / 6) / 3)
+    assert row.targeted_worst_classifier == pytest.approx(1 / 3)
     # A: both of 2; B: f twice of 4; C: f once of 6
     assert row.targeted_worst_label == pytest.approx(1 / 6)
     # f was right about a1 and b1: 3 hits of 4; g about a1 and a2: none of 4

@@ -119,7 +119,14 @@ def test_edited_code_reruns_its_stages(finished, module, expected):
     [
         ({"plots": {"dpj": 3}}, ("plots.dpj", "'dpi'")),
         ({"patches": {"crop": 100}}, ("patches.crop", "100", "multiple")),
-        ({"dataset": {"kind": "dresden", "root": "nowhere"}}, ("dataset.root",)),
+        (
+            {
+                "dataset": {"kind": "dresden", "root": "nowhere"},
+                "split": {"policy": "device"},
+                "attack": {"methods": ["identity"]},
+            },
+            ("dataset.root", "'nowhere'"),
+        ),
     ],
 )
 def test_a_wrong_config_ends_in_one_line(finished, overlay, words):
