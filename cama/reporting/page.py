@@ -11,7 +11,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1080px; margin: 2em auto; padding: 0 1.2em; }
 h1 { font-size: 1.7em; } h2 { margin-top: 2em; border-bottom: 1px solid #ddd; padding-bottom: .2em; }
 table { border-collapse: collapse; font-size: .82em; margin: 1em 0; display: block; overflow-x: auto; }
-th { text-align: left; background: #f4f4f4; } td { white-space: nowrap; } th, td { padding: .3em .7em; border-bottom: 1px solid #e4e4e4; }
+th { text-align: left; background: #f4f4f4; } td { white-space: nowrap; }
+th, td { padding: .3em .7em; border-bottom: 1px solid #e4e4e4; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } img { max-width: 100%; height: auto; }
 figure { margin: 1.2em 0; } figcaption { color: #666; font-size: .85em; } .note { background: #fdf6e3;
 border-left: 4px solid #d9b44a; padding: .6em 1em; }
