@@ -1,5 +1,5 @@
 # From photographs to tables, plots and a report. `snakemake --cores all` runs everything;
-# each stage has a target of its own: data, adversary, examiner, attacks, evaluation, tables, plots, controls, report.
+# each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots, controls, report.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -22,4 +22,5 @@ include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/attack.smk"
 include: "rules/evaluate.smk"
+include: "rules/detect.smk"
 include: "rules/report.smk"

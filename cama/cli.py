@@ -7,80 +7,97 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cama import __version__, config
+from cama import __version__
 from cama.errors import CamaError
+from cama.settings import stages
+from cama.settings.config import load_config
+from cama.settings.strict import Spec, parse_json
 
 
 @dataclass(frozen=True)
 class Command:
-    """A stage: where it lives, its spec, and its paths (name, or `name*` for several, `name?` for one that may lack)."""
+    """A stage: where it lives, its spec, and its paths (name; `*` for several, `?` for what may lack)."""
 
     function: str
-    spec: type[config.Spec]
+    spec: type[Spec]
     help: str
     paths: tuple[str, ...]
 
 
 STAGES = {
     "simulate": Command(
-        "simulate:simulate", config.SimulateSpec, "take the photographs of one simulated camera", ("out", "oracle")
+        "simulate:simulate", stages.SimulateSpec, "take the photographs of one simulated camera", ("out", "oracle")
     ),
     "manifest": Command(
         "manifest:manifest",
-        config.ManifestSpec,
+        stages.ManifestSpec,
         "list, decode and hash photographs",
         ("photographs*", "root", "out", "broken"),
     ),
-    "split": Command("split:split", config.SplitStageSpec, "give photographs their roles", ("manifest", "out")),
+    "split": Command("split:split", stages.SplitStageSpec, "give photographs their roles", ("manifest", "out")),
     "check-split": Command(
-        "split:check_split", config.SplitStageSpec, "fail where two roles share what they may not", ("splits", "out")
+        "split:check_split", stages.SplitStageSpec, "fail where two roles share what they may not", ("splits", "out")
     ),
     "patches": Command(
-        "patches:patches", config.PatchesStageSpec, "cut one role's photographs to HDF5", ("splits", "root", "out")
+        "patches:patches", stages.PatchesStageSpec, "cut one role's photographs to HDF5", ("splits", "root", "out")
     ),
     "train-estimator": Command(
-        "train_estimator:train_estimator", config.TrainEstimatorSpec, "train E0", ("patches", "out", "curve", "state")
+        "train_estimator:train_estimator", stages.TrainEstimatorSpec, "train E0", ("patches", "out", "curve", "state")
     ),
     "train-classifier": Command(
         "train_classifier:train_classifier",
-        config.TrainClassifierSpec,
+        stages.TrainClassifierSpec,
         "train F, E_H or E_L",
-        ("patches", "estimator?", "out", "curve", "state"),
+        ("patches*", "estimator?", "out", "curve", "state"),
     ),
-    "train-cama": Command(
-        "train_cama:train_cama",
-        config.TrainCamaSpec,
+    "train-generator": Command(
+        "train_generator:train_generator",
+        stages.TrainGeneratorSpec,
         "train G and D",
-        ("patches", "high", "low", "out", "discriminator", "curve", "state"),
+        ("patches", "evaluators*", "out", "discriminators", "curve", "state"),
     ),
     "attack": Command(
         "attack:attack",
-        config.AttackStageSpec,
+        stages.AttackStageSpec,
         "attack the test photographs",
-        ("inside", "outside", "model?", "oracle?", "out"),
+        ("inside", "outside", "model?", "evaluators*?", "match?", "oracle?", "out"),
     ),
     "evaluate": Command(
         "evaluate:evaluate",
-        config.EvaluateStageSpec,
+        stages.EvaluateStageSpec,
         "score attacked photographs under each F",
         ("attacked", "inside", "outside", "classifiers*", "out"),
     ),
-    "tables": Command("tables:tables", config.TablesStageSpec, "make the tables", ("rows*", "out")),
+    "detect": Command(
+        "detect:detect",
+        stages.DetectStageSpec,
+        "train a detector of one attack",
+        ("patches", "inside", "outside", "attacked", "model?", "evaluators*?", "curve", "state", "out"),
+    ),
+    "devices": Command(
+        "devices:devices",
+        stages.DevicesStageSpec,
+        "compare attacked pictures with device fingerprints",
+        ("inside", "outside", "attacked", "out"),
+    ),
+    "tables": Command(
+        "tables:tables", stages.TablesStageSpec, "make the tables", ("rows*", "detections*?", "devices*?", "out")
+    ),
     "plots": Command(
         "plots:plots",
-        config.PlotsStageSpec,
+        stages.PlotsStageSpec,
         "make the plots",
-        ("rows*", "tables", "curves*", "attacked?", "inside", "outside", "out"),
+        ("rows*", "tables", "curves*", "attacked*?", "detections*?", "inside", "outside", "out"),
     ),
     "controls": Command(
         "controls:controls",
-        config.ControlsStageSpec,
+        stages.ControlsStageSpec,
         "measure the controls",
         ("splits", "root", "inside", "aligned?", "random?", "random-test?", "out"),
     ),
     "report": Command(
         "report:report",
-        config.ReportStageSpec,
+        stages.ReportStageSpec,
         "make the report's page",
         ("splits", "broken", "tables", "plots", "controls", "out"),
     ),
@@ -97,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--spec", default="{}", help="settings as JSON (see `cama spec`); `{}` for the defaults")
         sub.add_argument("--threads", type=int, default=1, help="threads to compute with (default 1)")
         for path in stage.paths:
-            many, optional = path.endswith("*"), path.endswith("?")
+            many, optional = "*" in path, "?" in path
             sub.add_argument(
                 f"--{path.rstrip('*?')}", type=Path, nargs="+" if many else None, required=not optional, metavar="PATH"
             )
@@ -121,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif command == "spec":
             print(STAGES[options["stage"]].spec().to_json())
         elif command == "check-config":
-            config.load_config(*options["files"])
+            load_config(*options["files"])
         else:
             importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
     except CamaError as error:
@@ -134,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run_stage(stage: Command, options: dict) -> None:
-    spec = config.parse_json(stage.spec, options.pop("spec"))
+    spec = parse_json(stage.spec, options.pop("spec"))
     threads = options.pop("threads")
     if threads < 1:
         raise CamaError(f"--threads: found {threads}, expected at least 1")
@@ -144,7 +161,7 @@ def _run_stage(stage: Command, options: dict) -> None:
     getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
 
 
-def _required(kind: type[config.Spec]) -> bool:
+def _required(kind: type[Spec]) -> bool:
     return any(field.is_required() for field in kind.model_fields.values())
 
 

@@ -1,6 +1,6 @@
 """Which of the package's files a module's results hang on: its import graph, read from the source.
 
-`cama.config` and `cama.errors` are left out: what they decide reaches a stage through the values of its spec, which
+`cama.settings` and `cama.errors` are left out: what they decide reaches a stage through the values of its spec, which
 are compared by themselves, so editing a description or another stage's default must not retrain a network.
 """
 
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-LEFT_OUT = {"cama.config", "cama.errors", "cama"}
+LEFT_OUT = ("cama", "cama.errors", "cama.settings")
 
 
 def module_path(name: str) -> Path | None:
@@ -44,10 +44,15 @@ def closure(name: str) -> list[str]:
     todo = [name]
     while todo:
         module = todo.pop()
-        if module not in seen and module not in LEFT_OUT:
+        if module not in seen and not left_out(module):
             seen.add(module)
             todo += direct_imports(module)
     return sorted(seen)
+
+
+def left_out(name: str) -> bool:
+    """Whether a module counts as no stage's code."""
+    return name in LEFT_OUT or name.startswith("cama.settings.")
 
 
 def code_files(name: str) -> list[Path]:

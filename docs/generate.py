@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
-PICTURES = ("samples_in", "success_psnr", "confusion", "per_label")
+PICTURES = ("samples_cama_in", "success_psnr", "confusion", "per_label")
 SUMMARY = (
     "method",
     "set",
@@ -33,8 +33,9 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.config import load_config  # noqa: E402
 from cama.reporting.tables import to_markdown  # noqa: E402
+from cama.settings.config import load_config  # noqa: E402
+from cama.settings.training import Ramp  # noqa: E402
 
 
 def config_table() -> str:
@@ -49,12 +50,17 @@ def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:
     rows = []
     for name, field in type(block).model_fields.items():
         value: Any = getattr(block, name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, Ramp):
+            rows.append((f"{prefix}{name}", str(value), field.description or ""))
+        elif isinstance(value, BaseModel):
             rows += _keys(value, f"{prefix}{name}.")
         elif isinstance(value, dict):
             first = next(iter(value))
             rows.append((f"{prefix}{name}", ", ".join(value), (field.description or "") + "; each has the keys below"))
             rows += _keys(value[first], f"{prefix}{name}.{first}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            rows.append((f"{prefix}{name}", f"{len(value)}", (field.description or "") + "; each has the keys below"))
+            rows += _keys(value[0], f"{prefix}{name}.0.")
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             rows.append((f"{prefix}{name}", shown, field.description or ""))

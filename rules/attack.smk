@@ -5,14 +5,10 @@ rule attack:
     input:
         inside=patches("test"),
         outside=patches("test_outdist"),
-        model=lambda wildcards: (
-            f"{RESULTS}/adversary/generator.safetensors"
-            if wildcards.method == "cama"
-            else []
-        ),
+        adversary=lambda wildcards: sum(attack_inputs(wildcards.method).values(), []),
         oracle=lambda wildcards: (
             expand(f"{RESULTS}/oracle/{{model}}", model=IN + OUT)
-            if wildcards.method == "oracle"
+            if METHODS[wildcards.method].kind == "oracle"
             else []
         ),
         code=code("attack"),
@@ -24,20 +20,22 @@ rule attack:
         f"{RESULTS}/benchmarks/attacks/{{method}}.tsv"
     conda:
         "../envs/cama.yaml"
-    threads: lambda wildcards: TRAINING_THREADS if wildcards.method == "cama" else 1
+    threads: lambda wildcards: threads_of(wildcards.method)
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=lambda wildcards: GPU if wildcards.method == "cama" else 0,
+        gpu=lambda wildcards: GPU if threads_of(wildcards.method) > 1 else 0,
     params:
         spec=lambda wildcards: spec("attack", method=wildcards.method),
-        model=lambda wildcards, input: ["--model", input.model] if input.model else [],
+        adversary=lambda wildcards: options(attack_inputs(wildcards.method)),
         oracle=lambda wildcards: (
-            ["--oracle", f"{RESULTS}/oracle"] if wildcards.method == "oracle" else []
+            ["--oracle", f"{RESULTS}/oracle"]
+            if METHODS[wildcards.method].kind == "oracle"
+            else []
         ),
     shell:
         "python -m cama attack --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
-        " --outside {input.outside:q} {params.model:q} {params.oracle:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --outside {input.outside:q} {params.adversary:q} {params.oracle:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule attacks:

@@ -7,21 +7,31 @@ from pathlib import Path
 sys.path.insert(
     0, workflow.basedir
 )  # the package need not be installed where Snakemake runs
+# jobs run this interpreter, also where its environment was not activated
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ["PATH"]]
+)
 
 # as modules, since single names would hide Snakemake's own
-import cama.config
+import cama.errors
 import cama.imports
+import cama.settings.config
+import cama.settings.stages
+import cama.settings.strict
 
 try:
-    CONFIG = cama.config.parse(cama.config.Config, config, "config")
-except cama.config.CamaError as error:
+    CONFIG = cama.settings.strict.parse(cama.settings.config.Config, config, "config")
+except cama.errors.CamaError as error:
     sys.exit(str(error))
 
 RESULTS = CONFIG.results
 IN = list(CONFIG.models.in_distribution)
 OUT = list(CONFIG.models.out_of_distribution)
 F_NAMES = list(CONFIG.examiner.classifiers)
-METHODS = list(CONFIG.attack.methods)
+METHODS = CONFIG.attack.methods
+SHOWN = list(CONFIG.plots.methods)
+EVALUATORS = list(CONFIG.adversary.evaluators)
+GENERATORS = list(CONFIG.adversary.generators)
 SIMULATED = CONFIG.dataset.kind == "simulated"
 PHASE = CONFIG.patches.phase
 CONTROL = CONFIG.controls.random_phase
@@ -35,9 +45,10 @@ wildcard_constraints:
     role="adversary|examiner|test|examiner_outdist|test_outdist",
     phase="aligned|random",
     owner="adversary|examiner",
-    stream="high|low",
+    evaluator="|".join(map(re.escape, EVALUATORS)) or "none",
+    generator="|".join(map(re.escape, GENERATORS)) or "none",
     name="|".join(map(re.escape, F_NAMES)) or "none",
-    method="|".join(METHODS),
+    method="|".join(map(re.escape, METHODS)),
 
 
 if not SIMULATED and not Path(ROOT).is_dir():
@@ -48,7 +59,7 @@ if not SIMULATED and not Path(ROOT).is_dir():
 
 def spec(stage, **wildcards):
     """A stage's settings as one string, which is what Snakemake compares."""
-    return cama.config.stage_spec(CONFIG, stage, **wildcards)
+    return cama.settings.stages.stage_spec(CONFIG, stage, **wildcards)
 
 
 def code(stage):
@@ -73,39 +84,122 @@ def patches(role, phase=PHASE):
     return f"{RESULTS}/patches/{role}-{phase}.h5"
 
 
-def estimator_of(name):
+def of_examiner(name, phase=PHASE):
+    """The patch files that a target classifier trains on: with expanded labels those of the unknown models too."""
+    roles = ["examiner"]
+    if CONFIG.examiner.classifiers[name].labels == "expanded":
+        roles.append("examiner_outdist")
+    return [patches(role, phase) for role in roles]
+
+
+def estimator_of(owner, nets, name):
+    """The owner's own estimator, for the classifiers that need one."""
+    needs = nets[name].net.frontend.startswith("prnu_lp")
+    return f"{RESULTS}/{owner}/estimator.safetensors" if needs else []
+
+
+def examiners_estimator(name):
     """The examiner's own estimator, for the target classifiers that need one."""
-    needs = CONFIG.examiner.classifiers[name].net.frontend.startswith("prnu_lp")
-    return f"{RESULTS}/examiner/estimator.safetensors" if needs else []
+    return estimator_of("examiner", CONFIG.examiner.classifiers, name)
+
+
+def adversarys_estimator(name):
+    """The adversary's E0, for the classifiers of E that need it."""
+    return estimator_of("adversary", CONFIG.adversary.evaluators, name)
+
+
+def evaluators(names):
+    """Classifiers of E."""
+    return [f"{RESULTS}/adversary/evaluators/{name}.safetensors" for name in names]
+
+
+def attack_inputs(method):
+    """What a method needs beside the test photographs, all of it the adversary's; keys are the command's options."""
+    chosen = METHODS[method]
+    found = {}
+    if chosen.generator:
+        found["model"] = [
+            f"{RESULTS}/adversary/generators/{chosen.generator}.safetensors"
+        ]
+    if chosen.evaluators:
+        found["evaluators"] = evaluators(chosen.evaluators)
+        found["match"] = [f"{RESULTS}/attacks/{chosen.match}.h5"]
+    return found
+
+
+def detect_inputs(method):
+    """What a method needs to attack other pictures too, its bound once known."""
+    return {
+        name: paths for name, paths in attack_inputs(method).items() if name != "match"
+    }
+
+
+def options(inputs):
+    """Files as options of a command."""
+    return [word for name, paths in inputs.items() for word in (f"--{name}", *paths)]
+
+
+def detections():
+    """The scores of all detectors."""
+    return expand(
+        f"{RESULTS}/detections/{{method}}.csv", method=CONFIG.detection.methods
+    )
+
+
+def device_matches():
+    """All comparisons with device fingerprints."""
+    return expand(f"{RESULTS}/devices/{{method}}.csv", method=CONFIG.detection.devices)
+
+
+def threads_of(method):
+    """Attacks with networks compute with the threads of a training."""
+    return TRAINING_THREADS if attack_inputs(method) else 1
 
 
 def tables():
     """All tables."""
     return expand(
-        f"{RESULTS}/tables/{{table}}.{{kind}}",
-        table=["transfer", "per_label", "summary"],
-        kind=["csv", "md"],
+        f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md"]
     )
+
+
+TABLES = ["summary", "transfer", "per_label"]
+TABLES += ["paired"] if CONFIG.tables.baseline else []
+TABLES += ["detection"] if CONFIG.detection.methods else []
+TABLES += ["devices"] if CONFIG.detection.devices else []
 
 
 def plots():
     """All plots that the methods of the config give."""
     names = ["success_psnr", "confusion", "curves"]
-    names += ["samples_in", "samples_out", "per_label"] if "cama" in METHODS else []
+    names += ["per_label"] if SHOWN else []
+    names += ["roc"] if CONFIG.detection.methods else []
+    names += ["saves"] if len(CONFIG.evaluation.saves) > 1 else []
+    names += [f"samples_{method}_{kind}" for method in SHOWN for kind in ("in", "out")]
     return expand(f"{RESULTS}/plots/{{plot}}.png", plot=names)
 
 
 def curves():
-    """All training curves."""
-    found = [
-        f"{RESULTS}/adversary/{net}.csv"
-        for net in ("estimator", "evaluator_high", "evaluator_low", "cama")
-    ]
-    found = found if "cama" in METHODS else []
-    found += (
-        [f"{RESULTS}/examiner/estimator.csv"] if any(map(estimator_of, F_NAMES)) else []
+    """The training curves of all that the methods and the target classifiers hang on."""
+    generators = list(
+        dict.fromkeys(m.generator for m in METHODS.values() if m.generator)
     )
-    return found + expand(f"{RESULTS}/classifiers/{{name}}.csv", name=F_NAMES)
+    used = [CONFIG.adversary.generators[name] for name in generators] + list(
+        METHODS.values()
+    )
+    streams = list(dict.fromkeys(name for block in used for name in block.evaluators))
+    adversary = [f"evaluators/{name}" for name in streams] + [
+        f"generators/{name}" for name in generators
+    ]
+    adversary = (
+        ["estimator"] if any(map(adversarys_estimator, streams)) else []
+    ) + adversary
+    examiner = ["estimator"] if any(map(examiners_estimator, F_NAMES)) else []
+    return [
+        *(f"{RESULTS}/adversary/{name}.csv" for name in adversary),
+        *(f"{RESULTS}/examiner/{name}.csv" for name in examiner),
+        *(f"{RESULTS}/classifiers/{name}.csv" for name in F_NAMES),
+    ]
 
 
 def control_inputs():

@@ -4,20 +4,16 @@
 rule tables:
     input:
         rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
+        detections=detections(),
+        devices=device_matches(),
         code=code("tables"),
     output:
         report(
-            expand(
-                f"{RESULTS}/tables/{{table}}.csv",
-                table=["summary", "transfer", "per_label"],
-            ),
+            expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
             category="Tables",
             caption="captions/tables.rst",
         ),
-        expand(
-            f"{RESULTS}/tables/{{table}}.md",
-            table=["summary", "transfer", "per_label"],
-        ),
+        expand(f"{RESULTS}/tables/{{table}}.md", table=TABLES),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
@@ -30,18 +26,22 @@ rule tables:
         runtime=30,
     params:
         spec=spec("tables"),
+        more=lambda wildcards, input: options(
+            {name: input[name] for name in ("detections", "devices") if input[name]}
+        ),
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        " {params.more:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule plots:
     input:
         rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
+        detections=detections(),
         tables=tables(),
         curves=curves(),
-        attacked=f"{RESULTS}/attacks/cama.h5" if "cama" in METHODS else [],
+        attacked=expand(f"{RESULTS}/attacks/{{method}}.h5", method=SHOWN),
         inside=patches("test"),
         outside=patches("test_outdist"),
         code=code("plots"),
@@ -50,7 +50,7 @@ rule plots:
             report(
                 path,
                 category="Plots",
-                caption=f"captions/{Path(path).stem}.rst",
+                caption=f"captions/{Path(path).stem.partition('_')[0]}.rst",
                 labels={"plot": Path(path).stem},
             )
             for path in plots()
@@ -68,13 +68,13 @@ rule plots:
     params:
         spec=spec("plots"),
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        attacked=(
-            ["--attacked", f"{RESULTS}/attacks/cama.h5"] if "cama" in METHODS else []
+        more=lambda wildcards, input: options(
+            {name: input[name] for name in ("attacked", "detections") if input[name]}
         ),
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python -m cama plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
-        " --tables {params.tables:q} --curves {input.curves:q} {params.attacked:q} --inside {input.inside:q}"
+        " --tables {params.tables:q} --curves {input.curves:q} {params.more:q} --inside {input.inside:q}"
         " --outside {input.outside:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 

@@ -32,15 +32,15 @@ rule train_estimator:
 rule train_evaluator:
     input:
         patches=patches("adversary"),
-        estimator=f"{RESULTS}/adversary/estimator.safetensors",
+        estimator=lambda wildcards: adversarys_estimator(wildcards.evaluator),
         code=code("train_classifier"),
     output:
-        model=f"{RESULTS}/adversary/evaluator_{{stream}}.safetensors",
-        curve=f"{RESULTS}/adversary/evaluator_{{stream}}.csv",
+        model=f"{RESULTS}/adversary/evaluators/{{evaluator}}.safetensors",
+        curve=f"{RESULTS}/adversary/evaluators/{{evaluator}}.csv",
     log:
-        f"{RESULTS}/logs/adversary/evaluator_{{stream}}.log",
+        f"{RESULTS}/logs/adversary/evaluators/{{evaluator}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/adversary/evaluator_{{stream}}.tsv"
+        f"{RESULTS}/benchmarks/adversary/evaluators/{{evaluator}}.tsv"
     priority: 10
     conda:
         "../envs/cama.yaml"
@@ -50,28 +50,32 @@ rule train_evaluator:
         runtime=1440,
         gpu=GPU,
     params:
-        spec=lambda wildcards: spec("evaluator", stream=wildcards.stream),
-        state=lambda wildcards: f"{RESULTS}/state/adversary/evaluator_{wildcards.stream}",
+        spec=lambda wildcards: spec("evaluator", name=wildcards.evaluator),
+        estimator=lambda wildcards, input: (
+            ["--estimator", input.estimator] if input.estimator else []
+        ),
+        state=lambda wildcards: f"{RESULTS}/state/adversary/evaluators/{wildcards.evaluator}",
     shell:
         "python -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " --estimator {input.estimator:q} --out {output.model:q} --curve {output.curve:q}"
+        " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 
 
-rule train_cama:
+rule train_generator:
     input:
         patches=patches("adversary"),
-        high=f"{RESULTS}/adversary/evaluator_high.safetensors",
-        low=f"{RESULTS}/adversary/evaluator_low.safetensors",
-        code=code("train_cama"),
+        evaluators=lambda wildcards: evaluators(
+            CONFIG.adversary.generators[wildcards.generator].evaluators
+        ),
+        code=code("train_generator"),
     output:
-        generator=f"{RESULTS}/adversary/generator.safetensors",
-        discriminator=f"{RESULTS}/adversary/discriminator.safetensors",
-        curve=f"{RESULTS}/adversary/cama.csv",
+        generator=f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
+        discriminators=f"{RESULTS}/adversary/discriminators/{{generator}}.safetensors",
+        curve=f"{RESULTS}/adversary/generators/{{generator}}.csv",
     log:
-        f"{RESULTS}/logs/adversary/cama.log",
+        f"{RESULTS}/logs/adversary/generators/{{generator}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/adversary/cama.tsv"
+        f"{RESULTS}/benchmarks/adversary/generators/{{generator}}.tsv"
     priority: 10
     conda:
         "../envs/cama.yaml"
@@ -81,19 +85,19 @@ rule train_cama:
         runtime=2880,
         gpu=GPU,
     params:
-        spec=spec("cama"),
-        state=f"{RESULTS}/state/adversary/cama",
+        spec=lambda wildcards: spec("generator", name=wildcards.generator),
+        state=lambda wildcards: f"{RESULTS}/state/adversary/generators/{wildcards.generator}",
     shell:
-        "python -m cama train-cama --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " --high {input.high:q} --low {input.low:q} --out {output.generator:q}"
-        " --discriminator {output.discriminator:q} --curve {output.curve:q}"
+        "python -m cama train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        " --evaluators {input.evaluators:q} --out {output.generator:q}"
+        " --discriminators {output.discriminators:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 
 
 rule train_classifier:
     input:
-        patches=patches("examiner"),
-        estimator=lambda wildcards: estimator_of(wildcards.name),
+        patches=lambda wildcards: of_examiner(wildcards.name),
+        estimator=lambda wildcards: examiners_estimator(wildcards.name),
         code=code("train_classifier"),
     output:
         model=f"{RESULTS}/classifiers/{{name}}.safetensors",
@@ -124,8 +128,8 @@ rule train_classifier:
 # The control: one F once more, on crops of random phase.
 use rule train_classifier as train_control with:
     input:
-        patches=patches("examiner", "random"),
-        estimator=lambda wildcards: estimator_of(wildcards.name),
+        patches=lambda wildcards: of_examiner(wildcards.name, "random"),
+        estimator=lambda wildcards: examiners_estimator(wildcards.name),
         code=code("train_classifier"),
     output:
         model=f"{RESULTS}/controls/{{name}}.safetensors",
@@ -144,7 +148,10 @@ use rule train_classifier as train_control with:
 
 rule adversary:
     input:
-        f"{RESULTS}/adversary/generator.safetensors",
+        expand(
+            f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
+            generator=GENERATORS,
+        ),
 
 
 rule examiner:

@@ -13,24 +13,13 @@ import pytest
 import torch
 
 from cama.cli import STAGES, main
-from cama.config import (
-    BodySpec,
-    CamaSpec,
-    ClassifierNetSpec,
-    ClassifierSpec,
-    ComputeSpec,
-    DiscriminatorSpec,
-    EstimatorSpec,
-    GeneratorSpec,
-    TrainCamaSpec,
-    TrainClassifierSpec,
-    TrainEstimatorSpec,
-    TrainingSpec,
-)
 from cama.files import content_hash
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import load_generator
 from cama.runs import read_header
+from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
+from cama.settings.stages import TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
+from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec, TrainingSpec
 from tests.models.helpers import net_spec, tiny_classifier
 
 PROJECT = Path(__file__).parents[1]
@@ -73,10 +62,10 @@ def write_patches(path: Path, labels: tuple[str, ...] = LABELS, side: int = 32) 
 
 
 def test_the_default_settings_of_a_stage_are_printed_as_json():
-    done = cama("spec", "train-cama")
+    done = cama("spec", "train-generator")
     assert (done.returncode, done.stderr) == (0, "")
-    assert TrainCamaSpec.model_validate(json.loads(done.stdout)) == TrainCamaSpec()
-    assert json.loads(done.stdout)["cama"]["weights"]["pixel"] == 10
+    assert TrainGeneratorSpec.model_validate(json.loads(done.stdout)) == TrainGeneratorSpec()
+    assert json.loads(done.stdout)["learned"]["weights"]["pixel"]["end"] == 10
 
 
 HEAVY = """
@@ -92,7 +81,7 @@ print(sorted(names & heavy), file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train-cama", "--help"], ["spec", "tables"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train-generator", "--help"], ["spec", "tables"], ["--version"]])
 def test_help_imports_nothing_heavy(arguments):
     done = subprocess.run(
         [sys.executable, "-c", HEAVY, *arguments], capture_output=True, text=True, cwd=PROJECT, check=True
@@ -197,8 +186,8 @@ def test_less_than_one_thread_is_refused(threads, tmp_path, capsys):
         ["train-estimator", "--patches", "GONE", "--out", "OUT/e", "--curve", "OUT/c", "--state", "OUT/s"],
         ["train-classifier", "--patches", "GONE", "--out", "OUT/e", "--curve", "OUT/c", "--state", "OUT/s"],
         [
-            *("train-cama", "--patches", "GONE", "--high", "OUT/h", "--low", "OUT/l", "--out", "OUT/g"),
-            *("--discriminator", "OUT/d", "--curve", "OUT/c", "--state", "OUT/s"),
+            *("train-generator", "--patches", "GONE", "--evaluators", "OUT/h", "OUT/l", "--out", "OUT/g"),
+            *("--discriminators", "OUT/d", "--curve", "OUT/c", "--state", "OUT/s"),
         ],
         [
             *("manifest", "--spec", '{"models": ["A_1"]}', "--photographs", "GONE", "--root", "ROOT"),
@@ -308,31 +297,31 @@ def train_streams(folder: Path, patches: Path) -> None:
         assert main([str(argument) for argument in call]) == 0
 
 
-def train_cama(folder: Path, patches: Path) -> list[object]:
-    cama = CamaSpec(
-        generator=GeneratorSpec(**BODY.model_dump()), discriminator=DiscriminatorSpec(features=4), training=TINY
+def train_generator(folder: Path, patches: Path) -> list[object]:
+    learned = LearnedSpec(
+        generator=GeneratorSpec(**BODY.model_dump()), discriminators=[DiscriminatorSpec(features=4)], training=TINY
     )
-    spec = TrainCamaSpec(cama=cama, compute=COMPUTE).to_json()
+    spec = TrainGeneratorSpec(learned=learned, compute=COMPUTE).to_json()
     return [
-        *("train-cama", "--spec", spec, "--patches", patches, "--state", folder / "state"),
-        *("--high", folder / "prnu_lp.safetensors", "--low", folder / "prnu_lp_low.safetensors"),
-        *("--out", folder / "g.safetensors", "--discriminator", folder / "d.safetensors", "--curve", folder / "g.csv"),
+        *("train-generator", "--spec", spec, "--patches", patches, "--state", folder / "state"),
+        *("--evaluators", folder / "prnu_lp.safetensors", folder / "prnu_lp_low.safetensors"),
+        *("--out", folder / "g.safetensors", "--discriminators", folder / "d.safetensors", "--curve", folder / "g.csv"),
     ]
 
 
 def test_the_adversary_trains_from_patches_to_a_generator(tmp_path):
     patches = write_patches(tmp_path / "adversary.h5")
     train_streams(tmp_path, patches)
-    assert main([str(argument) for argument in train_cama(tmp_path, patches)]) == 0
+    assert main([str(argument) for argument in train_generator(tmp_path, patches)]) == 0
     generator, spec, labels = load_generator(tmp_path / "g.safetensors")
     assert labels == LABELS
     assert spec.features == 4
     assert not generator.training
     header = read_header(tmp_path / "g.safetensors")
-    assert header["spec"]["cama"]["training"] == {"steps": 2, "batch": 4}
+    assert header["spec"]["learned"]["training"] == {"steps": 2, "batch": 4}
     streams = [tmp_path / f"{name}.safetensors" for name in ("prnu_lp", "prnu_lp_low")]
     assert header["inputs"] == {"adversary.h5": "hash of adversary.h5", **{p.name: content_hash(p) for p in streams}}
-    assert read_header(tmp_path / "d.safetensors")["kind"] == "discriminator"
+    assert read_header(tmp_path / "d.safetensors")["kind"] == "discriminators"
     curve = pd.read_csv(tmp_path / "g.csv")
     assert list(curve.step) == [1, 2]
     assert {"d_loss", "adversarial", "pixel", "evaluator", "psnr"} <= set(curve.columns)
@@ -345,7 +334,7 @@ def test_evaluators_of_other_cameras_are_refused(tmp_path, capsys):
     train_streams(tmp_path, write_patches(tmp_path / "adversary.h5"))
     capsys.readouterr()
     other = write_patches(tmp_path / "other.h5", ("Alcyon_A10", "Corvus_C300"))
-    message = refusal(capsys, *train_cama(tmp_path, other))
+    message = refusal(capsys, *train_generator(tmp_path, other))
     assert "Borealis_B2" in message
     assert "Corvus_C300" in message
     assert not (tmp_path / "g.safetensors").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cama import config, imports
+from cama import imports
 from cama.cli import STAGES
 
 PACKAGE = Path(imports.__file__).parent
@@ -17,7 +17,7 @@ LAYERS = (
     "errors",
     "seeds",
     "grid",
-    "config",
+    "settings",
     "imports",
     "files",
     "progress",
@@ -29,8 +29,8 @@ LAYERS = (
     "data",
     "models",
     "training",
-    "attacks",
     "transfer",
+    "attacks",
     "reporting",
     "stages",
     "cli",
@@ -104,14 +104,19 @@ def test_tables_hang_on_no_training_and_no_generator():
 def test_classifiers_hang_on_nothing_of_the_attack():
     closure = imports.closure("cama.stages.train_classifier")
     assert {"cama.models.classifiers", "cama.training.classifier", "cama.training.loop"} <= set(closure)
-    forbidden = ("cama.models.discriminator", "cama.models.generator", "cama.models.evaluator", "cama.training.cama")
+    forbidden = (
+        "cama.models.discriminator",
+        "cama.models.generator",
+        "cama.models.evaluator",
+        "cama.training.generator",
+    )
     assert not set(forbidden) & set(closure)
     assert "cama.training.losses" not in closure
 
 
-def test_cama_hangs_on_its_losses_and_networks():
+def test_generators_hang_on_its_losses_and_networks():
     names = ("training.losses", "training.loop", "models.generator", "models.discriminator", "models.evaluator")
-    assert {f"cama.{name}" for name in names} <= set(imports.closure("cama.stages.train_cama"))
+    assert {f"cama.{name}" for name in names} <= set(imports.closure("cama.stages.train_generator"))
 
 
 def test_the_estimator_hangs_on_no_classifier():
@@ -125,12 +130,13 @@ def test_no_training_hangs_on_plots_tables_scores_attacks_or_the_command_line(st
 
 
 @pytest.mark.parametrize("stage", STAGE_MODULES)
-def test_no_stage_hangs_on_another_or_on_the_config(stage):
+def test_no_stage_hangs_on_another_or_on_the_settings(stage):
     closure = set(imports.closure(stage))
     assert stage in closure
     others = {name for name in closure if name.startswith("cama.stages.")} - {stage, "cama.stages.begin"}
     assert not others
-    assert not closure & {"cama", "cama.config", "cama.errors", "cama.cli"}
+    assert not closure & {"cama", "cama.errors", "cama.cli"}
+    assert not [name for name in closure if name.startswith("cama.settings")]
 
 
 def test_simulating_hangs_on_no_network():
@@ -156,7 +162,9 @@ def fresh():
 @pytest.mark.parametrize("stage", STAGE_MODULES)
 def test_the_closure_holds_all_that_python_loads_for_a_stage(stage, fresh):
     closure = set(imports.closure(stage))
-    left_out = imports.LEFT_OUT | imported(MODULES["cama.config"])  # what the config needs is left out with it
+    settings = [name for name in MODULES if name.startswith("cama.settings")]
+    # what the settings need is left out with them
+    left_out = {*imports.LEFT_OUT, *settings}.union(*(imported(MODULES[name]) for name in settings))
     fresh()
     importlib.import_module(stage)
     loaded = {name for name in sys.modules if name in MODULES and MODULES[name].stat().st_size}
@@ -164,21 +172,24 @@ def test_the_closure_holds_all_that_python_loads_for_a_stage(stage, fresh):
     assert not loaded - left_out - closure
 
 
-def test_modules_take_specs_alone_from_the_config():
+def test_modules_take_specs_alone_from_the_settings():
     taken = {
-        (name, alias.name)
+        (name, node.module, alias.name)
         for name, path in MODULES.items()
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "cama.config"
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("cama.settings.")
         for alias in node.names
+        if not name.startswith("cama.settings.")
     }
     assert len(taken) > 20
-    constants = {(name, value) for name, value in taken if not callable(getattr(config, value))}
+    constants = {(name, value) for name, module, value in taken if not callable(getattr(sys.modules[module], value))}
     assert not constants
 
 
 def test_only_specs_errors_and_the_version_are_left_out():
-    assert {"cama.config", "cama.errors", "cama"} == imports.LEFT_OUT
+    assert set(imports.LEFT_OUT) == {"cama.settings", "cama.errors", "cama"}
+    assert imports.left_out("cama.settings.data")
+    assert not imports.left_out("cama.settingsx")
 
 
 # ---- on a package of a test's own
@@ -190,12 +201,13 @@ def package(tmp_path, monkeypatch) -> Path:
     root = tmp_path / "cama"
     files = {
         "__init__.py": "'the package'\n",
-        "config.py": "A = 1\n",
+        "settings/__init__.py": "",
+        "settings/config.py": "A = 1\n",
         "low.py": "B = 2\n",
         "lazy.py": "C = 3\n",
         "alone.py": "D = 4\n",
         "parts/__init__.py": "",
-        "parts/middle.py": "import json\nfrom cama.low import B\nfrom cama import config\n",
+        "parts/middle.py": "import json\nfrom cama.low import B\nfrom cama.settings import config\n",
         "parts/high.py": "from cama.parts import middle as m\n\ndef late():\n    import cama.lazy\n",
     }
     for name, text in files.items():
@@ -225,13 +237,13 @@ def test_the_digest_changes_with_the_files_behind_a_module_alone(package, edited
     assert (imports.code_digest("cama.parts.high") != before) == changes
 
 
-def test_the_digest_does_not_change_with_the_config(package):
+def test_the_digest_does_not_change_with_the_settings(package):
     before = imports.code_digest("cama.parts.high")
-    (package / "config.py").write_text("A = 2\n")
+    (package / "settings" / "config.py").write_text("A = 2\n")
     assert imports.code_digest("cama.parts.high") == before
 
 
 def test_modules_of_others_have_no_file_here():
     assert imports.module_path("json") is None
-    assert imports.module_path("cama.config") == PACKAGE / "config.py"
+    assert imports.module_path("cama.settings.config") == PACKAGE / "settings" / "config.py"
     assert imports.module_path("cama.models") == PACKAGE / "models" / "__init__.py"

@@ -3,12 +3,16 @@
 Every attack is `attack(images, source, target) -> images`: stored images (N, H, W, 3), uint8; labels (N,), ints.
 """
 
+import zlib
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 from scipy.ndimage import median_filter
+from skimage.restoration import denoise_wavelet
 
 from cama.images import deliver
+from cama.settings.attacks import MethodSpec
 from cama.signals.mosaic import remosaic
 
 Attack = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -23,12 +27,40 @@ def untargeted(change: Callable[[np.ndarray], np.ndarray]) -> Attack:
     return attack
 
 
-def classical_attack(method: str, strength: int) -> Attack:
-    """A classical attack by name. `strength`: quality of `jpeg`, window of `median`."""
+def classical_attack(spec: MethodSpec, seed: int) -> Attack:
+    """A classical attack by its kind and strength (see `STRENGTHS`). `seed` draws the noise."""
+    strength = spec.strength
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "identity": lambda image: image,
-        "jpeg": lambda image: deliver(image, f"jpeg{strength}"),
-        "median": lambda image: median_filter(image, (strength, strength, 1), mode="reflect"),
+        "jpeg": lambda image: deliver(image, f"jpeg{strength:.0f}"),
+        "median": lambda image: median_filter(image, (int(strength), int(strength), 1), mode="reflect"),
+        "noise": lambda image: _noise(image, strength, seed),
+        "denoise": lambda image: _denoise(image, strength),
+        "resample": lambda image: _resample(image, strength),
         "remosaic": remosaic,
     }
-    return untargeted(changes[method])
+    return untargeted(changes[spec.kind])
+
+
+def _noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+    """White Gaussian noise, the same for the same image."""
+    rng = np.random.default_rng([seed, zlib.crc32(image.tobytes())])
+    return _to_bytes(image + rng.normal(0, sigma, image.shape))
+
+
+def _denoise(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Wavelet shrinkage (Chang, Yu and Vetterli 2000) of noise of `sigma` grey levels."""
+    clean = denoise_wavelet(image / 255, sigma / 255, convert2ycbcr=True, channel_axis=-1, rescale_sigma=True)
+    return _to_bytes(clean * 255)
+
+
+def _resample(image: np.ndarray, scale: float) -> np.ndarray:
+    """Down to `scale` and up again, both by Lanczos' window."""
+    height, width = image.shape[:2]
+    picture = Image.fromarray(image)
+    small = picture.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
+    return np.array(small.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _to_bytes(image: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from cama.attacks.classical import Attack
-from cama.config import ComputeSpec
 from cama.models.generator import load_generator
+from cama.settings.training import ComputeSpec
 from cama.signals.mosaic import remosaic
 from cama.tensors import to_bytes, to_float
 from cama.training.loop import Compute

@@ -14,13 +14,13 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from cama.config import PatchesSpec
 from cama.errors import CamaError
 from cama.files import atomic
 from cama.grid import PHASES, grid_origins
 from cama.images import read_rgb
 from cama.progress import Progress
 from cama.seeds import derive_seed
+from cama.settings.data import PatchesSpec
 from cama.signals.mosaic import remosaic
 from cama.signals.residual import noise_residual
 

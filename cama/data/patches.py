@@ -44,6 +44,23 @@ class Patches:
                 raise CamaError(f"{path}: not a patch file of this project, or damaged ({error})") from error
 
 
+def join(parts: Sequence[Patches]) -> Patches:
+    """Patch files of several roles as one; its labels are all of theirs, in the order in which they are first named."""
+    if len(parts) == 1:
+        return parts[0]
+    labels = tuple(dict.fromkeys(name for part in parts for name in part.labels))
+    renamed = [np.array([labels.index(name) for name in part.labels])[part.label] for part in parts]
+    return Patches(
+        {name: torch.cat([part.fields[name] for part in parts]) for name in parts[0].fields},
+        np.concatenate(renamed),
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("validation", "photograph", "scene", "origin")
+        ),
+        labels,
+    )
+
+
 class Sampler:
     """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone."""
 

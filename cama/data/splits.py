@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from cama.config import ModelsSpec, SplitSpec
 from cama.data.manifest import UNKNOWN_SCENE
 from cama.errors import CamaError
 from cama.seeds import derive_seed
+from cama.settings.data import ModelsSpec, SplitSpec
 
 TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")
 FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "image": ()}

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cama.config import BodySpec, ClassifierNetSpec, parse
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.runs import load_weights, read_model, save_model
+from cama.settings.networks import BodySpec, ClassifierNetSpec
+from cama.settings.strict import parse
 
 
 class BasicBlock(nn.Module):
@@ -76,6 +77,55 @@ def _vgg(name: str) -> Callable[..., nn.Module]:
     return adapted
 
 
+def _densenet(layers: int) -> Callable[..., nn.Module]:
+    """DenseNet-BC with growth 12 in three blocks of `layers` bottlenecks (Huang et al. 2017)."""
+
+    def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+        import torchvision
+
+        net = torchvision.models.DenseNet(12, (layers,) * 3, 24, num_classes=classes)
+        net.features.conv0 = nn.Conv2d(channels, 24, 3, 1, 1, bias=False)
+        net.features.norm0 = net.features.relu0 = net.features.pool0 = nn.Identity()
+        net.classifier = nn.Sequential(nn.Dropout(dropout), net.classifier)
+        return net
+
+    return adapted
+
+
+def mislnet(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+    """The network behind the constrained layer of MISLnet (Bayar and Stamm 2018), globally pooled before its dense layers."""
+
+    def stage(inputs: int, outputs: int, kernel: int, stride: int, pool: nn.Module) -> list[nn.Module]:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        return [conv, nn.BatchNorm2d(outputs), nn.Tanh(), pool]
+
+    return nn.Sequential(
+        *stage(channels, 96, 7, 2, nn.MaxPool2d(3, 2, 1)),
+        *stage(96, 64, 5, 1, nn.MaxPool2d(3, 2, 1)),
+        *stage(64, 64, 5, 1, nn.MaxPool2d(3, 2, 1)),
+        *stage(64, 128, 1, 1, nn.AdaptiveAvgPool2d(1)),
+        nn.Flatten(),
+        nn.Linear(128, 200),
+        nn.Tanh(),
+        nn.Dropout(dropout),
+        nn.Linear(200, 200),
+        nn.Tanh(),
+        nn.Linear(200, classes),
+    )
+
+
+def convnext(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
+    """A small ConvNeXt (Liu et al. 2022) of three stages for 64x64 inputs."""
+    from torchvision.models import ConvNeXt
+    from torchvision.models.convnext import CNBlockConfig
+
+    stages = [CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 2), CNBlockConfig(192, None, 4)]
+    net = ConvNeXt(stages, stochastic_depth_prob=0.0, num_classes=classes)
+    net.features[0][0] = nn.Conv2d(channels, 48, 2, 2)  # the ImageNet stem would throw a quarter of the resolution away
+    net.classifier[2] = nn.Sequential(nn.Dropout(dropout), net.classifier[2])
+    return net
+
+
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "small": small,
     "resnet18": _resnet("resnet18"),
@@ -85,6 +135,10 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "vgg13": _vgg("vgg13_bn"),
     "vgg16": _vgg("vgg16_bn"),
     "vgg19": _vgg("vgg19_bn"),
+    "densenet40": _densenet(6),  # (40 - 4) / 3 / 2 layers a block
+    "densenet100": _densenet(16),
+    "mislnet": mislnet,
+    "convnext": convnext,
 }
 
 

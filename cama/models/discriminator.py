@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cama.config import DiscriminatorSpec
 from cama.models.body import init_normal_, label_maps
 from cama.models.frontends import build_frontend
 from cama.runs import save_model
+from cama.settings.networks import DiscriminatorSpec
 
 
 class Discriminator(nn.Module):
@@ -50,9 +50,13 @@ class Discriminator(nn.Module):
         return self.rest(torch.cat([features, maps], dim=1))
 
 
-def save_discriminator(
-    path: Path, discriminator: Discriminator, spec: DiscriminatorSpec, labels: tuple[str, ...], extra: dict[str, Any]
+def save_discriminators(
+    path: Path,
+    discriminators: nn.ModuleList,
+    specs: tuple[DiscriminatorSpec, ...],
+    labels: tuple[str, ...],
+    extra: dict[str, Any],
 ) -> None:
-    """Write D, for whoever trains on or looks into it. `extra` goes to the header too."""
-    header = {"kind": "discriminator", "net": spec.model_dump(), "labels": list(labels)}
-    save_model(path, discriminator, {**header, **extra})
+    """Write the D of a training, for whoever trains on or looks into them. `extra` goes to the header too."""
+    header = {"kind": "discriminators", "nets": [spec.model_dump() for spec in specs], "labels": list(labels)}
+    save_model(path, discriminators, {**header, **extra})

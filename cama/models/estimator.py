@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cama.config import BodySpec, parse
 from cama.models.body import build_body
 from cama.runs import load_weights, read_model, save_model
+from cama.settings.networks import BodySpec
+from cama.settings.strict import parse
 
 
 class Estimator(nn.Module):
@@ -26,6 +27,11 @@ class Estimator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] to residuals over `scale` (N, 3, H, W)."""
         return self.body(images)
+
+    def split(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, H, W) to their residuals over `scale`, and to what is left of the images without them."""
+        residual = self(images)
+        return residual, images - residual * self.scale
 
 
 def save_estimator(path: Path, estimator: Estimator, extra: dict[str, Any]) -> None:

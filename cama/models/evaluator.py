@@ -1,32 +1,33 @@
-"""The evaluator E: E0 splits an image, E_H classifies the high-frequency part, E_L the low-frequency part."""
+"""The evaluator E: fixed classifiers that stand in for F. In the paper E0 splits an image, E_H classifies the
+high-frequency part and E_L the low-frequency part; others may stand beside them.
+"""
 
 import torch
 from torch import Tensor, nn
 
 from cama.errors import CamaError
 from cama.models.classifiers import Classifier
+from cama.models.frontends import Residual
 
 
 class Evaluator(nn.Module):
-    """The dual-stream evaluator, fixed and in evaluation mode for good; gradients pass through it to the image.
+    """Classifiers in evaluation mode for good; gradients pass through them to the image.
 
-    Both classifiers carry the same E0, which is computed once.
+    Those that need an estimator carry the same E0, which is computed once.
     """
 
-    def __init__(self, high: Classifier, low: Classifier) -> None:
+    def __init__(self, streams: dict[str, Classifier]) -> None:
         super().__init__()
-        for stream, low_part in ((high, False), (low, True)):
-            if getattr(stream.frontend, "low", None) is not low_part:
-                expected = "prnu_lp_low" if low_part else "prnu_lp"
-                raise CamaError(
-                    f"evaluator: found a stream without the estimator's part that it needs, expected {expected}"
-                )
-        states = high.frontend.estimator.state_dict(), low.frontend.estimator.state_dict()
-        same = states[0].keys() == states[1].keys()
-        if not same or not all(torch.equal(states[0][key], states[1][key]) for key in states[0]):
-            raise CamaError("evaluator: E_H and E_L were trained with different estimators, expected one E0 for both")
-        self.estimator = high.frontend.estimator
-        self.high, self.low = high.net, low.net
+        owned = {name: stream.frontend for name, stream in streams.items() if isinstance(stream.frontend, Residual)}
+        states = [frontend.estimator.state_dict() for frontend in owned.values()]
+        for name, state in zip(owned, states, strict=True):
+            same = state.keys() == states[0].keys() and all(torch.equal(state[key], states[0][key]) for key in state)
+            if not same:
+                raise CamaError(f"evaluator: {next(iter(owned))} and {name} were trained with different estimators")
+        self.streams = nn.ModuleDict(streams)
+        self.estimator = next((frontend.estimator for frontend in owned.values()), None)
+        for frontend in owned.values():
+            frontend.estimator = self.estimator
         self.requires_grad_(False)
         super().train(False)
 
@@ -34,9 +35,13 @@ class Evaluator(nn.Module):
         """E never trains."""
         return self
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, 3, H, W) in [-1, 1] to the log-probabilities (N, classes) of E_H and of E_L."""
-        residual = self.estimator(images)
-        high = self.high(residual)
-        low = self.low(images - residual * self.estimator.scale)
-        return high.float().log_softmax(1), low.float().log_softmax(1)
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images (N, 3, H, W) in [-1, 1] to the log-probabilities (N, classes) of each classifier, by name."""
+        split = self.estimator.split(images) if self.estimator is not None else None
+        scores = {}
+        for name, stream in self.streams.items():
+            frontend = stream.frontend
+            shared = split is not None and isinstance(frontend, Residual)
+            logits = stream.net(split[frontend.low] if shared else frontend(images))
+            scores[name] = logits.float().log_softmax(1)
+        return scores

@@ -55,6 +55,26 @@ class Rgb(Signal):
         """Leave the image as it is."""
 
 
+class WithImage(nn.Module):
+    """`rgb+...`: the image, and a high-pass signal of it, padded by reflection to the image's size."""
+
+    def __init__(self, signal: Signal) -> None:
+        super().__init__()
+        self.signal = signal
+        self.channels = 3 + signal.channels
+
+    def calibrate(self, images: Tensor) -> None:
+        """Set the signal's gain from images (N, 3, H, W)."""
+        self.signal.calibrate(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] to signals (N, channels, H, W)."""
+        signal = self.signal(images)
+        rows, columns = (a - b for a, b in zip(images.shape[-2:], signal.shape[-2:], strict=True))
+        around = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        return torch.cat([images, nn.functional.pad(signal, around, mode="reflect")], dim=1)
+
+
 class Residual(nn.Module):
     """`prnu_lp`: the noise residual by the owner's own frozen estimator, in units of its standard deviation.
     `prnu_lp_low`: the image without it.
@@ -66,6 +86,7 @@ class Residual(nn.Module):
         super().__init__()
         self.estimator = estimator.requires_grad_(False).eval()
         self.low = low
+        super().train(False)
 
     def train(self, mode: bool = True) -> "Residual":
         """Keep the estimator in evaluation mode."""
@@ -76,15 +97,18 @@ class Residual(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) to signals of the same shape."""
-        residual = self.estimator(images)
-        return images - residual * self.estimator.scale if self.low else residual
+        return self.estimator.split(images)[self.low]
 
 
+_HIGH_PASS: dict[str, Callable[[], Signal]] = {
+    "con_conv": lambda: Signal(ConstrainedConv(), 3),
+    "finite_difference": lambda: Signal(finite_difference, 6),
+    "fixed_hpf": lambda: Signal(fixed_high_pass, 3),
+}
 FRONTENDS: dict[str, Callable[[Estimator | None], nn.Module]] = {
     "rgb": lambda _: Rgb(),
-    "con_conv": lambda _: Signal(ConstrainedConv(), 3),
-    "finite_difference": lambda _: Signal(finite_difference, 6),
-    "fixed_hpf": lambda _: Signal(fixed_high_pass, 3),
+    **{name: lambda _, build=build: build() for name, build in _HIGH_PASS.items()},
+    **{f"rgb+{name}": lambda _, build=build: WithImage(build()) for name, build in _HIGH_PASS.items()},
     "prnu_lp": lambda estimator: Residual(_needed(estimator), low=False),
     "prnu_lp_low": lambda estimator: Residual(_needed(estimator), low=True),
 }

@@ -6,30 +6,34 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cama.config import GeneratorSpec, parse
 from cama.models.body import build_body, label_maps
 from cama.runs import load_weights, read_model, save_model
+from cama.settings.networks import GeneratorSpec
+from cama.settings.strict import parse
 
 
 class Generator(nn.Module):
     """G: an image and a target label to an image that looks the same.
 
     `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input
-    and begins as the identity.
+    and begins as the identity. `label: maps` shows the target beside the image (the paper), `modulation` in every norm.
     """
 
     def __init__(self, classes: int, spec: GeneratorSpec) -> None:
         super().__init__()
-        self.classes = classes
         self.output = spec.output
-        self.body = build_body(3 + classes, 3, spec)
+        modulated = spec.label == "modulation"
+        self.maps = 0 if modulated else classes
+        self.body = build_body(3 + self.maps, 3, spec, classes if modulated else 0)
         if spec.output == "residual":
             nn.init.zeros_(self.body[-1].weight)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
-        maps = label_maps(labels, self.classes, *images.shape[-2:]).to(images)
-        change = self.body(torch.cat([images, maps], dim=1))
+        seen = images
+        if self.maps:
+            seen = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)
+        change = self.body(seen, labels)
         return images + change if self.output == "residual" else torch.tanh(change)
 
 

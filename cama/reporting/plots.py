@@ -1,5 +1,6 @@
 """Plots, each recomputed from rows, curves or stored pictures."""
 
+import itertools
 from pathlib import Path
 
 import matplotlib
@@ -8,17 +9,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_curve
 
 from cama.files import atomic
 
-METHOD_COLOURS = {
-    "identity": "#7f7f7f",
-    "jpeg": "#8c6d31",
-    "median": "#2a7f9e",
-    "remosaic": "#5b8c3a",
-    "cama": "#c2343c",
-    "oracle": "#6b4c9a",
-}
+# Methods are told apart by colour, then by mark.
+COLOURS = ("#c2343c", "#2a7f9e", "#5b8c3a", "#6b4c9a", "#d08a1d", "#4a4a4a", "#b5668f", "#3a5fcd")
+MARKS = ("o", "s", "^", "D", "v")
 SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
 STYLE = {
     "font.size": 9,
@@ -62,9 +59,8 @@ def curves(histories: dict[str, pd.DataFrame], path: Path, dpi: int) -> None:
         save(figure, path, dpi)
 
 
-def confusion(rows: pd.DataFrame, path: Path, dpi: int) -> None:
-    """For each F: what it says of untouched photographs by source, and of cama's pictures by target."""
-    methods = [m for m in ("identity", "cama") if m in set(rows.method)]
+def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
+    """For each F: what it says of untouched photographs (`identity`) by source, and of the other methods' by target."""
     rows = rows[rows.set == "in"]
     classifiers = list(rows.classifier.unique())
     models = sorted(set(rows.source) | set(rows.target))
@@ -95,16 +91,17 @@ def confusion(rows: pd.DataFrame, path: Path, dpi: int) -> None:
 def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
     """Targeted success against PSNR: one point a method and F, with 95% intervals; an unchanged picture has no PSNR."""
     with plt.rc_context(STYLE):
-        sets = list(table.set.unique())
+        sets, methods = list(table.set.unique()), list(table[table.psnr.notna()].method.unique())
+        looks = _looks(methods)
         figure, axes = plt.subplots(
             1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
         )
         for axis, kind in zip(axes.flat, sets, strict=True):
             for method, part in table[(table.set == kind) & table.psnr.notna()].groupby("method", sort=False):
                 error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
-                colour = METHOD_COLOURS[method]
+                colour, mark = looks[method]
                 axis.errorbar(
-                    part.psnr, part.targeted, error, fmt="o", color=colour, label=method, markersize=4, alpha=0.8,
+                    part.psnr, part.targeted, error, fmt=mark, color=colour, label=method, markersize=4, alpha=0.8,
                     elinewidth=0.8,
                 )  # fmt: skip
             axis.set_title(SET_NAMES[kind])
@@ -116,15 +113,66 @@ def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
         save(figure, path, dpi)
 
 
-def per_label(table: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Cama's targeted success for each F and target label."""
-    table = table[table.method == "cama"]
-    sets = list(table.set.unique())
+def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:
+    """Mean targeted success of each method after each save, for the F that know the in-distribution models alone."""
+    table = summary[(summary.labels == summary.labels.min()) & (summary.method != "identity")]
+    order, methods = list(dict.fromkeys(table.save)), list(dict.fromkeys(table.method))
+    looks = _looks(methods)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(sets), figsize=(3.9 * len(sets), 2.6), squeeze=False)
+        sets = list(table.set.unique())
+        figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
         for axis, kind in zip(axes.flat, sets, strict=True):
+            for method in methods:
+                part = table[(table.set == kind) & (table.method == method)].set_index("save").reindex(order)
+                colour, mark = looks[method]
+                axis.plot(range(len(order)), part.targeted, marker=mark, color=colour, label=method, markersize=4)
+                axis.fill_between(range(len(order)), part.targeted_low, part.targeted_high, color=colour, alpha=0.1)
+            axis.set_title(SET_NAMES[kind])
+            axis.set_xticks(range(len(order)), order)
+            axis.set_xlabel("saved as")
+            axis.set_ylim(-0.03, 1.03)
+            axis.grid(alpha=0.25)
+        axes[0, 0].set_ylabel("mean targeted success over F")
+        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, path, dpi)
+
+
+def roc(scores: pd.DataFrame, path: Path, dpi: int) -> None:
+    """How well each method's detector tells its pictures from untouched ones."""
+    methods = list(dict.fromkeys(scores.method))
+    looks = _looks(methods)
+    with plt.rc_context(STYLE):
+        sets = list(scores.set.unique())
+        figure, axes = plt.subplots(1, len(sets), figsize=(3.8 * len(sets), 3.6), sharey=True, squeeze=False)
+        for axis, kind in zip(axes.flat, sets, strict=True):
+            for method in methods:
+                part = scores[(scores.set == kind) & (scores.method == method)]
+                false, true, _ = roc_curve(part.attacked, part.score)
+                axis.plot(false, true, color=looks[method][0], label=method, linewidth=1.3)
+            axis.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle="--")
+            axis.set_title(SET_NAMES[kind])
+            axis.set_xlabel("untouched pictures accused")
+            axis.set_aspect("equal")
+        axes[0, 0].set_ylabel("attacked pictures found")
+        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, path, dpi)
+
+
+def _looks(methods: list[str]) -> dict[str, tuple[str, str]]:
+    """Colour and mark of each method."""
+    return {name: (COLOURS[i % len(COLOURS)], MARKS[i // len(COLOURS) % len(MARKS)]) for i, name in enumerate(methods)}
+
+
+def per_label(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
+    """Targeted success of some methods for each F and target label."""
+    sets, height = list(table.set.unique()), 1.1 + 0.38 * table.classifier.nunique()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(methods), len(sets), figsize=(3.9 * len(sets), height * len(methods)), squeeze=False
+        )
+        for axis, (method, kind) in zip(axes.flat, itertools.product(methods, sets), strict=True):
             part = (
-                table[table.set == kind]
+                table[(table.method == method) & (table.set == kind)]
                 .pivot_table(index="classifier", columns="target", values="targeted", sort=False)
                 .sort_index(axis=1)
             )
@@ -134,7 +182,7 @@ def per_label(table: pd.DataFrame, path: Path, dpi: int) -> None:
                 axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
             axis.set_xticks(range(part.shape[1]), [short(m) for m in part.columns])
             axis.set_yticks(range(part.shape[0]), part.index)
-            axis.set_title(SET_NAMES[kind])
+            axis.set_title(f"{method}, {SET_NAMES[kind]}")
             axis.set_xlabel("target camera")
         save(figure, path, dpi)
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from cama.config import Spec
 from cama.errors import CamaError
 from cama.files import content_hash
 from cama.imports import code_digest
 from cama.runs import Checkpoint
+from cama.settings.strict import Spec
 
 
 def begin(stage: str, spec: Spec, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:

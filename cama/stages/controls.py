@@ -12,7 +12,6 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cama.cameras.catalogue import draw_catalogue
 from cama.cameras.statistics import photograph_statistics, real_reference
-from cama.config import ControlsStageSpec
 from cama.data.extraction import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
@@ -21,6 +20,7 @@ from cama.images import read_rgb
 from cama.models.classifiers import load_classifier
 from cama.progress import Progress
 from cama.seeds import derive_seed
+from cama.settings.stages import ControlsStageSpec
 from cama.training.classifier import predict
 from cama.training.loop import Compute
 

@@ -1,22 +1,26 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
 Columns: method, set, save, photograph, row and column of the crop, source, psnr, ssim, classifier, labels (how many it
-knows), target, predicted. A picture that serves every target (it has none of its own) stands once for each but its source.
+knows), known (whether the source is one of them), predicted, target; and where patches are scored one by one, the shares of
+them that F took for the target (patches_targeted) and for another than the source (patches_untargeted). A picture that
+serves every target (it has none of its own) stands once for each but its source.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from cama.config import EvaluateStageSpec
 from cama.data.patches import Patches
+from cama.errors import CamaError
 from cama.files import open_hdf5, write_text
 from cama.images import deliver
 from cama.models.classifiers import load_classifier
 from cama.progress import Progress
+from cama.settings.stages import EvaluateStageSpec
 from cama.training.classifier import predict
 from cama.training.loop import Compute
 from cama.transfer.distortion import psnr, ssim
@@ -28,7 +32,7 @@ def evaluate(
     spec: EvaluateStageSpec, attacked: Path, inside: Path, outside: Path, classifiers: list[Path], out: Path
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     with open_hdf5(attacked, "images", "set", "row", "target") as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         place = Compute(spec.compute)
@@ -37,38 +41,70 @@ def evaluate(
             place.place(classifier)
         targets = json.loads(file.attrs["targets"])
         sets, origins, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
-        progress = Progress(f"evaluate {spec.method}", len(sets))
+        progress = Progress(f"evaluate {spec.name}", len(sets))
         for first in range(0, len(sets), BATCH):
             last = min(first + BATCH, len(sets))
-            pictures = np.stack([deliver(image, spec.evaluation.save) for image in file["images"][first:last]])
-            batch = torch.from_numpy(pictures)
-            found = {name: predict(model, batch, place).argmax(1) for name, (model, _) in models.items()}
-            for index, picture in zip(range(first, last), pictures, strict=True):
-                test, origin = tests[sets[index]], origins[index]
-                source, before = test.labels[test.label[origin]], test.fields["rgb"][origin].numpy()
-                row, column = test.origin[origin]
-                shared = {
-                    "method": spec.method,
-                    "set": sets[index],
-                    "save": spec.evaluation.save,
-                    "photograph": test.photograph[origin],
-                    "row": row,
-                    "column": column,
-                    "source": source,
-                    "psnr": psnr(before, picture),
-                    "ssim": ssim(before, picture),
-                }
-                aimed = [targets[aims[index]]] if aims[index] >= 0 else [t for t in targets if t != source]
-                rows += [
-                    {
-                        **shared,
-                        "classifier": name,
-                        "labels": len(labels),
-                        "target": target,
-                        "predicted": labels[found[name][index - first]],
+            stored = file["images"][first:last]
+            for save in spec.evaluation.saves:
+                pictures = np.stack([deliver(image, save) for image in stored])
+                verdicts = _verdicts(models, pictures, place, spec)
+                for index, picture in enumerate(pictures):
+                    at = first + index
+                    test, origin = tests[sets[at]], origins[at]
+                    source, before = test.labels[test.label[origin]], test.fields["rgb"][origin].numpy()
+                    row, column = test.origin[origin]
+                    shared = {
+                        "method": spec.name,
+                        "set": sets[at],
+                        "save": save,
+                        "photograph": test.photograph[origin],
+                        "row": row,
+                        "column": column,
+                        "source": source,
+                        "psnr": psnr(before, picture),
+                        "ssim": ssim(before, picture),
                     }
-                    for name, (_, labels) in models.items()
-                    for target in aimed
-                ]
+                    aimed = [targets[aims[at]]] if aims[at] >= 0 else [t for t in targets if t != source]
+                    for name, (_, labels) in models.items():
+                        whole, parts = verdicts[name]
+                        found = {
+                            "classifier": name,
+                            "labels": len(labels),
+                            "known": source in labels,
+                            "predicted": labels[whole[index]],
+                        }
+                        for target in aimed:
+                            rows.append(
+                                {**shared, **found, "target": target, **_shares(parts, index, labels, source, target)}
+                            )
             progress.at(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
+
+
+Verdicts = tuple[np.ndarray, np.ndarray | None]
+
+
+def _verdicts(models: dict, pictures: np.ndarray, place: Compute, spec: EvaluateStageSpec) -> dict[str, Verdicts]:
+    """For each F its labels of the pictures (N,), and of their patches (N, P) where those are scored too."""
+    whole = torch.from_numpy(pictures)
+    patches = None
+    if spec.evaluation.patches:
+        n, side, size = len(pictures), pictures.shape[1] // spec.size, spec.size
+        if pictures.shape[1] % size:
+            raise CamaError(f"patches.size: found {size}, expected a divisor of the crop of {pictures.shape[1]} pixels")
+        patches = whole.reshape(n, side, size, side, size, 3).transpose(2, 3).reshape(-1, size, size, 3)
+    found = {}
+    for name, (model, _) in models.items():
+        parts = predict(model, patches, place, 64).argmax(1).reshape(len(pictures), -1) if patches is not None else None
+        found[name] = predict(model, whole, place).argmax(1), parts
+    return found
+
+
+def _shares(
+    parts: np.ndarray | None, index: int, labels: tuple[str, ...], source: str, target: str
+) -> dict[str, float]:
+    if parts is None:
+        return {}
+    names = np.array(labels)[parts[index]]
+    untargeted = float(np.mean(names != source)) if source in labels else float("nan")
+    return {"patches_targeted": float(np.mean(names == target)), "patches_untargeted": untargeted}

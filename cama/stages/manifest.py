@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from cama.config import ManifestSpec
 from cama.data.manifest import build_manifest, scene_by_number, scene_unknown
 from cama.files import write_text
+from cama.settings.stages import ManifestSpec
 
 
 def manifest(spec: ManifestSpec, photographs: list[Path], root: Path, out: Path, broken: Path) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cama.config import PatchesStageSpec
 from cama.data.extraction import extract
 from cama.data.manifest import read_table
 from cama.errors import CamaError
+from cama.settings.stages import PatchesStageSpec
 
 
 def patches(spec: PatchesStageSpec, splits: Path, root: Path, out: Path) -> None:

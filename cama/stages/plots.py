@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cama.config import PlotsStageSpec
 from cama.data.patches import Patches
-from cama.files import open_hdf5
+from cama.files import open_hdf5, read_csv
 from cama.reporting import plots as draw
 from cama.reporting.tables import read_rows
+from cama.settings.stages import PlotsStageSpec
 
 
 def plots(
@@ -18,30 +18,38 @@ def plots(
     rows: list[Path],
     tables: Path,
     curves: list[Path],
-    attacked: Path | None,
+    attacked: list[Path] | None,
+    detections: list[Path] | None,
     inside: Path,
     outside: Path,
     out: Path,
 ) -> None:
-    """Write the plots to the folder `out`. `attacked`: cama's pictures, for the sample grids."""
+    """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids."""
     look = spec.plots
     scored = read_rows(rows)
     transfer, labels = pd.read_csv(tables / "transfer.csv"), pd.read_csv(tables / "per_label.csv")
     histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
     draw.curves(histories, out / "curves.png", look.dpi)
-    draw.confusion(scored, out / "confusion.png", look.dpi)
-    draw.success_against_psnr(transfer, out / "success_psnr.png", look.dpi)
-    if attacked is None:
+    saved = scored[scored.save == "png"]
+    draw.confusion(saved, ["identity", *look.methods], out / "confusion.png", look.dpi)
+    draw.success_against_psnr(transfer[transfer.save == "png"], out / "success_psnr.png", look.dpi)
+    if scored.save.nunique() > 1:
+        draw.saves(pd.read_csv(tables / "summary.csv"), out / "saves.png", look.dpi)
+    if detections:
+        draw.roc(pd.concat(map(read_csv, detections)), out / "roc.png", look.dpi)
+    if not look.methods:
         return
-    draw.per_label(labels, out / "per_label.png", look.dpi)
-    for kind, path in (("in", inside), ("out", outside)):
-        targets, samples = _samples(attacked, kind, Patches.read(path, "rgb"), look.samples)
-        title = f"Cama, {draw.SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
-        draw.sample_grid(samples, targets, look.amplify, title, out / f"samples_{kind}.png", look.dpi)
+    draw.per_label(labels[labels.save == "png"], list(look.methods), out / "per_label.png", look.dpi)
+    tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+    for method, path in zip(look.methods, attacked or [], strict=True):
+        for kind, test in tests.items():
+            targets, samples = _samples(path, kind, test, look.samples)
+            title = f"{method}, {draw.SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
+            draw.sample_grid(samples, targets, look.amplify, title, out / f"samples_{method}_{kind}.png", look.dpi)
 
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
-    """`count` photographs of as many models, the first of each, with what cama made of them."""
+    """`count` photographs of as many models, the first of each, with what a method made of them."""
     with open_hdf5(attacked, "images", "set", "row", "target") as file:
         targets = json.loads(file.attrs["targets"])
         chosen = file["set"].asstr()[:] == kind

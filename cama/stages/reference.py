@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from cama.cameras.statistics import photograph_statistics
-from cama.config import PatchesSpec
 from cama.data.extraction import crop_origins
 from cama.errors import CamaError
 from cama.files import write_text
 from cama.images import read_rgb
+from cama.settings.data import PatchesSpec
 
 CROP = PatchesSpec(size=64, crop=256)
 

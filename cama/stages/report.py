@@ -5,18 +5,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from cama.config import ReportStageSpec
 from cama.data.manifest import read_table
 from cama.files import write_text
 from cama.reporting.page import figure, html_table, page, with_intervals
+from cama.settings.stages import ReportStageSpec
 
 CAPTIONS = {
-    "samples_in": "In-distribution photographs: x, x' for each target camera, and the amplified difference below.",
-    "samples_out": "Photographs of cameras that G does not know, made to look like those that it knows.",
     "success_psnr": "Targeted success against distortion: one point a method and target classifier, 95% intervals.",
-    "per_label": "Cama's targeted success for each target classifier and target camera: averages hide the weak ones.",
-    "confusion": "What each target classifier says: of untouched test photographs, and of Cama's.",
+    "per_label": "Targeted success for each target classifier and target camera: averages hide the weak ones.",
+    "saves": "Targeted success after each save, mean over the target classifiers, 95% intervals.",
+    "roc": "A detector for each method, trained on the adversary's patches: attacked test pictures found against untouched"
+    " ones accused.",
+    "confusion": "What each target classifier says: of untouched test photographs, and of attacked ones.",
     "curves": "Training curves of every network, smoothed over five records.",
+}
+SAMPLES = {
+    "in": "In-distribution photographs: x, x' for each target camera, and the amplified difference below.",
+    "out": "Photographs of cameras that the attack does not know, made to look like those that it knows.",
 }
 SIMULATED = (
     "The cameras are simulated and invented. The figures show that the method and this implementation work on them; they"
@@ -43,15 +48,20 @@ def report(
     summary, checks = pd.read_csv(tables / "summary.csv"), pd.read_csv(controls / "controls.csv")
     parts = [
         f'<p class="note">{html.escape(SIMULATED if simulated else REAL)}</p>',
-        _headline(summary),
+        *(_headline(summary, method) for method in spec.shown),
         "<h2>The attack, in short</h2><p>Means over all target classifiers F, which no attack has seen. A rate is a share of"
-        " photographs scored whole, after saving to 8 bits. <i>Where right</i>: on photographs that F attributed rightly"
-        " before the attack.</p>",
+        " photographs scored whole, after the save that the row names. <i>Labels</i>: how many cameras F knows. <i>Where"
+        " right</i>: on photographs that F attributed rightly before the attack.</p>",
         html_table(with_intervals(summary)),
-        *(_picture(plots, name) for name in ("samples_in", "success_psnr", "per_label")),
+        *(_samples(plots, method, "in") for method in spec.shown),
+        *(_picture(plots, name) for name in ("success_psnr", "per_label")),
+        _picture(plots, "saves"),
+        *_paired(tables),
+        *_traces(tables, plots),
         "<h2>Each target classifier</h2>",
         html_table(with_intervals(pd.read_csv(tables / "transfer.csv"))),
-        *(_picture(plots, name) for name in ("confusion", "samples_out")),
+        _picture(plots, "confusion"),
+        *(_samples(plots, method, "out") for method in spec.shown),
         "<h2>Controls</h2><p>What could make the figures mean less than they seem.</p>",
         html_table(checks),
         "<h3>The photographs beside real ones</h3><p>Test photographs of this run, and the recorded figures of 16 natural"
@@ -68,17 +78,49 @@ def report(
     write_text(out, page("Camera model anonymization: results", parts))
 
 
-def _headline(summary: pd.DataFrame) -> str:
-    inside = summary[summary.set == "in"].set_index("method")
-    if "cama" not in inside.index:
-        return ""
-    row, untouched = inside.loc["cama"], inside.loc["identity"].targeted
+def _headline(summary: pd.DataFrame, method: str) -> str:
+    rows = summary[(summary.set == "in") & (summary.save == "png")].drop_duplicates("method").set_index("method")
+    row, untouched = rows.loc[method], rows.loc["identity"].targeted
     return (
-        f"<p>Cama reached a mean targeted success of <b>{row.targeted:.2f}</b> (95% interval {row.targeted_low:.2f} to"
-        f" {row.targeted_high:.2f}) in-distribution at a mean PSNR of <b>{row.psnr:.1f} dB</b>; its worst classifier"
-        f" {row.targeted_worst_classifier:.2f}, its worst label {row.targeted_worst_label:.2f}. The classifiers said the target"
-        f" camera of the untouched photographs in a share of {untouched:.2f} already.</p>"
+        f"<p>{html.escape(method)} reached a mean targeted success of <b>{row.targeted:.2f}</b> (95% interval"
+        f" {row.targeted_low:.2f} to {row.targeted_high:.2f}) in-distribution at a mean PSNR of <b>{row.psnr:.1f} dB</b>; on"
+        f" its worst classifier {row.targeted_worst_classifier:.2f}, for its worst label {row.targeted_worst_label:.2f}. The"
+        f" classifiers said the target camera of the untouched photographs in a share of {untouched:.2f} already.</p>"
     )
+
+
+def _paired(tables: Path) -> list[str]:
+    path = tables / "paired.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path)
+    text = (
+        f"<h2>Beside {html.escape(str(table.baseline.iloc[0]))}</h2><p>On the same photographs and targets: the difference in"
+        " targeted success, and the share of the baseline's failures that is gone (negative where there are more).</p>"
+    )
+    return [text, html_table(with_intervals(table[table.classifier == "all"]))]
+
+
+def _traces(tables: Path, plots: Path) -> list[str]:
+    parts = []
+    if (tables / "detection.csv").exists():
+        parts += [
+            "<h2>Can the attack be seen?</h2><p>A small detector, trained for each method on the adversary's patches, untouched"
+            " and attacked, and scored on test pictures. An AUC of 0.5 is chance; others may build better detectors.</p>",
+            html_table(with_intervals(pd.read_csv(tables / "detection.csv"))),
+            _picture(plots, "roc"),
+        ]
+    if (tables / "devices.csv").exists():
+        parts += [
+            "<h2>Can the device still be told?</h2><p>Share of pictures whose PCE with a device's fingerprint is above 60, and"
+            " the median PCE, before and after the attack. An attack on the camera model need not hide the device.</p>",
+            html_table(with_intervals(pd.read_csv(tables / "devices.csv"))),
+        ]
+    return parts
+
+
+def _samples(folder: Path, method: str, kind: str) -> str:
+    return figure(folder / f"samples_{method}_{kind}.png", f"{method}. {SAMPLES[kind]}")
 
 
 def _picture(folder: Path, name: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from cama.cameras.catalogue import CameraModel, device_pattern, draw_catalogue, jpeg_file, photograph
 from cama.cameras.scenes import render_scene
 from cama.cameras.sensor import OVERSAMPLING
-from cama.config import SimulateSpec
 from cama.errors import CamaError
 from cama.progress import Progress
 from cama.seeds import derive_seed
+from cama.settings.stages import SimulateSpec
 
 
 def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:

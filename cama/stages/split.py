@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import cama.data.splits
-from cama.config import SplitStageSpec
 from cama.data.manifest import read_table
 from cama.files import write_text
+from cama.settings.stages import SplitStageSpec
 
 
 def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:

@@ -2,16 +2,23 @@
 
 from pathlib import Path
 
-from cama.config import TablesStageSpec
-from cama.files import write_text
-from cama.reporting.tables import per_label_table, read_rows, summary_table, to_markdown, transfer_table
+import pandas as pd
+
+from cama.files import read_csv, write_text
+from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, to_markdown, transfer_table
+from cama.reporting.traces import detection_table, devices_table
 from cama.seeds import derive_seed
+from cama.settings.stages import TablesStageSpec
 
 DIGITS = "%.6g"
 
 
-def tables(spec: TablesStageSpec, rows: list[Path], out: Path) -> None:
-    """Write transfer, per-label and summary tables, as CSV and as Markdown, to the folder `out`."""
+def tables(
+    spec: TablesStageSpec, rows: list[Path], detections: list[Path] | None, devices: list[Path] | None, out: Path
+) -> None:
+    """Write the tables, as CSV and as Markdown, to the folder `out`: transfer, per label, summary, and those of the baseline,
+    of the detectors and of the devices where there are any.
+    """
     scored = read_rows(rows)
     seed, resamples = derive_seed(spec.seed, "bootstrap"), spec.tables.resamples
     results = {
@@ -19,6 +26,12 @@ def tables(spec: TablesStageSpec, rows: list[Path], out: Path) -> None:
         "per_label": per_label_table(scored, resamples, seed),
         "summary": summary_table(scored, resamples, seed),
     }
+    if spec.tables.baseline:
+        results["paired"] = paired_table(scored, spec.tables.baseline, resamples, seed)
+    if detections:
+        results["detection"] = detection_table(pd.concat(map(read_csv, detections)), resamples, seed)
+    if devices:
+        results["devices"] = devices_table(pd.concat(map(read_csv, devices)), resamples, seed)
     for name, table in results.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
         write_text(out / f"{name}.md", to_markdown(table))

@@ -2,27 +2,29 @@
 
 from pathlib import Path
 
-from cama.config import TrainClassifierSpec
-from cama.data.patches import Patches
+from cama.data.patches import Patches, join
 from cama.errors import CamaError
 from cama.files import write_text
 from cama.models.classifiers import save_classifier
 from cama.models.estimator import load_estimator
 from cama.models.frontends import WITH_ESTIMATOR
+from cama.settings.stages import TrainClassifierSpec
 from cama.stages.begin import begin
 from cama.training import classifier as training
 
 
 def train_classifier(
-    spec: TrainClassifierSpec, patches: Path, estimator: Path | None, out: Path, curve: Path, state: Path
+    spec: TrainClassifierSpec, patches: list[Path], estimator: Path | None, out: Path, curve: Path, state: Path
 ) -> None:
-    """Write the classifier and its training curve. `estimator`: the owner's own, for the `prnu_lp` front-ends."""
+    """Write the classifier and its training curve. `patches`: one role's, or several for the expanded labels;
+    `estimator`: the owner's own, for the `prnu_lp` front-ends.
+    """
     net = spec.classifier.net
     needs = net.frontend in WITH_ESTIMATOR
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
-    checkpoint, record = begin("train_classifier", spec, state, *([patches, estimator] if needs else [patches]))
-    data = Patches.read(patches, "rgb")
+    checkpoint, record = begin("train_classifier", spec, state, *patches, *([estimator] if needs else []))
+    data = join([Patches.read(path, "rgb") for path in patches])
     owned = load_estimator(estimator) if needs else None
     classifier, history = training.train_classifier(
         spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint

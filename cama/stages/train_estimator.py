@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cama.config import TrainEstimatorSpec
 from cama.data.patches import Patches
 from cama.files import write_text
 from cama.models.estimator import save_estimator
+from cama.settings.stages import TrainEstimatorSpec
 from cama.stages.begin import begin
 from cama.training import estimator as training
 

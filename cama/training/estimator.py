@@ -3,11 +3,11 @@
 import pandas as pd
 import torch
 
-from cama.config import ComputeSpec, EstimatorSpec
 from cama.data.patches import Patches, Sampler
 from cama.models.estimator import Estimator
 from cama.runs import Checkpoint
 from cama.seeds import derive_seed
+from cama.settings.training import ComputeSpec, EstimatorSpec
 from cama.tensors import to_float
 from cama.training.loop import Compute, Optimiser, run
 

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cama.config import ComputeSpec, OptimiserSpec
 from cama.errors import CamaError
 from cama.progress import Progress
 from cama.runs import Checkpoint, pick_device, pick_precision
 from cama.seeds import derive_seed
+from cama.settings.training import ComputeSpec, OptimiserSpec
 
 RECORDS = 100  # rows of a training curve, about
 

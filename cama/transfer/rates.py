@@ -58,3 +58,23 @@ def rate(
     weight = None if labels is None else (1 / labels.map(labels.value_counts())).to_numpy(float)
     low, high = clustered_interval(success.to_numpy(float), photographs.to_numpy(), resamples, seed, weight)
     return float(np.average(success, weights=weight)), low, high
+
+
+def paired(
+    success: np.ndarray, baseline: np.ndarray, cluster: np.ndarray, resamples: int, seed: int, weight: np.ndarray
+) -> tuple[float, float, float, float, float, float]:
+    """Two methods on the same trials (N,): the difference of their success, low and high, and the share of the baseline's
+    failures that is gone, low and high: 95% percentile bootstrap over whole clusters. NaN where the baseline never fails.
+    """
+    columns = {"success": success * weight, "baseline": baseline * weight, "weight": weight}
+    table = pd.DataFrame(columns).groupby(np.asarray(cluster)).sum().to_numpy()
+    drawn = np.random.default_rng(seed).integers(0, len(table), (resamples, len(table)))
+    sums = np.concatenate([table.sum(0, keepdims=True), table[drawn].sum(axis=1)])
+    rates = sums[:, :2] / sums[:, 2:]
+    difference = rates[:, 0] - rates[:, 1]
+    failures = 1 - rates[:, 1]
+    fewer = np.divide(difference, failures, out=np.full(len(failures), np.nan), where=failures > 1e-12)
+    bounds = [0.025, 0.975]
+    tail = np.nanquantile(fewer[1:], bounds) if np.isfinite(fewer[1:]).any() else (math.nan, math.nan)
+    found = (difference[0], *np.quantile(difference[1:], bounds), fewer[0], *tail)
+    return tuple(float(value) for value in found)

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from cama.config import PatchesSpec
 from cama.data.extraction import FIELDS, crop_origins, extract
-from cama.data.patches import Patches, Sampler
+from cama.data.patches import Patches, Sampler, join
 from cama.errors import CamaError
 from cama.images import read_rgb
+from cama.settings.data import PatchesSpec
 from cama.signals.mosaic import remosaic
 from cama.signals.residual import noise_residual
 from cama.tensors import symmetry
@@ -265,3 +265,18 @@ def test_a_class_without_training_patches_is_an_error_that_names_it():
         Sampler(numbered([0, 1, 2], [False, False, True]), ["rgb"], 4, seed=1)
     with pytest.raises(CamaError, match="Make_B"):
         Sampler(numbered([0, 2], [False, False]), ["rgb"], 4, seed=1)
+
+
+def test_joined_files_keep_each_patch_under_its_own_name():
+    inside = numbered([0, 1, 1], [False, True, False], ("Make_A", "Make_B"))
+    outside = numbered([2, 0], [False, False], ("Make_A", "Make_B", "Make_C"))
+    swapped = numbered([0, 1], [False, False], ("Make_C", "Make_A"))
+    both = join([inside, outside, swapped])
+    assert both.labels == ("Make_A", "Make_B", "Make_C")
+    names = [part.labels[label] for part in (inside, outside, swapped) for label in part.label]
+    assert [both.labels[label] for label in both.label] == names
+    assert list(both.validation) == [False, True, *[False] * 5]
+    pixels = [part.fields["rgb"] for part in (inside, outside, swapped)]
+    assert torch.equal(both.fields["rgb"], torch.cat(pixels))
+    assert len(both.photograph) == len(both.origin) == 7
+    assert join([inside]) is inside

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from cama.config import DevicesIn, DevicesOut, ModelsSpec, SplitSpec
 from cama.data.splits import check, split
 from cama.errors import CamaError
+from cama.settings.data import DevicesIn, DevicesOut, ModelsSpec, SplitSpec
 
 MODELS = ModelsSpec(in_distribution=("In_A", "In_B"), out_of_distribution=("Out_C",))
 ROLES = {

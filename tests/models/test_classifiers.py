@@ -1,35 +1,41 @@
 """Classifiers: every front-end on every kind of architecture, and as a file."""
 
+from itertools import cycle
+
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cama.config import ARCHITECTURE_NAMES, ClassifierNetSpec, parse
 from cama.errors import CamaError
 from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
-from cama.models.estimator import save_estimator
+from cama.models.estimator import Estimator, save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
 from cama.runs import read_header, read_model
-from tests.models.helpers import net_spec, pictures, tiny_classifier, tiny_estimator
+from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
+from cama.settings.strict import parse
+from tests.models.helpers import TINY_BODY, net_spec, pictures, tiny_classifier, tiny_estimator
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
 
 
-PAIRS = [(frontend, architecture) for architecture in ("small", "resnet18") for frontend in FRONTENDS]
-PAIRS += [("finite_difference", "vgg11"), ("prnu_lp", "vgg11")]
+# Each front-end on the small network, and each network on one of the front-ends.
+PAIRS = [
+    *((frontend, "small") for frontend in FRONTENDS),
+    *zip(cycle(FRONTENDS), list(ARCHITECTURES)[1:], strict=False),
+]
 
 
 @pytest.mark.parametrize(("frontend", "architecture"), PAIRS)
 def test_a_classifier_goes_forward_backward_and_through_a_file(frontend, architecture, tmp_path):
     classifier = tiny_classifier(frontend, architecture=architecture).train()
-    images = pictures(2, 48).requires_grad_()
-    classifier.frontend.calibrate(0.3 * pictures(2, 48))
+    images = pictures(2, 64).requires_grad_()
+    classifier.frontend.calibrate(0.3 * pictures(2, 64))
     logits = classifier(images)
     assert logits.shape == (2, 3)
     nn.functional.cross_entropy(logits, torch.tensor([0, 2])).backward()
-    gradients = [p.grad for p in classifier.parameters() if p.requires_grad]
-    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    gradients = {name: p.grad for name, p in classifier.named_parameters() if p.requires_grad}
+    assert [name for name, g in gradients.items() if g is None or not torch.isfinite(g).all() or not g.any()] == []
     assert torch.isfinite(images.grad).all()
     assert images.grad.abs().max() > 0
 
@@ -46,21 +52,53 @@ def test_a_classifier_goes_forward_backward_and_through_a_file(frontend, archite
     assert not torch.equal(expected[0], expected[1])
 
 
+def shapes_only(architecture: str, frontend: str, classes: int = 3) -> Classifier:
+    """A classifier whose tensors have shapes and no values, so that the large ones cost nothing."""
+    with torch.device("meta"):
+        estimator = Estimator(TINY_BODY) if frontend in WITH_ESTIMATOR else None
+        return Classifier(classes, net_spec(frontend, architecture=architecture), estimator)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture_builds_for_64x64_patches_and_has_the_dropout_of_its_spec(architecture):
-    net = ClassifierNetSpec(architecture=architecture, dropout=0.25)
-    classifier = Classifier(5, net).eval()
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_every_front_end_fits_every_architecture_on_patches_and_on_whole_crops(frontend, architecture):
+    classifier = shapes_only(architecture, frontend)
+    assert classifier(torch.empty(1, 3, 240, 176, device="meta")).shape == (1, 3)
+    logits = classifier(torch.empty(2, 3, 64, 64, device="meta"))
+    assert logits.shape == (2, 3)
+    logits.sum().backward()
+    learns = {name: p.grad is not None for name, p in classifier.named_parameters()}
+    assert learns == {name: not name.startswith("frontend.estimator") for name in learns}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("channels", [1, 9])
+def test_every_architecture_takes_any_number_of_channels_and_of_classes(architecture, channels):
+    with torch.device("meta"):
+        net = ARCHITECTURES[architecture](channels, 7, 0.5, 4)
+    assert net(torch.empty(2, channels, 64, 64, device="meta")).shape == (2, 7)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_has_the_dropout_of_its_spec_before_its_last_layer(architecture):
+    with torch.device("meta"):
+        classifier = Classifier(5, ClassifierNetSpec(architecture=architecture, dropout=0.25))
     assert [part.p for part in classifier.modules() if isinstance(part, nn.Dropout)] == [0.25]
-    with torch.no_grad():
-        assert classifier(pictures(1, 64)).shape == (1, 5)
 
 
-@pytest.mark.parametrize("architecture", ["small", "resnet18", "vgg11"])
-def test_a_classifier_takes_patches_and_whole_crops_alike(architecture):
-    classifier = tiny_classifier("finite_difference", architecture=architecture).eval()
-    with torch.no_grad():
-        for side in (64, 256):
-            assert classifier(pictures(1, side)).shape == (1, 3)
+@pytest.mark.parametrize(("architecture", "layers"), [("densenet40", 40), ("densenet100", 100)])
+def test_a_densenet_has_the_layers_of_its_name(architecture, layers):
+    """Convolutions and the last layer, as Huang et al. (2017) count."""
+    parts = list(shapes_only(architecture, "rgb").net.modules())
+    assert sum(isinstance(part, nn.Conv2d) for part in parts) + 1 == layers
+    assert sum(isinstance(part, nn.Linear) for part in parts) == 1
+
+
+def test_densenet100_has_the_parameters_of_its_paper():
+    """0.8 million for ten classes, with growth 12, bottlenecks and compression; 769,162 is the count that is known of it."""
+    with torch.device("meta"):
+        net = ARCHITECTURES["densenet100"](3, 10, 0.5, 4)
+    assert sum(p.numel() for p in net.parameters()) == 769_162
 
 
 def test_the_stem_of_a_resnet_keeps_the_resolution():

@@ -5,14 +5,25 @@ from typing import get_args
 import pytest
 import torch
 
-from cama.config import FRONTEND_NAMES, DiscriminatorSpec
 from cama.errors import CamaError
 from cama.models.discriminator import Discriminator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR, ConstrainedConv, build_frontend, project_constraints_
+from cama.settings.networks import FRONTEND_NAMES, DiscriminatorSpec
 from cama.signals.highpass import finite_difference, fixed_high_pass
 from tests.models.helpers import on_constraint, pictures, tiny_classifier, tiny_estimator
 
-CHANNELS = {"rgb": 3, "con_conv": 3, "finite_difference": 6, "fixed_hpf": 3, "prnu_lp": 3, "prnu_lp_low": 3}
+CHANNELS = {
+    "rgb": 3,
+    "con_conv": 3,
+    "finite_difference": 6,
+    "fixed_hpf": 3,
+    "rgb+con_conv": 6,
+    "rgb+finite_difference": 9,
+    "rgb+fixed_hpf": 6,
+    "prnu_lp": 3,
+    "prnu_lp_low": 3,
+}
+HIGH_PASS = ["con_conv", "finite_difference", "fixed_hpf"]
 
 
 def frontend_of(name: str) -> torch.nn.Module:
@@ -36,7 +47,7 @@ def test_a_front_end_gives_its_channels_and_passes_gradients_to_the_image(name):
     assert (images.grad != 0).float().mean() > 0.9
 
 
-@pytest.mark.parametrize("name", ["con_conv", "finite_difference", "fixed_hpf"])
+@pytest.mark.parametrize("name", HIGH_PASS)
 def test_high_pass_signals_of_a_flat_image_are_zero(name):
     flat = torch.tensor([0.7, -0.2, 0.1]).view(1, 3, 1, 1).expand(2, 3, 16, 16)
     assert frontend_of(name)(flat).abs().max() < 1e-5
@@ -60,7 +71,7 @@ def test_residual_front_ends_split_the_image_by_the_estimator():
     assert (low - images).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("name", ["con_conv", "finite_difference", "fixed_hpf"])
+@pytest.mark.parametrize("name", HIGH_PASS)
 def test_calibration_gives_unit_variance_and_belongs_to_the_weights(name):
     frontend, images = frontend_of(name), 0.05 * pictures(4)
     assert abs(frontend(images).std().item() - 1) > 0.1
@@ -68,6 +79,57 @@ def test_calibration_gives_unit_variance_and_belongs_to_the_weights(name):
     assert frontend(images).std().item() == pytest.approx(1, abs=1e-4)
     assert "gain" in frontend.state_dict()
     assert "gain" not in dict(frontend.named_parameters())
+
+
+@pytest.mark.parametrize("name", HIGH_PASS)
+def test_beside_the_image_only_the_signal_is_calibrated(name):
+    frontend, images = frontend_of(f"rgb+{name}"), 0.05 * pictures(4)
+    frontend.calibrate(images)
+    with torch.no_grad():
+        found = frontend(images)
+    assert torch.equal(found[:, :3], images)
+    assert found[:, 3:].std().item() == pytest.approx(1, abs=0.05)  # the padding is not measured
+    assert any(key.endswith("gain") for key in frontend.state_dict())
+
+
+@pytest.mark.parametrize("name", HIGH_PASS)
+@pytest.mark.parametrize("size", [(32, 32), (19, 26)])
+def test_beside_the_image_the_signal_is_that_of_the_front_end_alone(name, size):
+    """Both of one size: the border that the kernels do not reach is a reflection."""
+    images = pictures(2, 40)[:, :, : size[0], : size[1]]
+    with torch.no_grad():
+        both, alone = frontend_of(f"rgb+{name}")(images), frontend_of(name)(images)
+    assert both.shape[-2:] == size
+    assert torch.equal(both[:, :3], images)
+    top, left = ((a - b) // 2 for a, b in zip(size, alone.shape[-2:], strict=True))
+    inner = both[:, 3:, top : top + alone.shape[-2], left : left + alone.shape[-1]]
+    assert torch.allclose(inner, alone, atol=1e-6)
+    assert (top, left) == ((1, 1) if name == "finite_difference" else (2, 2))
+    assert torch.equal(both[:, 3:, top - 1], both[:, 3:, top + 1])
+    assert torch.equal(both[..., 3:, :, left - 1], both[..., 3:, :, left + 1])
+    assert (both[:, 3:, 0].abs().amax(-1) > 0).all()
+
+
+@pytest.mark.parametrize("name", HIGH_PASS)
+@pytest.mark.parametrize("place", [(8, 17), (14, 9)])
+def test_beside_the_image_the_signal_of_an_impulse_is_where_the_impulse_is(name, place):
+    row, column = place
+    for colour in range(3):
+        images = torch.zeros(1, 3, 24, 28)  # far enough from the border to have no reflection
+        images[0, colour, row, column] = 1
+        with torch.no_grad():
+            found = frontend_of(f"rgb+{name}")(images)[0]
+        assert torch.equal(found[:3], images[0])
+        response = found[3:].abs()
+        own = response if name == "con_conv" else response[colour::3]  # the others keep the colours apart
+        assert response.sum() == pytest.approx(own.sum().item())
+        for channel in own:
+            rows, columns = channel.sum(1).nonzero().flatten(), channel.sum(0).nonzero().flatten()
+            assert len(rows) > 0
+            assert (rows - row).abs().max() <= 2
+            assert (columns - column).abs().max() <= 2
+            centre = torch.stack([channel.sum(1) @ torch.arange(24.0), channel.sum(0) @ torch.arange(28.0)])
+            assert (centre / channel.sum() - torch.tensor([row, column])).abs().max() <= 1
 
 
 def test_calibration_survives_a_flat_image_and_leaves_rgb_alone():
@@ -94,18 +156,20 @@ def test_a_slice_that_sums_to_nothing_is_projected_to_equal_shares():
     assert layer.weight[1, 1, 0, 0].item() == pytest.approx(1 / 24)
 
 
-def on_classifier() -> torch.nn.Module:
-    return tiny_classifier("con_conv")
+def on_classifier(frontend: str) -> torch.nn.Module:
+    return tiny_classifier(frontend)
 
 
-def on_discriminator() -> torch.nn.Module:
-    return Discriminator(3, DiscriminatorSpec(features=4))
+def on_discriminator(frontend: str) -> torch.nn.Module:
+    return Discriminator(3, DiscriminatorSpec(frontend=frontend, features=4))
 
 
+@pytest.mark.parametrize("frontend", ["con_conv", "rgb+con_conv"])
 @pytest.mark.parametrize("build", [on_classifier, on_discriminator])
-def test_projection_after_an_optimiser_step_restores_the_constraint(build):
-    module = build()
-    weight = module.frontend.transform.weight
+def test_projection_after_an_optimiser_step_restores_the_constraint(build, frontend):
+    module = build(frontend)
+    (weight,) = [part.weight for part in module.modules() if isinstance(part, ConstrainedConv)]
+    assert on_constraint(weight)
     optimiser = torch.optim.SGD(module.parameters(), 0.5)
     before = weight.detach().clone()
     arguments = (pictures(4),) if build is on_classifier else (pictures(4), torch.tensor([0, 1, 2, 0]))

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from cama.config import BodySpec, DiscriminatorSpec, GeneratorSpec
 from cama.errors import CamaError
 from cama.models.body import label_maps
-from cama.models.discriminator import Discriminator, save_discriminator
+from cama.models.discriminator import Discriminator, save_discriminators
 from cama.models.estimator import Estimator, load_estimator, save_estimator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, load_generator, save_generator
 from cama.runs import read_model
+from cama.settings.networks import BodySpec, DiscriminatorSpec, GeneratorSpec
 from tests.models.helpers import TINY_BODY, on_constraint, pictures, shake, tiny_classifier, tiny_estimator
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
@@ -144,15 +144,15 @@ def test_a_pixel_discriminator_judges_each_place_by_the_5x5_pixels_around_it():
 
 
 def test_a_discriminator_is_kept_with_its_spec_and_labels(tmp_path):
-    spec = DiscriminatorSpec(features=4)
-    discriminator = Discriminator(3, spec)
+    specs = DiscriminatorSpec(features=4), DiscriminatorSpec(features=3, frontend="rgb")
+    discriminators = nn.ModuleList(Discriminator(3, spec) for spec in specs)
     path = tmp_path / "d.safetensors"
-    save_discriminator(path, discriminator, spec, LABELS, {})
-    state, header = read_model(path, "discriminator")
-    assert header["net"] == spec.model_dump()
+    save_discriminators(path, discriminators, specs, LABELS, {})
+    state, header = read_model(path, "discriminators")
+    assert header["nets"] == [spec.model_dump() for spec in specs]
     assert tuple(header["labels"]) == LABELS
-    assert state.keys() == discriminator.state_dict().keys()
-    assert all(torch.equal(value, discriminator.state_dict()[key]) for key, value in state.items())
+    assert state.keys() == discriminators.state_dict().keys()
+    assert all(torch.equal(value, discriminators.state_dict()[key]) for key, value in state.items())
 
 
 # ---- E0
@@ -278,7 +278,7 @@ def tiny_evaluator() -> tuple[Evaluator, nn.Module, nn.Module]:
     estimator = tiny_estimator(scale=0.25)
     high, low = (tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low"))
     shake(low.net, 0.05, seed=5)
-    return Evaluator(high, low), high, low
+    return Evaluator({"high": high, "low": low}), high, low
 
 
 def test_the_evaluator_says_what_its_two_classifiers_say():
@@ -287,15 +287,37 @@ def test_the_evaluator_says_what_its_two_classifiers_say():
     with torch.no_grad():
         found = evaluator(images)
         expected = [net.eval()(images).log_softmax(1) for net in (high, low)]
-    assert torch.allclose(found[0], expected[0], atol=1e-5)
-    assert torch.allclose(found[1], expected[1], atol=1e-5)
-    assert not torch.allclose(found[0], found[1], atol=1e-2)
-    assert torch.allclose(found[0].exp().sum(1), torch.ones(4), atol=1e-5)
+    assert list(found) == ["high", "low"]
+    assert torch.allclose(found["high"], expected[0], atol=1e-5)
+    assert torch.allclose(found["low"], expected[1], atol=1e-5)
+    assert not torch.allclose(found["high"], found["low"], atol=1e-2)
+    assert torch.allclose(found["high"].exp().sum(1), torch.ones(4), atol=1e-5)
+
+
+def test_the_evaluator_takes_classifiers_that_need_no_estimator():
+    _, high, _ = tiny_evaluator()
+    streams = {"rgb": tiny_classifier("rgb"), "high": high, "wide": tiny_classifier("rgb+con_conv")}
+    images = pictures(4)
+    with torch.no_grad():
+        found = Evaluator(streams)(images)
+        expected = {name: net.eval()(images).log_softmax(1) for name, net in streams.items()}
+        alone = Evaluator({"rgb": streams["rgb"]})(images)
+    assert found.keys() == streams.keys()
+    assert all(torch.allclose(found[name], expected[name], atol=1e-5) for name in streams)
+    assert torch.equal(alone["rgb"], found["rgb"])
+
+
+def test_the_evaluator_computes_its_estimator_once(monkeypatch):
+    evaluator, *_ = tiny_evaluator()
+    calls = []
+    evaluator.estimator.register_forward_hook(lambda *_: calls.append(1))
+    evaluator(pictures(2))
+    assert len(calls) == 1
 
 
 def test_gradients_of_each_stream_pass_to_the_image_but_not_to_the_weights():
     evaluator, *_ = tiny_evaluator()
-    for stream in (0, 1):
+    for stream in ("high", "low"):
         images = pictures(4).requires_grad_()
         evaluator(images)[stream][:, 0].sum().backward()
         assert torch.isfinite(images.grad).all()
@@ -314,23 +336,11 @@ def test_the_evaluator_never_trains():
 
 
 def test_the_evaluator_refuses_streams_of_two_estimators():
-    streams = [tiny_classifier(n, estimator=tiny_estimator(s)) for n, s in (("prnu_lp", 0), ("prnu_lp_low", 1))]
-    with pytest.raises(CamaError, match="different estimators"):
-        Evaluator(*streams)
+    streams = {n: tiny_classifier(n, estimator=tiny_estimator(s)) for n, s in (("prnu_lp", 0), ("prnu_lp_low", 1))}
+    with pytest.raises(CamaError, match="prnu_lp and prnu_lp_low were trained with different estimators"):
+        Evaluator(streams)
 
 
 def test_the_evaluator_takes_two_copies_of_one_estimator():
-    streams = [tiny_classifier(n, estimator=tiny_estimator(0)) for n in ("prnu_lp", "prnu_lp_low")]
-    assert Evaluator(*streams)(pictures())[0].shape == (2, 3)
-
-
-def test_the_evaluator_refuses_a_stream_without_an_estimator():
-    with pytest.raises(CamaError, match="estimator"):
-        Evaluator(tiny_classifier("rgb"), tiny_classifier("prnu_lp_low"))
-
-
-def test_the_evaluator_refuses_swapped_streams():
-    estimator = tiny_estimator()
-    high, low = (tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low"))
-    with pytest.raises(CamaError):
-        Evaluator(low, high)
+    streams = {n: tiny_classifier(n, estimator=tiny_estimator(0)) for n in ("prnu_lp", "prnu_lp_low")}
+    assert Evaluator(streams)(pictures())["prnu_lp"].shape == (2, 3)

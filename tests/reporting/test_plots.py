@@ -8,12 +8,12 @@ import pytest
 from matplotlib import pyplot
 from PIL import Image
 
-from cama.config import METHODS
 from cama.reporting import plots
 
 TWO = ("Alcyon_A10", "Borealis_B2")
 THREE = (*TWO, "Corvus_C300")
 DPI = 50
+MANY = ("identity", *(f"method{i}" for i in range(20)))
 
 
 def picture(path: Path) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_curves_leave_out_an_infinite_psnr(tmp_path):
 
 @pytest.mark.parametrize("models", [TWO, THREE])
 def test_confusion(models, tmp_path):
-    plots.confusion(rows_of(models), tmp_path / "confusion.png", DPI)
+    plots.confusion(rows_of(models), ["identity", "cama"], tmp_path / "confusion.png", DPI)
     picture(tmp_path / "confusion.png")
 
 
@@ -112,7 +112,7 @@ def test_confusion_shows_what_the_classifiers_say(tmp_path, monkeypatch):
     rows = rows_of(THREE, ("identity", "cama"))
     wrong = (rows.method == "identity") & (rows.classifier == "rgb") & (rows.source == "Alcyon_A10")
     rows.loc[wrong, "predicted"] = "Corvus_C300"
-    plots.confusion(rows, tmp_path / "c.png", DPI)
+    plots.confusion(rows, ["identity", "cama"], tmp_path / "c.png", DPI)
     panels = [axis.images[0].get_array() for axis in shown[0].axes]
     pyplot.close(shown[0])
     assert len(panels) == 4  # identity and cama, under each of two classifiers
@@ -120,17 +120,17 @@ def test_confusion_shows_what_the_classifiers_say(tmp_path, monkeypatch):
     assert all(np.array_equal(panel, np.eye(3)) for panel in panels[1:])
 
 
-def test_confusion_without_cama_shows_the_untouched_photographs(tmp_path):
+def test_confusion_has_a_line_for_each_shown_method(tmp_path):
     heights = []
-    for name, methods in (("a", ("identity", "jpeg")), ("b", ("identity", "cama"))):
+    for name, methods in (("a", ["identity"]), ("b", ["identity", "cama"])):
         path = tmp_path / name / "confusion.png"
-        plots.confusion(rows_of(TWO, methods), path, DPI)
+        plots.confusion(rows_of(TWO), methods, path, DPI)
         heights.append(picture(path).shape[0])
     assert heights == [125, 250]
 
 
 @pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
-@pytest.mark.parametrize("methods", [METHODS, ("identity", "jpeg")])
+@pytest.mark.parametrize("methods", [MANY, ("identity", "jpeg")])
 def test_success_against_psnr(methods, kinds, tmp_path):
     plots.success_against_psnr(transfer_of(methods, kinds), tmp_path / "s.png", DPI)
     assert picture(tmp_path / "s.png").shape[1] == 230 * len(kinds)
@@ -148,24 +148,28 @@ def test_success_against_psnr_shows_each_point_with_its_interval(tmp_path, monke
     assert np.allclose(bars.get_segments()[0], [[32, 0.1], [32, 0.4]])
 
 
-def test_every_method_has_a_colour_of_its_own():
-    assert set(plots.METHOD_COLOURS) == set(METHODS)
-    assert len(set(plots.METHOD_COLOURS.values())) == len(METHODS)
+def test_every_method_looks_its_own(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    plots.success_against_psnr(transfer_of(MANY, ("in",)), tmp_path / "s.png", DPI)
+    looks = [(c[0].get_color(), c[0].get_marker()) for c in shown[0].axes[0].containers]
+    pyplot.close(shown[0])
+    assert len(set(looks)) == len(looks) == len(MANY) - 1
 
 
 @pytest.mark.parametrize("models", [TWO, THREE])
 @pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
 def test_per_label(models, kinds, tmp_path):
-    plots.per_label(per_label_of(models, kinds), tmp_path / "l.png", DPI)
+    plots.per_label(per_label_of(models, kinds), ["cama", "jpeg"], tmp_path / "l.png", DPI)
     picture(tmp_path / "l.png")
 
 
-def test_per_label_shows_cama_alone_in_the_order_of_the_table(tmp_path, monkeypatch):
+def test_per_label_shows_the_methods_asked_for_in_the_order_of_the_table(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
     table = per_label_of(THREE, ("in",))
     table.loc[table.method == "jpeg", "targeted"] = 1
-    plots.per_label(table, tmp_path / "l.png", DPI)
+    plots.per_label(table, ["cama"], tmp_path / "l.png", DPI)
     axis = shown[0].axes[0]
     found = axis.images[0].get_array(), [text.get_text() for text in axis.get_yticklabels()]
     pyplot.close(shown[0])
@@ -201,7 +205,7 @@ def test_a_sample_grid_amplifies_differences_around_grey(tmp_path, monkeypatch):
 
 def test_a_plot_has_the_same_bytes_each_time(tmp_path):
     for name in ("a", "b"):
-        plots.per_label(per_label_of(TWO), tmp_path / name / "l.png", DPI)
+        plots.per_label(per_label_of(TWO), ["cama"], tmp_path / name / "l.png", DPI)
     assert (tmp_path / "a" / "l.png").read_bytes() == (tmp_path / "b" / "l.png").read_bytes()
 
 
@@ -209,7 +213,7 @@ def test_dots_an_inch_decide_the_size(tmp_path):
     sizes = []
     for dpi in (50, 100):
         path = tmp_path / str(dpi) / "l.png"
-        plots.per_label(per_label_of(TWO), path, dpi)
+        plots.per_label(per_label_of(TWO), ["cama"], path, dpi)
         sizes.append(picture(path).shape[0])
     assert sizes[1] == 2 * sizes[0]
 
@@ -217,3 +221,40 @@ def test_dots_an_inch_decide_the_size(tmp_path):
 def test_short_names_leave_out_the_make():
     assert plots.short("Olympus_mju_1050SW") == "mju 1050SW"
     assert plots.short("Fairphone") == "Fairphone"
+
+
+def test_saves_and_rocs(tmp_path):
+    rows = [
+        {
+            **{"method": method, "set": kind, "save": save, "labels": labels, "targeted": 0.5},
+            **{"targeted_low": 0.4, "targeted_high": 0.6},
+        }
+        for method in ("identity", "jpeg", "cama")
+        for kind in ("in", "out")
+        for save in ("png", "jpeg85")
+        for labels in (3, 6)
+    ]
+    plots.saves(pd.DataFrame(rows), tmp_path / "a" / "saves.png", DPI)
+    picture(tmp_path / "a" / "saves.png")
+    rng = np.random.default_rng(0)
+    scores = pd.DataFrame({"method": "cama", "set": "in", "attacked": [0, 1] * 20, "score": rng.normal(0, 1, 40)})
+    plots.roc(scores, tmp_path / "b" / "roc.png", DPI)
+    picture(tmp_path / "b" / "roc.png")
+
+
+def test_saves_show_each_method_after_each_save_for_the_smaller_label_set(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    rows = [
+        {"method": method, "set": "in", "save": save, "labels": labels, "targeted": value + 0.01 * labels}
+        for method, values in (("identity", (0, 0)), ("cama", (0.9, 0.4)))
+        for save, value in zip(("png", "jpeg85"), values, strict=True)
+        for labels in (6, 3)
+    ]
+    plots.saves(pd.DataFrame(rows).assign(targeted_low=0.0, targeted_high=1.0), tmp_path / "s.png", DPI)
+    axis = shown[0].axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
+    ticks = [text.get_text() for text in axis.get_xticklabels()]
+    pyplot.close(shown[0])
+    assert lines == {"cama": pytest.approx([0.93, 0.43])}
+    assert ticks == ["png", "jpeg85"]

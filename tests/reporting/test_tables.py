@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cama.reporting.tables import per_label_table, read_rows, summary_table, to_markdown, transfer_table
+from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, to_markdown, transfer_table
 from cama.transfer.rates import wilson
 
 COLUMNS = (
     "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim"
+    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,"
+    "targeted_where_right,targeted_low_where_right,targeted_high_where_right,"
+    "untargeted_where_right,untargeted_low_where_right,untargeted_high_where_right,patches_targeted,patches_untargeted"
 )
 ROW_COLUMNS = ["method", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
-ROW_COLUMNS += ["predicted", "psnr", "ssim", "labels"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim", "labels", "known"]
 LABELS = {"f": 3, "g": 6}
 MODELS = ("A", "B", "C")
 SOURCES = {"in": {"a1": "A", "a2": "A", "b1": "B"}, "out": {"x1": "X", "x2": "X"}}
@@ -48,7 +50,20 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 psnr = math.inf if method == "identity" else PSNR[name]
                 place = (f"{source}/{name}.JPG", 16, 32)
                 rows.append(
-                    (method, kind, "png", classifier, *place, source, target, said, psnr, 0.9, LABELS[classifier])
+                    (
+                        method,
+                        kind,
+                        "png",
+                        classifier,
+                        *place,
+                        source,
+                        target,
+                        said,
+                        psnr,
+                        0.9,
+                        LABELS[classifier],
+                        kind == "in",
+                    )
                 )
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
@@ -184,7 +199,8 @@ def test_rates_towards_each_label_by_hand(rows):
 
 
 def test_the_summary_by_hand(rows):
-    table = summary_table(rows, 200, 1)
+    assert len(summary_table(rows, 200, 1)) == 8  # classifiers with other label sets stand apart
+    table = summary_table(rows.assign(labels=3), 200, 1)
     assert len(table) == 4
     row = cell(table, method="cama", set="in")
     # f: 1, 1 and 1/3 towards A, B and C. g says always A: 1, 0 and 0
@@ -202,6 +218,67 @@ def test_the_summary_by_hand(rows):
     assert math.isnan(out.targeted_where_right)
     assert math.isnan(out.untargeted_where_right)
     assert out.psnr == pytest.approx(20)
+
+
+def test_rates_on_what_the_classifier_got_right_by_hand(transfer):
+    row = cell(transfer, method="cama", set="in", classifier="f")
+    # right about a1 and b1: towards B a1 (hit), towards A b1 (hit), towards C b1 (hit) and a1 (missed)
+    assert row.targeted_where_right == pytest.approx((1 + 1 + 1 / 2) / 3)
+    assert row.untargeted_where_right == pytest.approx((1 / 2 + 2 / 2) / 2)
+    assert row.targeted_low_where_right <= row.targeted_where_right <= row.targeted_high_where_right
+    assert math.isnan(cell(transfer, method="cama", set="out", classifier="f").targeted_where_right)
+
+
+def test_a_classifier_that_knows_the_source_has_untargeted_rates_out_of_distribution_too():
+    rows = rows_of("cama").assign(known=True, clean="X")
+    row = cell(transfer_table(rows, 100, 1), set="out")
+    assert row.clean_accuracy == 1
+    assert row.untargeted == 1
+
+
+def test_shares_of_patches_are_averaged(rows):
+    shares = rows.assign(patches_targeted=np.where(rows.target == "A", 0.5, 0.25), patches_untargeted=np.nan)
+    row = cell(transfer_table(shares, 100, 1), method="cama", set="in", classifier="f")
+    assert row.patches_targeted == pytest.approx((0.5 + 5 * 0.25) / 6)
+    assert math.isnan(row.patches_untargeted)
+
+
+def test_every_save_stands_alone_and_is_compared_with_the_untouched_png(tmp_path):
+    paths = []
+    for method in ("identity", "cama"):
+        paths.append(tmp_path / f"{method}.csv")
+        saved = rows_of(method).assign(save="jpeg85", predicted="C")
+        pd.concat([rows_of(method), saved]).to_csv(paths[-1], index=False)
+    rows = read_rows(paths)
+    assert list(rows[rows.save == "jpeg85"].clean) == list(rows[rows.save == "png"].clean)
+    table = transfer_table(rows, 100, 1)
+    assert cell(table, method="cama", set="in", save="jpeg85").targeted == pytest.approx(1 / 3)
+    assert cell(table, method="cama", set="in", save="png").targeted == pytest.approx((1 + 1 + 1 / 3) / 3)
+
+
+def test_methods_are_paired_on_the_same_photographs_and_targets():
+    cama = rows_of("cama").assign(clean="A")
+    better = cama.assign(method="better", psnr=cama.psnr + 1)
+    better.loc[(better.photograph == "A/a1.JPG") & (better.target == "C"), "predicted"] = "C"
+    fewer = better[better.photograph != "B/b1.JPG"]  # photographs that only one of them attacked do not count
+    for chosen, pairs, before, after in (
+        (better, 6, (1 + 1 + 1 / 3) / 3, (1 + 1 + 2 / 3) / 3),
+        (fewer, 4, (1 + 0) / 2, (1 + 1 / 2) / 2),
+    ):
+        row = cell(paired_table(pd.concat([cama, chosen]), "cama", 200, 1), method="better", set="in", classifier="all")
+        assert row.pairs == pairs
+        assert row.difference == pytest.approx(after - before)
+        assert row.fewer_failures == pytest.approx((after - before) / (1 - before))
+        assert row.psnr_difference == pytest.approx(1)
+        assert row.difference_low <= row.difference <= row.difference_high
+
+
+def test_the_paired_table_has_each_classifier_and_all_of_them(rows):
+    both = pd.concat([rows, rows[rows.method == "cama"].assign(method="twin")])
+    table = paired_table(both, "cama", 100, 1)
+    assert set(table.method) == {"twin"}  # neither the baseline nor the untouched photographs
+    assert sorted(table[table.set == "in"].classifier) == ["all", "all", "f", "g"]  # `all` once a size of label set
+    assert (table[["difference", "difference_low", "difference_high"]] == 0).all(axis=None)
 
 
 def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined(transfer):

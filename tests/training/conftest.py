@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cama.config import ComputeSpec
 from cama.data.patches import Patches
+from cama.settings.training import ComputeSpec
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
 CPU = ComputeSpec(device="cpu", precision="float32")

@@ -8,24 +8,23 @@ import pytest
 import torch
 from torch import nn
 
-from cama.config import (
-    CamaSpec,
-    CamaWeights,
-    ClassifierNetSpec,
-    ClassifierSpec,
-    DiscriminatorSpec,
-    EstimatorSpec,
-    GeneratorSpec,
-    OptimiserSpec,
-    TrainingSpec,
-)
 from cama.data.patches import Patches, Sampler
 from cama.errors import CamaError
 from cama.models.evaluator import Evaluator
 from cama.runs import Checkpoint
-from cama.training import cama as cama_training
+from cama.settings.networks import ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
+from cama.settings.training import (
+    ClassifierSpec,
+    EstimatorSpec,
+    HandlingSpec,
+    LearnedSpec,
+    LossWeights,
+    OptimiserSpec,
+    TrainingSpec,
+)
 from cama.training import classifier as classifier_training
 from cama.training import estimator as estimator_training
+from cama.training import generator as generator_training
 from cama.training.loop import Optimiser, learning_rate, run
 from tests.models.helpers import TINY_BODY, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU
@@ -350,26 +349,42 @@ def train_estimator(patches: Patches, checkpoint: Checkpoint):
     return [net], curve
 
 
-def train_cama(output: str, patches: Patches, checkpoint: Checkpoint):
+def train_generator(output: str, patches: Patches, checkpoint: Checkpoint, **changes: object):
     estimator = tiny_estimator()
-    evaluator = Evaluator(*(tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low")))
-    spec = CamaSpec(
+    evaluator = Evaluator({name: tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low")})
+    spec = LearnedSpec(
         generator=GeneratorSpec(features=4, downsamplings=1, blocks=1, kernel=3, output=output),
-        discriminator=DiscriminatorSpec(features=4),
-        weights=CamaWeights(evaluator=0.2),
+        discriminators=[DiscriminatorSpec(features=4)],
+        weights=LossWeights(evaluator=0.2),
         training=TrainingSpec(steps=STEPS, batch=6),
         generator_optimiser=OptimiserSpec(rate=1e-2, beta1=0.5, schedule="one_cycle"),
     )
-    generator, discriminator, curve = cama_training.train_cama(patches, evaluator, spec, CPU, 3, checkpoint)
-    return [generator, discriminator], curve
+    spec = spec.model_copy(update=changes)
+    generator, discriminators, curve = generator_training.train_generator(
+        "cama", patches, evaluator, spec, CPU, 3, checkpoint
+    )
+    return [generator, discriminators], curve
+
+
+HANDLED = HandlingSpec(round=True, jpeg=0.5, resample=0.5)
+TWO = (DiscriminatorSpec(features=4), DiscriminatorSpec(features=4, frontend="rgb+finite_difference"))
+RAMPED = LossWeights(pixel={"start": 1, "end": 9, "until": 0.5})
 
 
 TRAININGS = {
     "classifier con_conv sgd": (classifier_training, lambda *a: train_classifier("con_conv", "sgd", *a)),
     "classifier prnu_lp adamw": (classifier_training, lambda *a: train_classifier("prnu_lp", "adamw", *a)),
     "estimator": (estimator_training, train_estimator),
-    "cama residual": (cama_training, lambda *a: train_cama("residual", *a)),
-    "cama direct": (cama_training, lambda *a: train_cama("direct", *a)),
+    "generator residual": (generator_training, lambda *a: train_generator("residual", *a)),
+    "generator direct": (generator_training, lambda *a: train_generator("direct", *a)),
+    "generator averaged, handled": (
+        generator_training,
+        lambda *a: train_generator("residual", *a, average=0.9, handling=HANDLED),
+    ),
+    "generator with two discriminators, ramped": (
+        generator_training,
+        lambda *a: train_generator("residual", *a, discriminators=TWO, weights=RAMPED),
+    ),
 }
 
 

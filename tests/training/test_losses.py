@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from cama.training.losses import adversarial_loss, discriminator_loss, evaluator_loss, pixel_loss
+from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 
 
 def scores(*values: float) -> torch.Tensor:
@@ -21,29 +21,51 @@ def test_discriminator_loss_by_hand():
     real = scores(0.5, 1.0)  # (0.25 + 0) / 2 = 0.125
     fake = scores(0.2, -0.4)  # (0.04 + 0.16) / 2 = 0.1
     mismatched = scores(1.0, 3.0)  # (1 + 9) / 2 = 5
-    assert discriminator_loss(real, fake, mismatched).item() == pytest.approx((0.125 + (0.1 + 5) / 2) / 2)
+    assert discriminator_loss("least_squares", real, fake, mismatched).item() == pytest.approx(
+        (0.125 + (0.1 + 5) / 2) / 2
+    )
 
 
 @pytest.mark.parametrize(
     ("real", "fake", "mismatched", "expected"), [(1, 0, 0, 0), (0, 0, 0, 0.5), (1, 1, 0, 0.25), (1, 0, 1, 0.25)]
 )
 def test_each_part_of_the_discriminator_loss_has_its_weight(real, fake, mismatched, expected):
-    found = discriminator_loss(scores(float(real)), scores(float(fake)), scores(float(mismatched)))
+    found = discriminator_loss("least_squares", scores(float(real)), scores(float(fake)), scores(float(mismatched)))
     assert found.item() == pytest.approx(expected)
 
 
 def test_adversarial_loss_by_hand():
     # (0.2 - 1)^2 = 0.64, (-0.4 - 1)^2 = 1.96
-    assert adversarial_loss(scores(0.2, -0.4)).item() == pytest.approx(1.3)
-    assert adversarial_loss(scores(1.0)).item() == 0
+    assert adversarial_loss("least_squares", scores(0.2, -0.4)).item() == pytest.approx(1.3)
+    assert adversarial_loss("least_squares", scores(1.0)).item() == 0
 
 
 def test_pixel_loss_by_hand():
     images = torch.zeros(2, 3, 2, 2)
     changed = images.clone()
     changed[0, 0, 0, 0], changed[1, 2, 1, 1] = 1.0, -0.5
-    assert pixel_loss(images, changed).item() == pytest.approx(1.5 / 24)
-    assert pixel_loss(images, images).item() == 0
+    assert PIXEL["l1"](images, changed).item() == pytest.approx(1.5 / 24)
+    assert PIXEL["l1"](images, images).item() == 0
+
+
+def test_squared_pixel_loss_by_hand():
+    images = torch.zeros(2, 3, 2, 2)
+    changed = images.clone()
+    changed[0, 0, 0, 0], changed[1, 2, 1, 1] = 1.0, -0.5
+    assert PIXEL["l2"](images, changed).item() == pytest.approx(1.25 / 24)
+
+
+def test_cross_entropy_by_hand():
+    # -log sigmoid(0) = log 2; -log sigmoid(log 3) = -log 3/4, -log(1 - sigmoid(log 3)) = log 4
+    zero, three = scores(0.0), scores(math.log(3))
+    assert adversarial_loss("cross_entropy", three).item() == pytest.approx(math.log(4 / 3))
+    found = discriminator_loss("cross_entropy", three, zero, three).item()
+    assert found == pytest.approx((math.log(4 / 3) + (math.log(2) + math.log(4)) / 2) / 2)
+
+
+def test_every_classifier_of_the_evaluator_counts_alike():
+    streams = [torch.full((2, 4), math.log(share)) for share in (0.5, 0.25, 0.125)]
+    assert evaluator_loss(streams, torch.tensor([3, 0])).item() == pytest.approx(2 * math.log(2))
 
 
 def test_evaluator_loss_by_hand():
@@ -51,12 +73,12 @@ def test_evaluator_loss_by_hand():
     low = torch.tensor([[0.20, 0.30, 0.50], [0.60, 0.30, 0.10]])
     # for the labels 2 and 0 the products are 0.25 * 0.5 and 0.1 * 0.6
     expected = -(math.log(0.25 * 0.5) + math.log(0.1 * 0.6)) / 2 / 2
-    assert evaluator_loss(high.log(), low.log(), torch.tensor([2, 0])).item() == pytest.approx(expected)
+    assert evaluator_loss([high.log(), low.log()], torch.tensor([2, 0])).item() == pytest.approx(expected)
 
 
 def test_evaluator_loss_falls_with_the_probability_of_the_target_alone():
     logits = torch.zeros(1, 3, requires_grad=True)
-    loss = evaluator_loss(logits.log_softmax(1), torch.zeros(1, 3).log_softmax(1), torch.tensor([1]))
+    loss = evaluator_loss([logits.log_softmax(1), torch.zeros(1, 3).log_softmax(1)], torch.tensor([1]))
     assert loss.item() == pytest.approx(math.log(3))  # both streams say 1/3
     (gradient,) = torch.autograd.grad(loss, logits)
     # of -1/2 log softmax: 1/2 (p - onehot)

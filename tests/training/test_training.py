@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 import torch
 
-from cama.config import (
-    BodySpec,
-    CamaSpec,
-    CamaWeights,
-    ClassifierNetSpec,
-    ClassifierSpec,
-    DiscriminatorSpec,
-    EstimatorSpec,
-    GeneratorSpec,
-    OptimiserSpec,
-    TrainingSpec,
-)
 from cama.errors import CamaError
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator
 from cama.runs import Checkpoint
+from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
+from cama.settings.training import (
+    ClassifierSpec,
+    EstimatorSpec,
+    HandlingSpec,
+    LearnedSpec,
+    LossWeights,
+    OptimiserSpec,
+    Ramp,
+    TrainingSpec,
+)
 from cama.tensors import to_float
-from cama.training import cama as cama_training
+from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
 from cama.training.estimator import train_estimator
+from cama.training.generator import ramp_at
 from cama.training.loop import Compute
 from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU, camera_patches
@@ -160,15 +160,15 @@ def test_a_classifier_that_diverges_is_an_error_that_names_it(patches, tmp_path)
 
 def tiny_evaluator() -> Evaluator:
     estimator = tiny_estimator()
-    return Evaluator(*(tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low")))
+    return Evaluator({name: tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low")})
 
 
-def cama_spec(steps: int, output: str = "residual", **changes: object) -> CamaSpec:
-    return CamaSpec(
+def cama_spec(steps: int, output: str = "residual", **changes: object) -> LearnedSpec:
+    return LearnedSpec(
         **{
             "generator": GeneratorSpec(**BODY.model_dump(), output=output),
-            "discriminator": DiscriminatorSpec(features=4),
-            "weights": CamaWeights(pixel=5, evaluator=0.2),
+            "discriminators": (DiscriminatorSpec(features=4),),
+            "weights": LossWeights(pixel=5, evaluator=0.2),
             "training": TrainingSpec(steps=steps, batch=9),
             "generator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
             "discriminator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
@@ -181,8 +181,8 @@ def test_cama_trains_and_keeps_its_rules(patches, tmp_path):
     evaluator = tiny_evaluator()
     fixed = copy_of(evaluator)
     spec = cama_spec(20)
-    generator, discriminator, curve = cama_training.train_cama(
-        patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {})
+    generator, (discriminator,), curve = generator_training.train_generator(
+        "cama", patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {})
     )
     assert same(fixed, evaluator)
     assert all(p.grad is None for p in evaluator.parameters())
@@ -204,7 +204,9 @@ def test_the_front_end_of_the_discriminator_moves_on_its_constraint(patches, tmp
     weights = []
     for steps in (1, 10):
         checkpoint = Checkpoint(tmp_path / str(steps), {})
-        _, net, _ = cama_training.train_cama(patches, tiny_evaluator(), cama_spec(steps), CPU, 1, checkpoint)
+        _, (net,), _ = generator_training.train_generator(
+            "cama", patches, tiny_evaluator(), cama_spec(steps), CPU, 1, checkpoint
+        )
         weights.append(net.frontend.transform.weight)
     assert all(map(on_constraint, weights))
     assert (weights[0] - weights[1]).abs().max() > 1e-3
@@ -214,21 +216,23 @@ def test_the_weight_of_the_pixels_alone_makes_a_direct_generator_copy(patches, t
     spec = cama_spec(
         50,
         "direct",
-        weights=CamaWeights(adversarial=0, pixel=1, evaluator=0),
+        weights=LossWeights(adversarial=0, pixel=1, evaluator=0),
         training=TrainingSpec(steps=50, batch=18),
         generator_optimiser=OptimiserSpec(rate=1e-2, schedule="one_cycle"),
     )
-    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
     assert curve.pixel.tail(5).mean() < 0.75 * curve.pixel.head(5).mean()
     assert curve.psnr.tail(5).mean() > curve.psnr.head(5).mean() + 2
 
 
 def test_the_weight_of_the_evaluator_alone_makes_it_fooled(patches, tmp_path):
     evaluator = tiny_evaluator()
-    for stream in (evaluator.high, evaluator.low):
-        stream[-1].weight.mul_(10)  # as sure of itself as a trained one
-    spec = cama_spec(60, weights=CamaWeights(adversarial=0, pixel=0, evaluator=1))
-    *_, curve = cama_training.train_cama(patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {}))
+    for stream in evaluator.streams.values():
+        stream.net[-1].weight.mul_(10)  # as sure of itself as a trained one
+    spec = cama_spec(60, weights=LossWeights(adversarial=0, pixel=0, evaluator=1))
+    *_, curve = generator_training.train_generator("cama", patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {}))
     assert curve.evaluator.tail(5).mean() < 0.95 * curve.evaluator.head(5).mean()
 
 
@@ -238,11 +242,11 @@ def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp
         spec = cama_spec(
             1,
             "direct",
-            weights=CamaWeights(**dict(zip(names, weights, strict=True))),
+            weights=LossWeights(**dict(zip(names, weights, strict=True))),
             generator_optimiser=OptimiserSpec(name="sgd", rate=1.0, beta1=0.0),
         )
         checkpoint = Checkpoint(tmp_path / str(weights), {})
-        net, *_ = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
+        net, *_ = generator_training.train_generator("cama", patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
         return torch.cat([p.detach().flatten() for p in net.parameters()])
 
     start = update(0, 0, 0)
@@ -253,12 +257,67 @@ def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp
 
 
 def test_the_recorded_psnr_is_that_of_8_bit_pictures(patches, tmp_path):
-    spec = cama_spec(1, weights=CamaWeights())  # before its first update G copies the remosaiced picture
-    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    spec = cama_spec(1, weights=LossWeights())  # before its first update G copies the remosaiced picture
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
     fields = [patches.fields[name].double() for name in ("rgb", "remosaic")]
     error = (fields[0] - fields[1]).square().mean((1, 2, 3))
     each = 10 * np.log10(255**2 / error.numpy())
     assert each.min() <= curve.psnr.iloc[0] <= each.max()
+
+
+def test_weights_move_along_their_ramps(patches, tmp_path):
+    assert [ramp_at(Ramp(start=1, end=3, until=0.5), share) for share in (0, 0.25, 0.5, 0.9)] == [1, 2, 3, 3]
+    assert ramp_at(Ramp(start=2, end=0), 0.75) == 0.5
+
+    def trained(pixel: object) -> torch.Tensor:
+        spec = cama_spec(4, weights=LossWeights(pixel=pixel))
+        net, *_ = generator_training.train_generator(
+            "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path / str(pixel), {})
+        )
+        return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+    assert torch.equal(trained(5), trained({"start": 5, "end": 5, "until": 0.5}))
+    assert not torch.equal(trained(5), trained({"start": 5, "end": 0}))
+
+
+def test_the_average_of_the_weights_lags_behind_them(patches, tmp_path):
+    nets = []
+    for average in (0.0, 0.5, 0.999):
+        spec = cama_spec(12, average=average)
+        checkpoint = Checkpoint(tmp_path / str(average), {})
+        net, *_ = generator_training.train_generator("cama", patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
+        nets.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
+        assert type(net) is Generator
+        assert not net.training
+    last, near, far = nets
+    assert 0 < (near - last).norm() < (far - last).norm()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adversarial_loss": "cross_entropy", "pixel_loss": "l2"},
+        {"discriminators": tuple(DiscriminatorSpec(features=4, frontend=name) for name in ("rgb", "rgb+con_conv"))},
+        {"discriminators": (DiscriminatorSpec(features=4, kind="pixel"),)},
+        {"handling": HandlingSpec(round=True, jpeg=1, resample=1), "average": 0.9},
+        {"generator": GeneratorSpec(**BODY.model_dump(), output="residual", label="modulation")},
+    ],
+    ids=["other losses", "two discriminators", "pixel discriminator", "handling", "modulation"],
+)
+def test_every_setting_of_a_learned_attack_trains(changes, patches, tmp_path):
+    spec = cama_spec(12, **changes)
+    net, discriminators, curve = generator_training.train_generator(
+        "other", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
+    assert len(discriminators) == len(spec.discriminators)
+    assert np.isfinite(curve.to_numpy()).all()
+    assert curve.d_loss.tail(4).mean() < curve.d_loss.head(2).mean()
+    images = to_float(patches.fields["rgb"])
+    with torch.no_grad():
+        changed = [net(images, torch.full((len(images),), label)) for label in (0, 1)]
+    assert (changed[0] - changed[1]).abs().mean() > 1e-5
 
 
 class Seen(list):
@@ -279,11 +338,13 @@ class Seen(list):
 @pytest.mark.parametrize("source", ["rgb", "remosaic"])
 def test_who_sees_which_picture_with_which_label(source, patches, tmp_path, monkeypatch):
     by_g, by_d = Seen(), Seen()
-    monkeypatch.setattr(cama_training, "Generator", by_g.watch(Generator))
-    monkeypatch.setattr(cama_training, "Discriminator", by_d.watch(Discriminator))
+    monkeypatch.setattr(generator_training, "Generator", by_g.watch(Generator))
+    monkeypatch.setattr(generator_training, "Discriminator", by_d.watch(Discriminator))
     generator = GeneratorSpec(**BODY.model_dump(), output="residual", input=source)
     spec = cama_spec(6, generator=generator, training=TrainingSpec(steps=6, batch=30))
-    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {}))
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
     stored = {name: to_float(patches.fields[name]) for name in ("rgb", "remosaic")}
     targets = set()
     assert len(by_g) == 6
@@ -314,7 +375,9 @@ def symmetries(images: torch.Tensor) -> list[torch.Tensor]:
 
 def test_bfloat16_trains_too(patches, tmp_path):
     compute = CPU.model_copy(update={"precision": "bfloat16"})
-    *_, curve = cama_training.train_cama(patches, tiny_evaluator(), cama_spec(3), compute, 1, Checkpoint(tmp_path, {}))
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), cama_spec(3), compute, 1, Checkpoint(tmp_path, {})
+    )
     assert np.isfinite(curve[["d_loss", "adversarial", "pixel", "evaluator"]].to_numpy()).all()
 
 

@@ -1,11 +1,13 @@
+import itertools
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from cama.transfer.rates import clustered_interval, rate, wilson
+from cama.transfer.rates import clustered_interval, paired, rate, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 10), (7, 12), (300, 600), (599, 600), (5, 5), (1, 1)])
@@ -84,3 +86,123 @@ def test_a_rate_is_the_mean_over_rows_with_its_interval():
     assert (low, high) == clustered_interval(success, cluster, 300, 1)
     constant = rows[rows.success]
     assert rate(constant.success, constant.photograph, 300, 1)[0] == 1
+
+
+def test_a_rate_over_labels_is_the_mean_of_their_rates():
+    rows = pd.DataFrame({"hit": [1, 0, 0, 0, 1, 1], "label": list("aaaabb"), "photograph": range(6)})
+    mean, low, high = rate(rows.hit, rows.photograph, 300, 1, rows.label)
+    assert mean == pytest.approx((1 / 4 + 1) / 2)
+    assert low < mean < high
+
+
+# Four photographs, one with three rows; the weights differ.
+SUCCESS = np.array([1.0, 1.0, 0.0, 1.0, 0.0, 0.0])
+BASELINE = np.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+WEIGHT = np.array([1.0, 1.0, 1.0, 2.0, 1.0, 2.0])
+CLUSTER = np.array(["a", "a", "a", "b", "c", "d"])
+
+
+def test_paired_figures_as_by_hand():
+    """4 of 8 against 2 of 8: a quarter more, and a third of the six failures gone."""
+    difference, _, _, fewer, _, _ = paired(SUCCESS, BASELINE, CLUSTER, 100, 1, WEIGHT)
+    assert difference == pytest.approx(1 / 4)
+    assert fewer == pytest.approx(1 / 3)
+    assert all(type(figure) is float for figure in paired(SUCCESS, BASELINE, CLUSTER, 100, 1, WEIGHT))
+
+
+def test_paired_weights_count_outcomes():
+    even = np.ones(6)
+    assert paired(SUCCESS, BASELINE, CLUSTER, 100, 1, even)[0] == pytest.approx(1 / 6)
+    assert paired(SUCCESS, BASELINE, CLUSTER, 100, 1, even)[3] == pytest.approx(1 / 4)
+    assert paired(SUCCESS, BASELINE, CLUSTER, 100, 1, 7 * WEIGHT) == pytest.approx(
+        paired(SUCCESS, BASELINE, CLUSTER, 100, 1, WEIGHT)
+    )
+
+
+def test_the_paired_interval_against_every_resample_of_the_photographs():
+    """All 4^4 of them, each as likely as the others."""
+    differences, fewer = [], []
+    for names in itertools.product("abcd", repeat=4):
+        rows = np.concatenate([np.flatnonzero(name == CLUSTER) for name in names])
+        first, second = (np.average(outcome[rows], weights=WEIGHT[rows]) for outcome in (SUCCESS, BASELINE))
+        differences.append(first - second)
+        if second < 1:
+            fewer.append((first - second) / (1 - second))
+    found = paired(SUCCESS, BASELINE, CLUSTER, 20_000, 1, WEIGHT)
+    assert found[1:3] == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=0.05)
+    assert found[4:] == pytest.approx(np.quantile(fewer, [0.025, 0.975]), abs=0.1)
+
+
+def two_methods(photographs=60, each=4, seed=0):
+    """Outcomes of two methods, decided mostly by the photograph; on average the first has 0.15 more success."""
+    rng = np.random.default_rng(seed)
+    easy = np.repeat(rng.beta(0.6, 0.6, photographs), each)
+    gain = np.repeat(rng.choice([0.0, 0.3], photographs), each)
+    chance = 0.7 * easy
+    rows = photographs * each
+    success, baseline = rng.random(rows) < chance + gain, rng.random(rows) < chance
+    return success.astype(float), baseline.astype(float), np.repeat(np.arange(photographs), each)
+
+
+def test_copies_of_rows_of_a_photograph_do_not_narrow_the_paired_interval():
+    success, baseline, cluster = two_methods(each=1)
+    even = np.ones(len(success))
+    once = paired(success, baseline, cluster, 500, 1, even)
+    copies = [np.repeat(values, 6) for values in (success, baseline, cluster)]
+    assert paired(*copies, 500, 1, np.repeat(even, 6)) == pytest.approx(once)
+    apart = paired(*copies[:2], np.arange(len(copies[0])), 500, 1, np.repeat(even, 6))
+    assert apart[2] - apart[1] < 0.6 * (once[2] - once[1])  # what taking copies for photographs would give
+
+
+def test_pairing_is_narrower_than_two_intervals():
+    """What both methods find hard cancels."""
+    success, baseline, cluster = two_methods(200, 5)
+    low, high = paired(success, baseline, cluster, 1000, 1, np.ones(len(success)))[1:3]
+    widths = [np.subtract(*clustered_interval(outcome, cluster, 1000, 1)[::-1]) for outcome in (success, baseline)]
+    assert high - low < 0.8 * np.hypot(*widths)
+
+
+def test_swapped_methods_have_the_opposite_difference():
+    success, baseline, cluster = two_methods()
+    even = np.ones(len(success))
+    difference, low, high = paired(success, baseline, cluster, 500, 1, even)[:3]
+    assert paired(baseline, success, cluster, 500, 1, even)[:3] == pytest.approx((-difference, -high, -low))
+
+
+def test_a_method_that_equals_its_baseline_differs_by_nothing():
+    success, _, cluster = two_methods()
+    weight = np.random.default_rng(0).random(len(success)) + 0.1
+    assert paired(success, success, cluster, 300, 1, weight) == (0.0,) * 6
+
+
+def test_a_baseline_that_never_fails_has_no_failures_to_take_away():
+    success, _, cluster = two_methods()
+    weight = np.random.default_rng(0).random(len(success)) + 0.1  # sums that rounding keeps from being equal
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = paired(success, np.ones(len(success)), cluster, 300, 1, weight)
+    assert found[0] == pytest.approx(np.average(success, weights=weight) - 1)
+    assert found[1] <= found[0] <= found[2] < 0
+    assert all(map(math.isnan, found[3:]))
+
+
+def test_a_baseline_that_fails_once_has_an_interval_over_the_resamples_where_it_does():
+    baseline = np.ones(12)
+    baseline[3] = 0
+    found = paired(np.ones(12), baseline, np.arange(12), 400, 1, np.ones(12))
+    assert found[0] == pytest.approx(1 / 12)
+    assert found[3:] == pytest.approx((1, 1, 1))
+
+
+def test_the_paired_interval_contains_the_true_difference_about_as_often_as_it_says():
+    """In 95% of draws; if the rows of a photograph counted as photographs, in far fewer."""
+    draws, clustered_hits, naive_hits = 300, 0, 0
+    for seed in range(draws):
+        success, baseline, cluster = two_methods(50, 12, seed=seed)
+        even = np.ones(len(success))
+        low, high = paired(success, baseline, cluster, 200, seed, even)[1:3]
+        clustered_hits += low <= 0.15 <= high
+        low, high = paired(success, baseline, np.arange(len(success)), 200, seed, even)[1:3]
+        naive_hits += low <= 0.15 <= high
+    assert 0.90 < clustered_hits / draws < 0.985  # a standard deviation is 1.3%
+    assert naive_hits < clustered_hits - 0.05 * draws

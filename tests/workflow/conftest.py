@@ -20,10 +20,11 @@ class Workflow:
     """A copy of the project in a folder of its own."""
 
     folder: Path
+    config: Path = TINY
 
     def run(self, *arguments: str, overlay: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
-        """Call Snakemake with the tiny config, and over it `overlay`."""
-        files = [str(TINY)]
+        """Call Snakemake with its config, and over that `overlay`."""
+        files = [str(self.config)]
         if overlay is not None:
             path = self.folder / "overlay.yaml"
             path.write_text(yaml.safe_dump(overlay))
@@ -48,13 +49,13 @@ class Workflow:
         return {rule: int(count) for rule, count in counts.items() if rule != "all"}
 
 
-def checkout(folder: Path) -> Workflow:
+def checkout(folder: Path, config: Path = TINY) -> Workflow:
     """A working copy of what the workflow is made of."""
     for name in ("cama", "rules", "profiles", "envs"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(PROJECT / name, folder / name)
-    return Workflow(folder)
+    return Workflow(folder, config)
 
 
 @pytest.fixture(scope="session")

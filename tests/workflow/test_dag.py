@@ -28,21 +28,21 @@ def ancestors() -> tuple[dict[str, str], dict[str, set[str]]]:
 def test_no_target_classifier_and_generator_share_a_trained_ancestor():
     labels, above = ancestors()
     trained = {node for node, label in labels.items() if label.startswith("train_")}
-    generator = next(node for node in trained if labels[node].startswith("train_cama"))
+    generators = [node for node in trained if labels[node].startswith("train_generator")]
     classifiers = [node for node in trained if labels[node].startswith("train_classifier")]
-    assert len(classifiers) == 2
-    behind_generator = (above[generator] & trained) | {generator}
-    assert len(behind_generator) == 4  # E0, E_H, E_L and G with D
+    assert len(classifiers) == 3
+    behind = [(above[generator] & trained) | {generator} for generator in generators]
+    assert [len(nodes) for nodes in behind] == [4, 4]  # E0, two classifiers of E, and G with D
     for classifier in classifiers:
-        assert not ((above[classifier] & trained) | {classifier}) & behind_generator
+        assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 
 
-def test_no_attack_hangs_on_anything_of_the_examiner():
+def test_no_attack_and_no_detector_hangs_on_anything_of_the_examiner():
     labels, above = ancestors()
     examiner = {n for n, text in labels.items() if re.search("train_classifier|train_control|owner: examiner", text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
-    attacks = [node for node, label in labels.items() if label.startswith("attack")]
+    attacks = [node for node, label in labels.items() if label.startswith(("attack", "detect", "devices"))]
     assert examiner
-    assert len(attacks) == 4
+    assert len(attacks) == 8
     for attack in attacks:
         assert not above[attack] & examiner

@@ -6,13 +6,17 @@ import time
 import pandas as pd
 import pytest
 
-from cama.config import Config
+from cama.settings.config import Config
 
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
 COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
 COLUMNS += ["psnr", "psnr_p05", "ssim"]
+RIGHT = [f"{rate}{bound}_where_right" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
 ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, **ENDS}
+
+
+TRACES = {"detect": 1, "devices": 1}  # of cama alone
 
 
 def evaluated(methods: int) -> dict[str, int]:
@@ -23,23 +27,29 @@ def evaluated(methods: int) -> dict[str, int]:
 def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
-    assert list(table.columns) == COLUMNS
-    assert len(table) == 4 * 2 * 2  # methods, sets, classifiers
-    inside = table[table.set == "in"]
-    assert set(inside.transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
-    assert set(table[table.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
-    assert table[table.set == "out"].untargeted.isna().all()
-    assert table[table.method == "identity"].psnr.isna().all()
+    assert list(table.columns) == [*COLUMNS, *RIGHT, "patches_targeted", "patches_untargeted"]
+    assert len(table) == 6 * 2 * 3 * 2  # methods, sets, classifiers, saves
+    most = table[table.method != "pgd"]
+    assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
+    assert set(most[most.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
+    assert set(table[table.method == "pgd"].transformations) == {2}  # 1 photograph a model
+    out = table[table.set == "out"]
+    assert set(out[out.untargeted.isna()].classifier) == {"rgb", "prnu_lp"}
+    assert set(out[out.untargeted.notna()].classifier) == {"expanded"}
+    assert set(table.labels) == {2, 3}
+    assert table[(table.method == "identity") & (table.save == "png")].psnr.isna().all()
+    assert table[table.save == "jpeg85"].psnr.notna().all()
+    assert table.patches_targeted.between(0, 1).all()
     page = (results / "report" / "index.html").read_text()
-    assert page.count("<img") == 6
+    assert page.count("<img") == 8
     assert "nothing against classifiers of real cameras" in page
     assert not list((results / "state").rglob("*.safetensors"))
 
 
 def test_every_transformation_is_a_row(finished):
     rows = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
-    assert len(rows) == (8 + 8) * 2
-    assert not rows.duplicated(["set", "classifier", "photograph", "row", "column", "target"]).any()
+    assert len(rows) == (8 + 8) * 3 * 2
+    assert not rows.duplicated(["save", "set", "classifier", "photograph", "row", "column", "target"]).any()
     assert (rows.source != rows.target).all()
 
 
@@ -54,28 +64,43 @@ def test_new_file_times_alone_rerun_nothing(finished):
     assert finished.planned() == {}
 
 
-CLASSIFIERS = {"train_classifier": 2, "train_control": 1, "evaluate": 4, "controls": 1}
-ADVERSARY = {"train_evaluator": 2, "train_cama": 1, **evaluated(1)}
-TRAININGS = {"train_estimator": 2, **CLASSIFIERS, **ADVERSARY, "attack": 4, "evaluate": 4}
-FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 6, **TRAININGS}
+CLASSIFIERS = {"train_classifier": 3, "train_control": 1, "evaluate": 6, "controls": 1}
+LOW = {"train_evaluator": 1, "train_generator": 2, **evaluated(3), **TRACES}  # cama, plus, and pgd that matches cama
+TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
+FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 7, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
 CHANGES = [
     ("plots", {"plots": {"dpi": 60}}, ENDS),
     ("tables", {"tables": {"resamples": 200}}, SCORES),
-    ("attack", {"attack": {"jpeg_quality": 70}}, evaluated(1)),
-    ("cama weight", {"adversary": {"cama": {"weights": {"pixel": 9}}}}, {"train_cama": 1, **evaluated(1)}),
-    ("evaluator", {"adversary": {"evaluator_low": {"training": {"steps": 7}}}}, {**ADVERSARY, "train_evaluator": 1}),
-    ("estimator E0", {"adversary": {"estimator": {"training": {"steps": 7}}}}, {"train_estimator": 1, **ADVERSARY}),
+    ("evaluation", {"evaluation": {"saves": ["png", "jpeg75"]}}, {"evaluate": 6, **SCORES}),
+    ("detection", {"detection": {"patches": 12}}, {"detect": 1, **SCORES}),
+    ("attack", {"attack": {"methods": {"jpeg": {"strength": 70}}}}, evaluated(1)),
+    (
+        "cama weight",
+        {"adversary": {"generators": {"cama": {"weights": {"pixel": 9}}}}},
+        {"train_generator": 1, **evaluated(2), **TRACES},
+    ),
+    (
+        "a generator that nothing matches",
+        {"adversary": {"generators": {"plus": {"average": 0.9}}}},
+        {"train_generator": 1, **evaluated(1)},
+    ),
+    ("evaluator", {"adversary": {"evaluators": {"low": {"training": {"steps": 7}}}}}, LOW),
+    (
+        "estimator E0",
+        {"adversary": {"estimator": {"training": {"steps": 7}}}},
+        {**LOW, "train_estimator": 1, "train_evaluator": 2},
+    ),
     (
         "a classifier that is no control",
         {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
-        {"train_classifier": 1, "evaluate": 4, **SCORES},
+        {"train_classifier": 1, "evaluate": 6, **SCORES},
     ),
     (
         "the examiner's estimator",
         {"examiner": {"estimator": {"training": {"steps": 7}}}},
-        {"train_estimator": 1, "train_classifier": 1, "evaluate": 4, **SCORES},
+        {"train_estimator": 1, "train_classifier": 1, "evaluate": 6, **SCORES},
     ),
     ("controls", {"controls": {"random_phase": "prnu_lp"}}, {"train_control": 1, "controls": 1, "report": 1}),
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
@@ -95,15 +120,15 @@ def test_a_change_reruns_what_hangs_on_it_and_nothing_else(finished, overlay, ex
 
 def test_every_block_of_the_config_that_can_be_changed_is_tried():
     tried = {key for _, overlay, _ in CHANGES for key in overlay}
-    # `results` moves the whole run; `evaluation` has one possible value so far
-    assert set(Config.model_fields) - tried == {"results", "evaluation"}
+    assert set(Config.model_fields) - tried == {"results"}  # which moves the whole run
 
 
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
         ("reporting/plots.py", ENDS),
-        ("training/losses.py", {"train_cama": 1, **evaluated(1)}),
+        ("training/losses.py", {"train_generator": 2, **evaluated(6), **TRACES}),  # gradient attacks use them too
+        ("signals/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/page.py", {"report": 1}),
     ],
 )
@@ -127,7 +152,7 @@ def test_edited_code_reruns_its_stages(finished, module, expected):
             {
                 "dataset": {"kind": "dresden", "root": "nowhere"},
                 "split": {"policy": "device"},
-                "attack": {"methods": ["identity"]},
+                "attack": {"methods": {"oracle": None}},
             },
             ("dataset.root", "'nowhere'"),
         ),

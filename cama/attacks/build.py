@@ -1,0 +1,78 @@
+"""An attack from its settings and the adversary's files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cama.attacks.classical import Attack, classical_attack
+from cama.attacks.gradient import at_bound, bound_for, gradient_attack
+from cama.attacks.learned import learned_attack
+from cama.errors import CamaError
+from cama.models.classifiers import load_classifier
+from cama.models.evaluator import Evaluator
+from cama.settings.attacks import MethodSpec
+from cama.settings.training import ComputeSpec
+from cama.training.loop import Compute
+from cama.transfer.distortion import psnr
+
+
+def build_attack(
+    method: MethodSpec,
+    targets: tuple[str, ...],
+    compute: ComputeSpec,
+    seed: int,
+    model: Path | None = None,
+    evaluators: list[Path] | None = None,
+    bound: float = 0.0,
+) -> Attack:
+    """The attack of any kind but `oracle`. `model`: a generator's file; `evaluators`: files of E's classifiers, in the order
+    of the settings; `bound`: of a gradient attack, in grey levels.
+    """
+    if method.kind == "learned":
+        if model is None:
+            raise CamaError("--model: found none, expected the model file of a generator")
+        apply, labels = learned_attack(model, compute)
+        _expect(model, labels, targets)
+        return apply
+    if method.gradient:
+        return at_bound(
+            gradient_attack(method, _evaluator(method, targets, evaluators or []), Compute(compute), seed), bound
+        )
+    return classical_attack(method, seed)
+
+
+def matching_bound(
+    method: MethodSpec,
+    targets: tuple[str, ...],
+    compute: ComputeSpec,
+    seed: int,
+    evaluators: list[Path],
+    level: float,
+    crops: np.ndarray,
+    aims: np.ndarray,
+) -> float:
+    """The bound in grey levels at which a gradient attack on `crops` (N, H, W, 3) towards `aims` (N,) has the mean PSNR
+    `level`, in dB.
+    """
+    bounded = gradient_attack(method, _evaluator(method, targets, evaluators), Compute(compute), seed)
+
+    def mean_psnr(bound: float) -> float:
+        changed = [bounded(crops[i : i + 1], aims[i : i + 1], bound)[0] for i in range(len(crops))]
+        return float(np.mean([psnr(*pair) for pair in zip(crops, changed, strict=True)]))
+
+    return bound_for(level, mean_psnr)
+
+
+def _evaluator(method: MethodSpec, targets: tuple[str, ...], paths: list[Path]) -> Evaluator:
+    if len(paths) != len(method.evaluators):
+        raise CamaError(f"--evaluators: found {len(paths)} files, expected {len(method.evaluators)}")
+    streams = {}
+    for name, path in zip(method.evaluators, paths, strict=True):
+        streams[name], labels = load_classifier(path)
+        _expect(path, labels, targets)
+    return Evaluator(streams)
+
+
+def _expect(path: Path, labels: tuple[str, ...], targets: tuple[str, ...]) -> None:
+    if labels != targets:
+        raise CamaError(f"{path}: found the labels {list(labels)}, expected {list(targets)}")

@@ -1,0 +1,81 @@
+"""Gradient attacks on the evaluator E alone: what an adversary without a trained generator would do. None touches F.
+
+FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), targeted, bounded in every pixel.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cama.attacks.classical import Attack
+from cama.models.evaluator import Evaluator
+from cama.seeds import derive_seed
+from cama.settings.attacks import MethodSpec
+from cama.tensors import to_bytes, to_float
+from cama.training.loop import Compute
+from cama.training.losses import evaluator_loss
+
+Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+MOMENTUM = 1.0  # of MI-FGSM, its authors' value
+PGD_REACH = 2.5  # how far the steps of PGD reach together, in bounds (Madry et al.)
+ROUNDS = 3  # of setting the bound
+
+
+def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Bounded:
+    """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels."""
+    evaluator = compute.place(evaluator)
+
+    def downhill(images: Tensor, target: Tensor) -> Tensor:
+        images = images.requires_grad_(True)
+        with compute.cast():
+            scores = evaluator(images)
+        # the sum over images: each one's gradient is its own
+        (gradient,) = torch.autograd.grad(evaluator_loss(scores.values(), target) * len(images), images)
+        return -gradient
+
+    def attack(images: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
+        x, labels = compute.images(to_float(images)), torch.as_tensor(target).to(compute.device)
+        reach = bound / 127.5
+        changed, momentum = x.clone(), torch.zeros_like(x)
+        if spec.kind == "fgsm":
+            steps, rate = 1, reach
+        elif spec.kind == "pgd":
+            steps, rate = spec.steps, PGD_REACH * reach / spec.steps
+            noise = torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(derive_seed(seed, "start"))).to(x)
+            changed = (x + reach * (2 * noise - 1)).clamp(-1, 1)
+        else:
+            steps, rate = spec.steps, reach / spec.steps
+        for _ in range(steps):
+            direction = downhill(changed.detach(), labels)
+            if spec.kind == "mi_fgsm":
+                momentum = MOMENTUM * momentum + direction / direction.abs().mean((1, 2, 3), keepdim=True).clamp_min(
+                    1e-12
+                )
+                direction = momentum
+            changed = changed.detach() + rate * direction.sign()
+            changed = torch.clamp(changed, x - reach, x + reach).clamp(-1, 1)
+        # rounded at random, or a bound between two grey levels would be one of them in every pixel
+        dither = (
+            torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(derive_seed(seed, "dither"))).to(x) - 0.5
+        )
+        return to_bytes(changed + dither / 127.5)
+
+    return attack
+
+
+def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:
+    """The bound in grey levels at which `mean_psnr` of the bound is nearly `psnr`, in dB.
+
+    A perturbation grows about as its bound does, so that a few corrections by the ratio suffice.
+    """
+    bound = 255 * 10 ** (-psnr / 20)
+    for _ in range(ROUNDS):
+        bound *= 10 ** ((min(mean_psnr(bound), psnr + 20) - psnr) / 20)
+    return bound
+
+
+def at_bound(attack: Bounded, bound: float) -> Attack:
+    """The attack with its bound fixed, as every attack is called."""
+    return lambda images, source, target: attack(images, target, bound)

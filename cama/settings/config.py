@@ -1,0 +1,161 @@
+"""`config.yaml` as a whole."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from cama.errors import CamaError
+from cama.grid import PHASES
+from cama.settings.attacks import AttackSpec, ControlSpec, EvaluationSpec, PlotsSpec, TablesSpec
+from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
+from cama.settings.strict import Named, Spec, parse
+from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec, TargetSpec
+
+
+class ExaminerSpec(Spec):
+    """The opponent: its own estimator and its target classifiers F."""
+
+    estimator: EstimatorSpec = EstimatorSpec()
+    classifiers: Named[TargetSpec] = Field({}, description="target classifiers F by name")
+
+
+class AdversarySpec(Spec):
+    """The attacker: E0, the classifiers of E, and the generators."""
+
+    estimator: EstimatorSpec = EstimatorSpec()
+    evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
+    generators: Named[LearnedSpec] = Field({}, description="trained attacks by name")
+
+
+class DetectionSpec(ClassifierSpec):
+    """Whether attacks can be told from untouched photographs, and whether devices can still be told."""
+
+    methods: tuple[str, ...] = Field((), description="methods that a detector is trained against, one each")
+    patches: int = Field(2000, ge=10, description="adversary's patches to train on, each untouched and attacked")
+    devices: tuple[str, ...] = Field((), description="methods whose pictures are compared with device fingerprints")
+
+
+class Config(Spec):
+    """The whole of `config.yaml`."""
+
+    seed: int = Field(1, ge=0, description="every stage derives its own from it")
+    results: str = Field("results", min_length=1, description="folder of all that the workflow writes")
+    dataset: DatasetSpec = DatasetSpec()
+    models: ModelsSpec
+    simulation: SimulationSpec = SimulationSpec()
+    split: SplitSpec = SplitSpec()
+    patches: PatchesSpec = PatchesSpec()
+    adversary: AdversarySpec = AdversarySpec()
+    examiner: ExaminerSpec = ExaminerSpec()
+    attack: AttackSpec = AttackSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    detection: DetectionSpec = DetectionSpec()
+    tables: TablesSpec = TablesSpec()
+    plots: PlotsSpec = PlotsSpec()
+    controls: ControlSpec = ControlSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Config":
+        self._patches_fit()
+        self._photographs_fit()
+        self._names_exist()
+        return self
+
+    def _patches_fit(self) -> None:
+        if self.patches.crop % self.patches.size:
+            raise ValueError(
+                f"patches.crop: found {self.patches.crop}, expected a multiple of patches.size ({self.patches.size})"
+            )
+        bodies = [self.adversary.estimator.net, self.examiner.estimator.net]
+        for body in (*bodies, *(spec.generator for spec in self.adversary.generators.values())):
+            if self.patches.size % 2**body.downsamplings:
+                raise ValueError(
+                    f"patches.size: found {self.patches.size}, expected a multiple of {2**body.downsamplings}"
+                    f" for a network with {body.downsamplings} downsamplings"
+                )
+
+    def _photographs_fit(self) -> None:
+        if self.dataset.kind == "simulated":
+            needed = self.patches.crop + (PHASES if self.patches.phase == "random" or self.controls.random_phase else 0)
+            if min(self.simulation.width, self.simulation.height) < needed:
+                raise ValueError(f"simulation: found a side below the crop, expected at least {needed} pixels")
+            for block, roles, count in (
+                ("in_distribution", self.split.in_distribution, self.simulation.devices_in),
+                ("out_of_distribution", self.split.out_of_distribution, self.simulation.devices_out),
+            ):
+                for role, devices in roles.model_dump().items():
+                    wrong = [device for device in devices if not 0 <= device < count]
+                    if wrong:
+                        raise ValueError(
+                            f"split.{block}.{role}: found {wrong[0]}, expected devices of 0 to {count - 1}"
+                        )
+            return
+        if not self.dataset.root:
+            raise ValueError("dataset.root: found nothing, expected the folder of the photographs")
+        for name, method in self.attack.methods.items():
+            if method.kind == "oracle":
+                raise ValueError(f"attack.methods.{name}: found 'oracle', which only simulated cameras can answer")
+        if self.split.policy == "device+scene":
+            raise ValueError("split.policy: found 'device+scene', but only simulated photographs name their scene")
+
+    def _names_exist(self) -> None:
+        classifiers, evaluators = self.examiner.classifiers, self.adversary.evaluators
+        generators, methods = self.adversary.generators, self.attack.methods
+        if not classifiers:
+            raise ValueError("examiner.classifiers: found none, expected at least one target classifier")
+        if methods.get("identity") is None or methods["identity"].kind != "identity":
+            raise ValueError("attack.methods: found no 'identity', which every table needs for the clean accuracy")
+        expanded = [name for name, spec in classifiers.items() if spec.labels == "expanded"]
+        if expanded and not (self.models.out_of_distribution and self.split.out_of_distribution.examiner):
+            raise ValueError(
+                f"examiner.classifiers.{expanded[0]}.labels: found 'expanded', expected models in"
+                " models.out_of_distribution and their devices in split.out_of_distribution.examiner"
+            )
+        detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
+        wanted = [
+            *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
+            *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
+            *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
+            *((f"attack.methods.{n}.match", s.match, methods) for n, s in methods.items()),
+            ("controls.random_phase", self.controls.random_phase, classifiers),
+            ("detection.methods", self.detection.methods, detectable),
+            ("detection.devices", self.detection.devices, methods),
+            ("tables.baseline", self.tables.baseline, methods),
+            ("plots.methods", self.plots.methods, [name for name, method in methods.items() if method.targeted]),
+        ]
+        for key, found, known in wanted:
+            for name in (found,) if isinstance(found, str) else found:
+                if name and name not in known:
+                    raise ValueError(f"{key}: found {name!r}, expected one of {list(known)}")
+        for name, method in methods.items():
+            if method.match and methods[method.match].match:
+                raise ValueError(f"attack.methods.{name}.match: found {method.match!r}, which matches another itself")
+
+
+def load_config(*paths: Path) -> Config:
+    """Read `config.yaml` and lay overlays over it, as Snakemake does: mappings merge, all else is replaced."""
+    import yaml
+
+    merged: dict[str, Any] = {}
+    for path in paths:
+        if not path.exists():
+            raise CamaError(f"{path}: no such config file")
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise CamaError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        if not isinstance(values, dict):
+            raise CamaError(f"{path}: found a {type(values).__name__}, expected keys and values")
+        merged = _merge(merged, values)
+    return parse(Config, merged, str(paths[-1]))
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

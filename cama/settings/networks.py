@@ -1,0 +1,62 @@
+"""Settings of the networks."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cama.settings.strict import Odd, Spec
+
+SIGNALS = (
+    "rgb",
+    "con_conv",
+    "finite_difference",
+    "fixed_hpf",
+    "rgb+con_conv",
+    "rgb+finite_difference",
+    "rgb+fixed_hpf",
+)
+FRONTEND_NAMES = (*SIGNALS, "prnu_lp", "prnu_lp_low")
+ARCHITECTURE_NAMES = (
+    *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
+    *("densenet40", "densenet100", "mislnet", "convnext"),
+)
+
+
+class BodySpec(Spec):
+    """An image-to-image network."""
+
+    features: int = Field(64, ge=1, description="features after the first convolution")
+    downsamplings: int = Field(2, ge=0, description="stride-2 convolutions, each doubling the features")
+    blocks: int = Field(2, ge=0, description="residual blocks")
+    kernel: Odd = Field(7, ge=1, description="size of the first and last convolution, odd")
+
+
+class GeneratorSpec(BodySpec):
+    """G."""
+
+    output: Literal["direct", "residual"] = Field("direct", description="give the picture (tanh), or add to the input")
+    input: Literal["rgb", "remosaic"] = Field("remosaic", description="what G sees of the photograph")
+    label: Literal["maps", "modulation"] = Field(
+        "maps",
+        description="target label as one-hot maps beside the image, or scaling and shifting every layer's features",
+    )
+
+
+class DiscriminatorSpec(Spec):
+    """D."""
+
+    frontend: Literal[SIGNALS] = Field("con_conv", description=f"its signal, one of {', '.join(SIGNALS)}")
+    kind: Literal["patch", "pixel"] = Field("patch", description="4x4 kernels, or 1x1")
+    features: int = Field(64, ge=1, description="features after the first convolution")
+    layers: int = Field(2, ge=1, description="further layers")
+
+
+class ClassifierNetSpec(Spec):
+    """A classifier's network."""
+
+    frontend: Literal[FRONTEND_NAMES] = Field(
+        "rgb", description=f"the signal it sees, one of {', '.join(FRONTEND_NAMES)}"
+    )
+    architecture: Literal[ARCHITECTURE_NAMES] = Field("resnet18", description=f"one of {', '.join(ARCHITECTURE_NAMES)}")
+    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
+    width: int = Field(16, ge=1, description="features at the first layer (`small` only)")

@@ -1,0 +1,244 @@
+"""The spec of each stage, and how the config is cut into them.
+
+A stage takes its spec and nothing else, so that a change reruns exactly the stages that it concerns.
+"""
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from cama.grid import PHASES
+from cama.seeds import derive_seed
+from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
+from cama.settings.config import Config
+from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
+from cama.settings.strict import Spec
+from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec
+
+
+class SimulateSpec(Spec):
+    """Stage `simulate`."""
+
+    seed: int = 1
+    model: str
+    models: ModelsSpec
+    simulation: SimulationSpec = SimulationSpec()
+    tests_in: tuple[int, ...] = Field((4,), description="test devices of in-distribution models")
+    tests_out: tuple[int, ...] = Field((2,), description="test devices of out-of-distribution models")
+
+
+class ManifestSpec(Spec):
+    """Stage `manifest`."""
+
+    dataset: DatasetSpec = DatasetSpec()
+    models: tuple[str, ...]
+    smallest: int = Field(512, description="smallest side of a photograph, pixels")
+
+
+class SplitStageSpec(Spec):
+    """Stage `split`."""
+
+    seed: int = 1
+    models: ModelsSpec
+    split: SplitSpec = SplitSpec()
+
+
+class PatchesStageSpec(Spec):
+    """Stage `patches`."""
+
+    seed: int = 1
+    role: Role
+    labels: tuple[str, ...]
+    patches: PatchesSpec = PatchesSpec()
+
+
+class TrainEstimatorSpec(Spec):
+    """Stage `train-estimator`."""
+
+    seed: int = 1
+    estimator: EstimatorSpec = EstimatorSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+
+class TrainClassifierSpec(Spec):
+    """Stage `train-classifier`."""
+
+    seed: int = 1
+    name: str = "classifier"
+    classifier: ClassifierSpec = ClassifierSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+
+class TrainGeneratorSpec(Spec):
+    """Stage `train-generator`."""
+
+    seed: int = 1
+    name: str = "cama"
+    learned: LearnedSpec = LearnedSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+
+class AttackStageSpec(Spec):
+    """Stage `attack`."""
+
+    seed: int = 1
+    name: str = "identity"
+    method: MethodSpec = MethodSpec()
+    targets: tuple[str, ...]
+    photographs: int = Field(0, description="at most so many of each camera model; 0 for all")
+    compute: ComputeSpec = ComputeSpec()
+
+
+class EvaluateStageSpec(Spec):
+    """Stage `evaluate`."""
+
+    name: str = "identity"
+    size: int = Field(64, description="side of a patch, pixels")
+    evaluation: EvaluationSpec = EvaluationSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+
+class DetectStageSpec(Spec):
+    """Stage `detect`."""
+
+    seed: int = 1
+    name: str
+    method: MethodSpec
+    targets: tuple[str, ...]
+    detector: ClassifierSpec = ClassifierSpec()
+    patches: int = Field(2000, description="adversary's patches to train on, each untouched and attacked")
+    compute: ComputeSpec = ComputeSpec()
+
+
+class DevicesStageSpec(Spec):
+    """Stage `devices`."""
+
+    name: str
+
+
+class TablesStageSpec(Spec):
+    """Stage `tables`."""
+
+    seed: int = 1
+    tables: TablesSpec = TablesSpec()
+
+
+class PlotsStageSpec(Spec):
+    """Stage `plots`."""
+
+    plots: PlotsSpec = PlotsSpec()
+
+
+class ReportStageSpec(Spec):
+    """Stage `report`."""
+
+    dataset: DatasetSpec = DatasetSpec()
+    shown: tuple[str, ...] = Field((), description="methods with sample grids")
+
+
+class ControlsStageSpec(Spec):
+    """Stage `controls`."""
+
+    seed: int = 1
+    dataset: DatasetSpec = DatasetSpec()
+    models: ModelsSpec
+    simulation: SimulationSpec = SimulationSpec()
+    patches: PatchesSpec = PatchesSpec()
+    compute: ComputeSpec = ComputeSpec()
+
+
+def stage_spec(config: Config, stage: str, **wildcards: str) -> str:
+    """The spec of one stage's job, as the string that its rule passes. `wildcards` are those of the rule."""
+    return _SPECS[stage](config, **wildcards).to_json()
+
+
+def _simulate(c: Config, model: str) -> Spec:
+    tests = c.split.in_distribution.test, c.split.out_of_distribution.test
+    return SimulateSpec(
+        seed=c.seed, model=model, models=c.models, simulation=c.simulation, tests_in=tests[0], tests_out=tests[1]
+    )
+
+
+def _manifest(c: Config) -> Spec:
+    smallest = c.patches.crop + (PHASES if c.patches.phase == "random" or c.controls.random_phase else 0)
+    return ManifestSpec(dataset=c.dataset, models=_all_models(c), smallest=smallest)
+
+
+def _patches(c: Config, role: str, phase: str) -> Spec:
+    labels = _all_models(c) if role.endswith("outdist") else c.models.in_distribution
+    patches = c.patches.model_copy(update={"phase": phase})
+    return PatchesStageSpec(seed=derive_seed(c.seed, "patches"), role=role, labels=labels, patches=patches)
+
+
+def _estimator(c: Config, owner: str) -> Spec:
+    spec = c.adversary.estimator if owner == "adversary" else c.examiner.estimator
+    return TrainEstimatorSpec(seed=derive_seed(c.seed, owner, "estimator"), estimator=spec, compute=c.compute)
+
+
+def _evaluator(c: Config, name: str) -> Spec:
+    spec = c.adversary.evaluators[name]
+    seed = derive_seed(c.seed, f"evaluator_{name}")
+    return TrainClassifierSpec(seed=seed, name=f"evaluator {name}", classifier=spec, compute=c.compute)
+
+
+def _classifier(c: Config, name: str) -> Spec:
+    spec = c.examiner.classifiers[name]  # its labels are those of its patch files
+    return TrainClassifierSpec(seed=derive_seed(c.seed, "F", name), name=name, classifier=spec, compute=c.compute)
+
+
+def _generator(c: Config, name: str) -> Spec:
+    spec = c.adversary.generators[name]
+    return TrainGeneratorSpec(seed=derive_seed(c.seed, name), name=name, learned=spec, compute=c.compute)
+
+
+def _attack(c: Config, method: str) -> Spec:
+    spec = c.attack.methods[method]
+    seed = derive_seed(c.seed, "attack", method)
+    most = spec.photographs or c.attack.photographs
+    return AttackStageSpec(
+        seed=seed, name=method, method=spec, targets=c.models.in_distribution, photographs=most, compute=c.compute
+    )
+
+
+def _detect(c: Config, method: str) -> Spec:
+    return DetectStageSpec(
+        seed=derive_seed(c.seed, "detect", method),
+        name=method,
+        method=c.attack.methods[method],
+        targets=c.models.in_distribution,
+        detector=ClassifierSpec(**{name: getattr(c.detection, name) for name in ClassifierSpec.model_fields}),
+        patches=c.detection.patches,
+        compute=c.compute,
+    )
+
+
+def _controls(c: Config) -> Spec:
+    return ControlsStageSpec(
+        seed=c.seed, dataset=c.dataset, models=c.models, simulation=c.simulation, patches=c.patches, compute=c.compute
+    )
+
+
+_SPECS: dict[str, Callable[..., Spec]] = {
+    "simulate": _simulate,
+    "manifest": _manifest,
+    "split": lambda c: SplitStageSpec(seed=derive_seed(c.seed, "split"), models=c.models, split=c.split),
+    "patches": _patches,
+    "estimator": _estimator,
+    "evaluator": _evaluator,
+    "classifier": _classifier,
+    "generator": _generator,
+    "attack": _attack,
+    "evaluate": lambda c, method: EvaluateStageSpec(
+        name=method, size=c.patches.size, evaluation=c.evaluation, compute=c.compute
+    ),
+    "detect": _detect,
+    "devices": lambda c, method: DevicesStageSpec(name=method),
+    "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
+    "plots": lambda c: PlotsStageSpec(plots=c.plots),
+    "controls": _controls,
+    "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods),
+}
+
+
+def _all_models(c: Config) -> tuple[str, ...]:
+    return c.models.in_distribution + c.models.out_of_distribution

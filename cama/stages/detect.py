@@ -1,0 +1,110 @@
+"""Stage `detect`: can the attack itself be seen? A detector is trained on the adversary's patches, untouched and attacked, and
+scores the test pictures.
+
+Columns: method, set, photograph, row and column of the crop, target, attacked (0 or 1), score (log odds that it is attacked).
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import torch
+
+from cama.attacks.build import build_attack
+from cama.data.patches import Patches, join
+from cama.files import open_hdf5, write_text
+from cama.progress import Progress
+from cama.seeds import derive_seed
+from cama.settings.stages import DetectStageSpec
+from cama.stages.begin import begin
+from cama.training.classifier import predict, train_classifier
+from cama.training.loop import Compute
+
+LABELS = ("untouched", "attacked")
+BATCH = 8
+
+
+def detect(
+    spec: DetectStageSpec,
+    patches: Path,
+    inside: Path,
+    outside: Path,
+    attacked: Path,
+    model: Path | None,
+    evaluators: list[Path] | None,
+    curve: Path,
+    state: Path,
+    out: Path,
+) -> None:
+    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`.
+
+    `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
+    """
+    files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
+    checkpoint, _ = begin("detect", spec, state, *files)
+    with open_hdf5(attacked, "images", "set", "row", "target") as file:
+        apply = build_attack(
+            spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, float(file.attrs["bound"])
+        )
+        pairs = _pairs(spec, Patches.read(patches, "rgb"), apply)
+        detector, history = train_classifier(
+            f"detector of {spec.name}", pairs, spec.detector, None, spec.compute, spec.seed, checkpoint
+        )
+        rows = _score(spec, file, {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}, detector)
+    write_text(curve, history.to_csv(index=False))
+    write_text(out, rows.to_csv(index=False, float_format="%.5g"))
+    checkpoint.clear()
+
+
+def _pairs(spec: DetectStageSpec, patches: Patches, apply) -> Patches:
+    """Some training patches, untouched and attacked towards another label, as two classes."""
+    rng = np.random.default_rng(derive_seed(spec.seed, "pairs"))
+    training = np.flatnonzero(~patches.validation.astype(bool))
+    chosen = rng.permutation(training)[: spec.patches]
+    source = patches.label[chosen]
+    target = (source + rng.integers(1, len(patches.labels), len(chosen))) % len(patches.labels)
+    images = patches.fields["rgb"][chosen].numpy()
+    progress = Progress(f"pairs of {spec.name}", len(images))
+    changed = []
+    for first in range(0, len(images), 64):
+        part = slice(first, first + 64)
+        changed.append(apply(images[part], source[part], target[part]))
+        progress.at(min(first + 64, len(images)))
+    halves = [
+        Patches(
+            {"rgb": torch.from_numpy(fields)},
+            np.zeros(len(chosen), int),
+            np.zeros(len(chosen), bool),
+            patches.photograph[chosen],
+            patches.scene[chosen],
+            patches.origin[chosen],
+            (label,),
+        )
+        for label, fields in zip(LABELS, (images, np.concatenate(changed)), strict=True)
+    ]
+    return join(halves)
+
+
+def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], detector) -> pd.DataFrame:
+    place = Compute(spec.compute)
+    place.place(detector)
+
+    def odds(pictures: np.ndarray) -> np.ndarray:
+        untouched, attacked = predict(detector, torch.from_numpy(pictures), place).T
+        return attacked - untouched
+
+    sets, rows, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
+    found = []
+    for kind, test in tests.items():
+        seen = sorted(set(rows[sets == kind].tolist()))
+        for row, score in zip(seen, odds(test.fields["rgb"][seen].numpy()), strict=True):
+            found.append((kind, test.photograph[row], *test.origin[row], "", 0, score))
+    for first in range(0, len(sets), BATCH):
+        last = min(first + BATCH, len(sets))
+        for at, score in zip(range(first, last), odds(file["images"][first:last]), strict=True):
+            test, row = tests[sets[at]], rows[at]
+            target = spec.targets[aims[at]] if aims[at] >= 0 else ""
+            found.append((sets[at], test.photograph[row], *test.origin[row], target, 1, score))
+    columns = ["set", "photograph", "row", "column", "target", "attacked", "score"]
+    return pd.DataFrame(found, columns=columns).assign(method=spec.name)[["method", *columns]]

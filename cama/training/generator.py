@@ -1,0 +1,106 @@
+"""Training of a generator G with its discriminators D (paper, section 3)."""
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from cama.data.patches import Patches, Sampler
+from cama.models.discriminator import Discriminator
+from cama.models.evaluator import Evaluator
+from cama.models.frontends import project_constraints_
+from cama.models.generator import Generator
+from cama.runs import Checkpoint
+from cama.seeds import derive_seed
+from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
+from cama.tensors import to_float
+from cama.training.handling import draw_handling
+from cama.training.loop import Compute, Optimiser, run
+from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
+
+
+def train_generator(
+    name: str,
+    patches: Patches,
+    evaluator: Evaluator,
+    spec: LearnedSpec,
+    compute: ComputeSpec,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> tuple[Generator, nn.ModuleList, pd.DataFrame]:
+    """Train on `rgb`, and on `remosaic` where G's input is that; gives G, its discriminators and the training curve.
+
+    Whatever G's input, D's real sample and the pixel loss take the untouched photograph.
+    """
+    torch.manual_seed(derive_seed(seed, "weights"))
+    place = Compute(compute)
+    classes = len(patches.labels)
+    generator = place.place(Generator(classes, spec.generator)).train()
+    discriminators = nn.ModuleList(Discriminator(classes, one) for one in spec.discriminators)
+    discriminators = place.place(discriminators).train()
+    evaluator = place.place(evaluator)
+    fields = list(dict.fromkeys(("rgb", spec.generator.input)))
+    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"))
+    first = place.images(to_float(sampler.draw(0)[0][0]))
+    for discriminator in discriminators:
+        discriminator.frontend.calibrate(first)
+    steps = spec.training.steps
+    update_g = Optimiser(generator, spec.generator_optimiser, steps, "G")
+    update_d = Optimiser(discriminators, spec.discriminator_optimiser, steps, "D")
+    parts = {"generator": generator, "discriminator": discriminators, "update_g": update_g, "update_d": update_d}
+    if spec.average:
+        averaged = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(spec.average), use_buffers=True)
+        parts["averaged"] = averaged
+
+    def judge(x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        losses = []
+        for discriminator in discriminators:
+            with place.cast():
+                scores = discriminator(x, y), discriminator(fake, target), discriminator(x, target)
+            losses.append(discriminator_loss(spec.adversarial_loss, *(score.float() for score in scores)))
+        return torch.stack(losses).mean()
+
+    def step(index: int) -> dict[str, torch.Tensor]:
+        drawn, labels = sampler.draw(index)
+        x, seen, y = place.images(to_float(drawn[0])), place.images(to_float(drawn[-1])), labels.to(place.device)
+        target = (y + torch.randint(1, classes, y.shape).to(y)) % classes
+        handle = draw_handling(spec.handling)
+        with place.cast():
+            changed = generator(seen, target).float()
+        shown = handle(changed)
+        d_loss = judge(handle(x), y, shown.detach(), target)
+        update_d.update(d_loss, index)
+        project_constraints_(discriminators)
+
+        with place.cast():
+            scores = [discriminator(shown, target).float() for discriminator in discriminators]
+            streams = evaluator(shown)
+        adversarial = torch.stack([adversarial_loss(spec.adversarial_loss, score) for score in scores]).mean()
+        pixel = PIXEL[spec.pixel_loss](x, changed)
+        fooled = evaluator_loss(streams.values(), target)
+        share, weights = index / steps, spec.weights
+        g_loss = (
+            ramp_at(weights.adversarial, share) * adversarial
+            + ramp_at(weights.pixel, share) * pixel
+            + ramp_at(weights.evaluator, share) * fooled
+        )
+        update_g.update(g_loss, index)
+        if spec.average:
+            averaged.update_parameters(generator)
+        error = (x - changed.detach()).square().mean((1, 2, 3)) / 4
+        return {
+            "d_loss": d_loss.detach(),
+            "adversarial": adversarial.detach(),
+            "pixel": pixel.detach(),
+            "evaluator": fooled.detach(),
+            **{f"evaluator_{key}": (log.argmax(1) == target).float().mean() for key, log in streams.items()},
+            "psnr": (-10 * error.log10()).mean(),
+        }
+
+    curve = run(name, parts, step, steps, derive_seed(seed, "steps"), checkpoint)
+    return (averaged.module if spec.average else generator).eval(), discriminators, curve
+
+
+def ramp_at(ramp: Ramp, share: float) -> float:
+    """The weight when `share` (0 to 1) of the training is done."""
+    return ramp.start + (ramp.end - ramp.start) * min(1.0, share / ramp.until)

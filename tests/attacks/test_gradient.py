@@ -1,0 +1,196 @@
+"""Gradient attacks: what they may change, where they lead, and how their bound is set."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import nn
+
+from cama.attacks.gradient import at_bound, bound_for, gradient_attack
+from cama.models.evaluator import Evaluator
+from cama.settings.attacks import GRADIENT_KINDS, MethodSpec
+from cama.settings.training import ComputeSpec
+from cama.tensors import to_float
+from cama.training.loop import Compute
+from cama.transfer.distortion import psnr
+from tests.models.helpers import tiny_classifier
+
+CPU = Compute(ComputeSpec(device="cpu", precision="float32"))
+TARGET = np.array([0, 2, 1])
+
+
+def pictures(count=3, side=32, seed=0):
+    """Grainy pictures (count, side, side, 3), uint8, with places at both ends of the range.
+
+    The grain is larger than what attacks add, so that one step of FGSM does not leap over what it aims at.
+    """
+    rng = np.random.default_rng(seed)
+    scene = gaussian_filter(rng.normal(0, 400, (count, side, side, 3)), (0, 4, 4, 0))
+    return np.clip(128 + scene + rng.normal(0, 30, scene.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    streams = {name: tiny_classifier(name) for name in ("rgb", "finite_difference")}
+    for stream in streams.values():
+        stream.frontend.calibrate(to_float(pictures()))
+    return Evaluator(streams)
+
+
+def attack_of(kind, evaluator, seed=1, **settings):
+    spec = MethodSpec(kind=kind, evaluators=("rgb",), match="cama", **settings)
+    return gradient_attack(spec, evaluator, CPU, seed)
+
+
+def log_probability(evaluator, images, target):
+    """The mean of each stream's log-probability of each image's target, (N,)."""
+    with torch.no_grad():
+        scores = [score.numpy() for score in evaluator(to_float(images)).values()]
+    return np.mean([score[np.arange(len(images)), target] for score in scores], axis=0)
+
+
+class Field(nn.Module):
+    """An evaluator of two classes for which every pixel has its own preference: up for class 0, down for class 1."""
+
+    def __init__(self, side=16):
+        super().__init__()
+        self.up = torch.randn(3, side, side, generator=torch.Generator().manual_seed(0))
+
+    def forward(self, images):
+        score = 0.01 * (images * self.up).sum((1, 2, 3))
+        return {"field": torch.stack([score, -score], 1).log_softmax(1)}
+
+
+class Valley(nn.Module):
+    """An evaluator whose class 0 is likeliest where every pixel is at `level`, and falls off on both sides."""
+
+    def __init__(self, level):
+        super().__init__()
+        self.level = level / 127.5 - 1
+
+    def forward(self, images):
+        score = -(images - self.level).square().mean((1, 2, 3))
+        return {"valley": torch.stack([score, torch.zeros_like(score)], 1).log_softmax(1)}
+
+
+@pytest.mark.parametrize("bound", [1.0, 2.4, 6.0])
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_pictures_stay_pictures_and_within_the_bound(kind, bound, evaluator):
+    images = pictures()
+    before = images.copy()
+    attacked = attack_of(kind, evaluator)(images, TARGET, bound)
+    assert attacked.dtype == np.uint8
+    assert attacked.shape == images.shape
+    assert np.array_equal(images, before)
+    change = np.abs(attacked.astype(int) - images.astype(int))
+    assert math.floor(bound) <= change.max() <= math.ceil(bound)
+    assert (change > 0).mean() > 0.5
+
+
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_every_attack_raises_the_evaluators_log_probability_of_its_target(kind, evaluator):
+    images = pictures()
+    attack = attack_of(kind, evaluator)
+    for target in (TARGET, (TARGET + 1) % 3):
+        attacked = attack(images, target, 2.0)
+        rise = log_probability(evaluator, attacked, target) - log_probability(evaluator, images, target)
+        assert (rise > 0.001).all()
+
+
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_on_an_evaluator_with_known_gradients_every_pixel_ends_at_its_bound(kind):
+    """Each picture towards its own target, clipped to the range."""
+    field, images = Field(), pictures(2, 16)
+    up = field.up.sign().permute(1, 2, 0).numpy().astype(int)
+    attacked = attack_of(kind, field)(images, np.array([0, 1]), 3.0)
+    assert np.array_equal(attacked[0], np.clip(images[0].astype(int) + 3 * up, 0, 255))
+    assert np.array_equal(attacked[1], np.clip(images[1].astype(int) - 3 * up, 0, 255))
+
+
+def test_fgsm_leaps_pgd_returns_and_momentum_overshoots():
+    """The best is at +2.5 of 5 grey levels, and 5 steps of one level are allowed (2.5 for PGD)."""
+    images, target = np.full((1, 16, 16, 3), 100, np.uint8), np.array([0])
+    found = {
+        kind: attack_of(kind, Valley(102.5), steps=5)(images, target, 5.0).astype(int) - 100 for kind in GRADIENT_KINDS
+    }
+    assert (found["fgsm"] == 5).all()
+    assert (found["mi_fgsm"] == 5).all()  # 1, 2, 3 and on, against the gradient of the last two steps
+    assert np.abs(found["pgd"] - 2.5).max() <= 3.5  # no further than a step from the best, and rounded
+
+
+def test_pgd_takes_its_steps_from_a_random_start():
+    """The best is where it begins: one leap across goes up or down by where the start was, many small steps lead back."""
+    images, target = np.full((1, 16, 16, 3), 100, np.uint8), np.array([0])
+    leap, steps = (attack_of("pgd", Valley(100), steps=n)(images, target, 8.0).astype(int) - 100 for n in (1, 40))
+    assert (np.abs(leap) == 8).all()
+    assert 0.4 < (leap > 0).mean() < 0.6
+    assert np.abs(steps).max() <= 1
+
+
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_attacks_are_deterministic_and_leave_the_random_state_alone(kind, evaluator):
+    images = pictures(1)
+    state = torch.get_rng_state()
+    first, again, other = (attack_of(kind, evaluator, seed)(images, TARGET[:1], 4.0) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(first, again)
+    if kind == "pgd":
+        assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("kind", ["fgsm", "mi_fgsm"])
+def test_pictures_do_not_mix(kind, evaluator):
+    images = pictures()
+    together = attack_of(kind, evaluator)(images, TARGET, 4.0)
+    alone = attack_of(kind, evaluator)(images[1:2], TARGET[1:2], 4.0)
+    assert (together[1] == alone[0]).mean() > 0.99  # a gradient of nearly nothing may turn its sign
+
+
+def test_an_attack_leaves_no_gradients_in_the_evaluator(evaluator):
+    before = {key: value.clone() for key, value in evaluator.state_dict().items()}
+    attack_of("mi_fgsm", evaluator, steps=2)(pictures(1), TARGET[:1], 4.0)
+    assert all(parameter.grad is None for parameter in evaluator.parameters())
+    assert all(torch.equal(before[key], value) for key, value in evaluator.state_dict().items())
+
+
+def test_an_attack_at_its_bound_is_called_as_every_attack(evaluator):
+    images, bounded = pictures(2), attack_of("fgsm", evaluator)
+    attack = at_bound(bounded, 5.0)
+    expected = bounded(images, np.array([1, 0]), 5.0)
+    assert np.array_equal(attack(images, np.array([0, 1]), np.array([1, 0])), expected)
+    assert not np.array_equal(expected, bounded(images, np.array([1, 0]), 2.0))
+
+
+@pytest.mark.parametrize("target", [30.0, 38.0, 45.0])
+@pytest.mark.parametrize("power", [1.0, 0.85])
+def test_the_bound_of_an_artificial_response_reaches_its_psnr(power, target):
+    """A perturbation of 0.6 * bound ** power grey levels, about; below half a level nothing is left of it."""
+
+    def response(bound):
+        size = 0.6 * bound**power
+        return math.inf if bound < 0.5 else 20 * math.log10(255 / size)
+
+    assert response(bound_for(target, response)) == pytest.approx(target, abs=0.1)
+
+
+def test_a_bound_that_rounds_to_nothing_is_raised():
+    """The first guess is 0.45 levels, at which the picture stays as it is; the answer is 0.9."""
+
+    def response(bound):
+        return math.inf if bound < 0.5 else 20 * math.log10(255 / (0.5 * bound))
+
+    assert bound_for(20 * math.log10(255 / 0.45), response) == pytest.approx(0.9, rel=0.01)
+
+
+@pytest.mark.parametrize("target", [31.0, 36.0, 40.0])
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_the_bound_of_a_real_attack_reaches_its_psnr(kind, target, evaluator):
+    images, attack = pictures(), attack_of(kind, evaluator)
+
+    def mean_psnr(bound):
+        changed = attack(images, TARGET, bound)
+        return float(np.mean([psnr(*pair) for pair in zip(images, changed, strict=True)]))
+
+    assert mean_psnr(bound_for(target, mean_psnr)) == pytest.approx(target, abs=0.1)
