@@ -47,7 +47,7 @@ STAGES = {
     "train-classifier": Command(
         "train_classifier:train_classifier",
         stages.TrainClassifierSpec,
-        "train F, E_H or E_L",
+        "train a target classifier F or a classifier of E",
         ("patches*", "estimator?", "out", "curve", "state"),
     ),
     "train-generator": Command(
@@ -60,7 +60,7 @@ STAGES = {
         "attack:attack",
         stages.AttackStageSpec,
         "attack the test photographs",
-        ("inside", "outside", "model?", "evaluators*?", "match?", "oracle?", "out"),
+        ("inside", "outside", "model*?", "evaluators*?", "match?", "oracle?", "out"),
     ),
     "evaluate": Command(
         "evaluate:evaluate",

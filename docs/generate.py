@@ -94,6 +94,33 @@ def seeds_table(folders: list[Path]) -> str:
     return to_markdown(table[["run", "worst_clean_accuracy", *table.columns.drop(["run", "worst_clean_accuracy"])]])
 
 
+def comparison_table(results: Path) -> str:
+    """Every method in- and out-of-distribution, after an 8-bit save and after a JPEG save, means over F of the known labels."""
+    table = pd.read_csv(results / "tables" / "summary.csv")
+    table = table[table.labels == table.labels.min()]
+    rows = []
+    for method in table.method.unique():
+        cells: dict[str, object] = {"method": method}
+        for kind in ("in", "out"):
+            of = table[(table.method == method) & (table.set == kind)].set_index("save")
+            for save in ("png", "jpeg85"):
+                row = of.loc[save]
+                bounds = f"({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+                cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {bounds}"
+            cells[f"{kind}, dB"] = of.loc["png"].psnr
+        rows.append(cells)
+    return to_markdown(pd.DataFrame(rows), 1)
+
+
+def paired_table(results: Path, methods: tuple[str, ...]) -> str:
+    """Some methods beside the baseline, for each F, in-distribution after an 8-bit save."""
+    table = pd.read_csv(results / "tables" / "paired.csv")
+    chosen = table[(table.set == "in") & (table.save == "png") & table.method.isin(methods)]
+    columns = ["method", "labels", "classifier", "difference", "difference_low", "difference_high"]
+    columns += ["fewer_failures", "fewer_failures_low", "fewer_failures_high", "psnr_difference"]
+    return to_markdown(chosen[columns], 2)
+
+
 def fill(text: str, name: str, content: str) -> str:
     """Replace what stands between the markers of a generated part."""
     start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
@@ -106,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--seeds", type=Path, nargs="+", help="folders of finished runs on other draws of cameras")
+    parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     options = parser.parse_args()
     results = options.results
     text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
@@ -118,6 +146,11 @@ def main() -> None:
             if target.stat().st_size > 400_000:  # photographs: a palette would show, JPEG does not
                 Image.open(target).convert("RGB").save(target.with_suffix(".jpg"), quality=85)
                 target.unlink()
+    if options.compare:
+        text = fill(text, "comparison", comparison_table(options.compare))
+        text = fill(text, "paired", paired_table(options.compare, ("cama-plus",)))
+        for name in ("saves", "roc"):
+            shutil.copy(options.compare / "plots" / f"{name}.png", PROJECT / "docs" / "images" / f"{name}.png")
     if options.seeds:
         text = fill(text, "seeds", seeds_table(options.seeds))
     README.write_text(text)

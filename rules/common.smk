@@ -31,7 +31,10 @@ F_NAMES = list(CONFIG.examiner.classifiers)
 METHODS = CONFIG.attack.methods
 SHOWN = list(CONFIG.plots.methods)
 EVALUATORS = list(CONFIG.adversary.evaluators)
-GENERATORS = list(CONFIG.adversary.generators)
+GENERATORS = {
+    name: cama.settings.stages.run_names(name, generator.runs)
+    for name, generator in CONFIG.adversary.generators.items()
+}
 SIMULATED = CONFIG.dataset.kind == "simulated"
 PHASE = CONFIG.patches.phase
 CONTROL = CONFIG.controls.random_phase
@@ -46,7 +49,7 @@ wildcard_constraints:
     phase="aligned|random",
     owner="adversary|examiner",
     evaluator="|".join(map(re.escape, EVALUATORS)) or "none",
-    generator="|".join(map(re.escape, GENERATORS)) or "none",
+    generator="|".join(map(re.escape, sum(GENERATORS.values(), []))) or "none",
     name="|".join(map(re.escape, F_NAMES)) or "none",
     method="|".join(map(re.escape, METHODS)),
 
@@ -113,14 +116,31 @@ def evaluators(names):
     return [f"{RESULTS}/adversary/evaluators/{name}.safetensors" for name in names]
 
 
+def generators(name):
+    """All trainings of a generator."""
+    return [
+        f"{RESULTS}/adversary/generators/{run}.safetensors" for run in GENERATORS[name]
+    ]
+
+
+def of_generator(run):
+    """The patch file that a generator's training draws from."""
+    name, _ = cama.settings.stages.run_of(run)
+    return patches("adversary", CONFIG.adversary.generators[name].phase or PHASE)
+
+
+def evaluators_of(run):
+    """The classifiers of E that a generator's training is judged by."""
+    name, _ = cama.settings.stages.run_of(run)
+    return evaluators(CONFIG.adversary.generators[name].evaluators)
+
+
 def attack_inputs(method):
     """What a method needs beside the test photographs, all of it the adversary's; keys are the command's options."""
     chosen = METHODS[method]
     found = {}
     if chosen.generator:
-        found["model"] = [
-            f"{RESULTS}/adversary/generators/{chosen.generator}.safetensors"
-        ]
+        found["model"] = generators(chosen.generator)
     if chosen.evaluators:
         found["evaluators"] = evaluators(chosen.evaluators)
         found["match"] = [f"{RESULTS}/attacks/{chosen.match}.h5"]
@@ -128,10 +148,9 @@ def attack_inputs(method):
 
 
 def detect_inputs(method):
-    """What a method needs to attack other pictures too, its bound once known."""
-    return {
-        name: paths for name, paths in attack_inputs(method).items() if name != "match"
-    }
+    """What a method needs to attack other pictures too, its bound once known: of several trainings the first."""
+    found = {k: v for k, v in attack_inputs(method).items() if k != "match"}
+    return found | ({"model": found["model"][:1]} if "model" in found else {})
 
 
 def options(inputs):
@@ -149,6 +168,11 @@ def detections():
 def device_matches():
     """All comparisons with device fingerprints."""
     return expand(f"{RESULTS}/devices/{{method}}.csv", method=CONFIG.detection.devices)
+
+
+def memory(wildcards, input, attempt):
+    """Megabytes for a job that holds fields of its patch files in memory, more with each attempt."""
+    return attempt * int(4000 + 2 * input.size_mb)
 
 
 def threads_of(method):
@@ -181,15 +205,13 @@ def plots():
 
 def curves():
     """The training curves of all that the methods and the target classifiers hang on."""
-    generators = list(
-        dict.fromkeys(m.generator for m in METHODS.values() if m.generator)
-    )
-    used = [CONFIG.adversary.generators[name] for name in generators] + list(
+    trained = list(dict.fromkeys(m.generator for m in METHODS.values() if m.generator))
+    used = [CONFIG.adversary.generators[name] for name in trained] + list(
         METHODS.values()
     )
     streams = list(dict.fromkeys(name for block in used for name in block.evaluators))
     adversary = [f"evaluators/{name}" for name in streams] + [
-        f"generators/{name}" for name in generators
+        f"generators/{run}" for name in trained for run in GENERATORS[name]
     ]
     adversary = (
         ["estimator"] if any(map(adversarys_estimator, streams)) else []

@@ -124,4 +124,5 @@ rule patches:
 
 rule data:
     input:
-        [patches(role) for role in ("adversary", "examiner", "test", "test_outdist")],
+        [patches(role) for role in ("adversary", "test", "test_outdist")],
+        [of_examiner(name) for name in F_NAMES],

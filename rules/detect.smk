@@ -11,7 +11,7 @@ rule detect:
         code=code("detect"),
     output:
         scores=f"{RESULTS}/detections/{{method}}.csv",
-        curve=f"{RESULTS}/detections/{{method}}-curve.csv",
+        curve=f"{RESULTS}/detections/curves/{{method}}.csv",
     log:
         f"{RESULTS}/logs/detections/{{method}}.log",
     benchmark:
@@ -20,7 +20,7 @@ rule detect:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory,
         runtime=720,
         gpu=GPU,
     params:

@@ -18,7 +18,7 @@ rule train_estimator:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory,
         runtime=720,
         gpu=GPU,
     params:
@@ -46,7 +46,7 @@ rule train_evaluator:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory,
         runtime=1440,
         gpu=GPU,
     params:
@@ -63,10 +63,8 @@ rule train_evaluator:
 
 rule train_generator:
     input:
-        patches=patches("adversary"),
-        evaluators=lambda wildcards: evaluators(
-            CONFIG.adversary.generators[wildcards.generator].evaluators
-        ),
+        patches=lambda wildcards: of_generator(wildcards.generator),
+        evaluators=lambda wildcards: evaluators_of(wildcards.generator),
         code=code("train_generator"),
     output:
         generator=f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
@@ -81,7 +79,7 @@ rule train_generator:
         "../envs/cama.yaml"
     threads: TRAINING_THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=memory,
         runtime=2880,
         gpu=GPU,
     params:
@@ -110,7 +108,7 @@ rule train_classifier:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory,
         runtime=1440,
         gpu=GPU,
     params:
@@ -148,9 +146,10 @@ use rule train_classifier as train_control with:
 
 rule adversary:
     input:
+        evaluators(EVALUATORS),
         expand(
             f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
-            generator=GENERATORS,
+            generator=sum(GENERATORS.values(), []),
         ),
 
 

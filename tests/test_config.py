@@ -12,7 +12,7 @@ from cama.cli import STAGES
 from cama.errors import CamaError
 from cama.settings.attacks import PlotsSpec
 from cama.settings.config import Config, load_config
-from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, stage_spec
+from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
 from cama.settings.strict import Spec, parse, parse_json
 from cama.settings.training import ClassifierSpec, Ramp
 
@@ -156,7 +156,7 @@ def test_a_missing_key_is_named():
     assert "model" in refused({"models": {"in_distribution": ["A_1", "B_2"]}}, STAGES["simulate"].spec)
 
 
-@pytest.mark.parametrize("name", ["a b", "a/b", "", "rgb.2", "+_"])
+@pytest.mark.parametrize("name", ["a b", "a/b", "", "rgb.2", "+_", "85", "2x", "a~2", "all", "NaN"])
 def test_the_name_of_a_classifier_must_do_as_a_file_name(name):
     assert f"found the name {name!r}" in refused({**DEFAULT, "examiner": {"classifiers": {name: {}}}})
 
@@ -173,6 +173,10 @@ def test_the_name_of_a_classifier_must_do_as_a_file_name(name):
         ({"attack.methods.identity.kind": "remosaic"}, "attack.methods: found no 'identity'"),
         ({"patches.crop": 384}, "simulation: found a side below the crop, expected at least 400 pixels"),
         ({"simulation.height": 240}, "simulation: found a side below the crop, expected at least 272 pixels"),
+        (
+            {"simulation.width": 256, "controls.random_phase": "", "adversary.generators.cama.phase": "random"},
+            "simulation: found a side below the crop, expected at least 272 pixels",
+        ),
         (
             {"simulation.width": 256, "patches.phase": "random"},
             "simulation: found a side below the crop, expected at least 272 pixels",
@@ -211,6 +215,9 @@ def test_the_control_of_the_crop_phase_needs_room_for_it():
     assert "at least 272 pixels" in refused(put(put(DEFAULT, "simulation.width", 256), "simulation.height", 256))
 
 
+FIVE = {"kind": "oracle", "photographs": 5}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
@@ -230,6 +237,19 @@ def test_the_control_of_the_crop_phase_needs_room_for_it():
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
         ("evaluation.saves", ["png", "tiff"], "saves: found 'tiff', expected 'png', or 'jpeg' and a quality"),
         ("evaluation.saves", ["jpeg85"], "expected 'png' first"),
+        ("evaluation.saves", ["png", "jpeg085"], "saves: found 'jpeg085'"),
+        ("adversary.generators.cama.evaluators", ["high", "high"], "'high' more than once, expected each name once"),
+        ("plots.methods", ["cama", "cama"], "'cama' more than once"),
+        ("adversary.generators.cama.handling", {"jpeg_quality": [95, 75]}, "jpeg_quality: found [95, 75]"),
+        ("adversary.generators.cama.handling", {"jpeg_quality": [0, 75]}, "jpeg_quality: found [0, 75]"),
+        ("attack.methods.identity.photographs", 2, "found 2, expected at most those of `identity`"),
+        (
+            "attack",
+            {"photographs": 4, "methods": {"identity": {}, "cama": {"kind": "oracle", "photographs": 5}}},
+            "photographs: found 5",
+        ),
+        ("attack.methods.pgd", {"kind": "pgd", "evaluators": ["low"], "match": "identity"}, "no distortion of its own"),
+        ("detection.net.frontend", "prnu_lp", "detection.net.frontend: found 'prnu_lp', which needs an estimator"),
         ("adversary.generators.cama.weights.pixel", -1, "greater than or equal to 0"),
         ("adversary.generators.cama.discriminators", [{"frontend": "prnu_lp"}], "'con_conv'"),
         ("adversary.generators.cama.discriminators", [{"fronted": "rgb"}], "nearest known key is 'frontend'"),
@@ -243,7 +263,21 @@ def test_a_gradient_attack_cannot_match_another():
     values = put(DEFAULT, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match": "cama"})
     assert parse(Config, values, "config").attack.methods["pgd"].targeted
     values = put(values, "attack.methods.fgsm", {"kind": "fgsm", "evaluators": ["high"], "match": "pgd"})
-    assert "'pgd', which matches another itself" in refused(values)
+    assert "'pgd', which has no distortion of its own" in refused(values)
+
+
+def test_devices_are_compared_at_one_place_of_the_sensor_alone():
+    values = put(DEFAULT, "detection.devices", ["cama"])
+    assert parse(Config, values, "config").detection.devices == ("cama",)
+    for key, value in (("patches.crops", 2), ("patches.phase", "random")):
+        assert "detection.devices: found some, expected none unless" in refused(put(values, key, value))
+
+
+def test_jpeg_in_training_needs_patches_of_whole_blocks():
+    values = put(DEFAULT, "adversary.generators.cama.handling.jpeg", 0.5)
+    assert parse(Config, values, "config").adversary.generators["cama"].handling.jpeg == 0.5
+    values = put(put(values, "patches.size", 24), "patches.crop", 240)
+    assert "handling.jpeg: found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)" in refused(values)
 
 
 def test_expanded_labels_need_models_and_devices_to_expand_by():
@@ -417,6 +451,8 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("tables.resamples", 500, {("tables",)}),
         ("adversary.generators.cama.weights.pixel", 6, {("generator", "cama")}),
         ("detection.patches", 12, {("detect", "cama")}),
+        ("detection.methods", ["cama"], {("report",)}),
+        ("tables.baseline", "cama", {("tables",), ("report",)}),
         ("attack.photographs", 3, {("attack", name) for name in DEFAULT["attack"]["methods"]}),
         ("adversary.generators.cama.weights.pixel", {"start": 1, "end": 3}, {("generator", "cama")}),
         ("adversary.estimator.training.steps", 3, {("estimator", "adversary")}),
@@ -494,8 +530,8 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
     assert {".".join(path) for path in paths if idle(path)} == {
         "results",  # the workflow's own
         "controls.random_phase",
-        "detection.methods",
-        "detection.devices",
+        "adversary.generators.cama.runs",  # how many jobs there are
+        "adversary.generators.cama.phase",  # which patch file it reads
         *(f"examiner.classifiers.{name}.labels" for name in config.examiner.classifiers),  # which patch files it reads
     }
 
@@ -506,6 +542,17 @@ def test_the_two_owners_train_from_different_seeds():
     trained |= {("classifier", name) for name in config.examiner.classifiers} | {("generator", "cama")}
     specs = all_specs(config)
     assert len({json.loads(specs[job])["seed"] for job in trained}) == len(trained)
+
+
+def test_every_training_of_a_generator_has_a_seed_and_a_name_of_its_own():
+    config = default(adversary__generators__cama__runs=3)
+    names = run_names("cama", 3)
+    assert names == ["cama", "cama~2", "cama~3"]
+    assert [run_of(name) for name in names] == [("cama", 1), ("cama", 2), ("cama", 3)]
+    specs = [json.loads(stage_spec(config, "generator", name=name)) for name in names]
+    assert len({spec["seed"] for spec in specs}) == 3
+    assert len({json.dumps(spec["learned"]) for spec in specs}) == 1
+    assert stage_spec(config, "generator", name="cama") == stage_spec(default(), "generator", name="cama")
 
 
 def test_labels_of_the_patches_are_expanded_for_the_outdist_roles_alone():

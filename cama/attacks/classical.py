@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 from scipy.ndimage import median_filter
-from skimage.restoration import denoise_wavelet
 
 from cama.images import deliver
 from cama.settings.attacks import MethodSpec
@@ -50,6 +49,8 @@ def _noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
 
 def _denoise(image: np.ndarray, sigma: float) -> np.ndarray:
     """Wavelet shrinkage (Chang, Yu and Vetterli 2000) of noise of `sigma` grey levels."""
+    from skimage.restoration import denoise_wavelet  # takes a second to import
+
     clean = denoise_wavelet(image / 255, sigma / 255, convert2ycbcr=True, channel_axis=-1, rescale_sigma=True)
     return _to_bytes(clean * 255)
 

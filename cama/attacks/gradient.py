@@ -1,8 +1,10 @@
 """Gradient attacks on the evaluator E alone: what an adversary without a trained generator would do. None touches F.
 
-FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), targeted, bounded in every pixel.
+FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), targeted, bounded in every
+pixel; rounding to 8 bits at random goes to the next grey level beyond at most.
 """
 
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -43,7 +45,7 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
             steps, rate = 1, reach
         elif spec.kind == "pgd":
             steps, rate = spec.steps, PGD_REACH * reach / spec.steps
-            noise = torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(derive_seed(seed, "start"))).to(x)
+            noise = _uniform(images, seed, "start").to(x)
             changed = (x + reach * (2 * noise - 1)).clamp(-1, 1)
         else:
             steps, rate = spec.steps, reach / spec.steps
@@ -57,12 +59,19 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
             changed = changed.detach() + rate * direction.sign()
             changed = torch.clamp(changed, x - reach, x + reach).clamp(-1, 1)
         # rounded at random, or a bound between two grey levels would be one of them in every pixel
-        dither = (
-            torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(derive_seed(seed, "dither"))).to(x) - 0.5
-        )
+        dither = _uniform(images, seed, "dither").to(x) - 0.5
         return to_bytes(changed + dither / 127.5)
 
     return attack
+
+
+def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
+    """Numbers in [0, 1) for each pixel (N, 3, H, W), the same for the same image."""
+    drawn = []
+    for image in images:
+        generator = torch.Generator().manual_seed(derive_seed(seed, use, zlib.crc32(image.tobytes())))
+        drawn.append(torch.rand((3, *image.shape[:2]), generator=generator))
+    return torch.stack(drawn)
 
 
 def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:

@@ -121,7 +121,7 @@ def convnext(channels: int, classes: int, dropout: float, width: int) -> nn.Modu
 
     stages = [CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 2), CNBlockConfig(192, None, 4)]
     net = ConvNeXt(stages, stochastic_depth_prob=0.0, num_classes=classes)
-    net.features[0][0] = nn.Conv2d(channels, 48, 2, 2)  # the ImageNet stem would throw a quarter of the resolution away
+    net.features[0][0] = nn.Conv2d(channels, 48, 2, 2)  # the ImageNet stem would keep a quarter of each side
     net.classifier[2] = nn.Sequential(nn.Dropout(dropout), net.classifier[2])
     return net
 

@@ -24,7 +24,7 @@ class Evaluator(nn.Module):
             same = state.keys() == states[0].keys() and all(torch.equal(state[key], states[0][key]) for key in state)
             if not same:
                 raise CamaError(f"evaluator: {next(iter(owned))} and {name} were trained with different estimators")
-        self.streams = nn.ModuleDict(streams)
+        self.names, self.streams = tuple(streams), nn.ModuleList(streams.values())
         self.estimator = next((frontend.estimator for frontend in owned.values()), None)
         for frontend in owned.values():
             frontend.estimator = self.estimator
@@ -39,7 +39,7 @@ class Evaluator(nn.Module):
         """Images (N, 3, H, W) in [-1, 1] to the log-probabilities (N, classes) of each classifier, by name."""
         split = self.estimator.split(images) if self.estimator is not None else None
         scores = {}
-        for name, stream in self.streams.items():
+        for name, stream in zip(self.names, self.streams, strict=True):
             frontend = stream.frontend
             shared = split is not None and isinstance(frontend, Residual)
             logits = stream.net(split[frontend.low] if shared else frontend(images))

@@ -72,15 +72,16 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
             actual = "source" if method == "identity" else "target"
             for axis, classifier in zip(line, classifiers, strict=True):
                 part = rows[(rows.method == method) & (rows.classifier == classifier)]
-                counts = pd.crosstab(part[actual], part.predicted).reindex(index=models, columns=models, fill_value=0)
-                share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+                counts = pd.crosstab(part[actual], part.predicted)
+                said = [*models, *sorted(set(part.predicted) - set(models))]
+                shares = counts.div(counts.sum(axis=1), axis=0)
+                share = shares.reindex(index=models, columns=said, fill_value=0).to_numpy()
                 axis.imshow(share, vmin=0, vmax=1, cmap="Blues")
                 for (y, x), value in np.ndenumerate(share):
                     colour = "white" if value > 0.55 else "#333333"
                     axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-                ticks = range(len(models))
-                axis.set_xticks(ticks, [short(m) for m in models], rotation=45, ha="right", fontsize=7)
-                axis.set_yticks(ticks, [short(m) for m in models], fontsize=7)
+                axis.set_xticks(range(len(said)), [short(m) for m in said], rotation=45, ha="right", fontsize=7)
+                axis.set_yticks(range(len(models)), [short(m) for m in models], fontsize=7)
                 axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
             line[0].set_ylabel("camera" if actual == "source" else "target camera")
         for axis in axes[-1]:
@@ -114,7 +115,7 @@ def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
 
 
 def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Mean targeted success of each method after each save, for the F that know the in-distribution models alone."""
+    """Mean targeted success of each method after each save, for the F of the smallest label set."""
     table = summary[(summary.labels == summary.labels.min()) & (summary.method != "identity")]
     order, methods = list(dict.fromkeys(table.save)), list(dict.fromkeys(table.method))
     looks = _looks(methods)

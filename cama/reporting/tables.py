@@ -10,21 +10,28 @@ from cama.files import read_csv
 from cama.transfer.rates import paired, rate, wilson
 
 ROW_COLUMNS = (
-    *("method", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim"),
+    *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim"),
     *("classifier", "labels", "known", "predicted", "target"),
 )
 KEYS = ["method", "set", "save", "classifier"]
-PATCHES = ("patches_targeted", "patches_untargeted")
 PICTURE = ["photograph", "row", "column"]
 PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
 
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
-    """The rows of all methods, with `clean`: what the same classifier said of the untouched photograph."""
+    """The rows of all methods, with what the same classifier said of the untouched photograph: `clean`, and `clean_saved` after
+    the row's save.
+    """
     rows = pd.concat([_read(path) for path in paths], ignore_index=True)
     same = ["classifier", *PICTURE]
-    untouched = rows[(rows.method == "identity") & (rows.save == "png")].drop_duplicates(same)
-    return rows.join(untouched.set_index(same).predicted.rename("clean"), on=same)
+    untouched = rows[rows.method == "identity"].drop_duplicates([*same, "save"])
+    png = untouched[untouched.save == "png"].set_index(same).predicted.rename("clean")
+    saved = untouched.set_index([*same, "save"]).predicted.rename("clean_saved")
+    joined = rows.join(png, on=same).join(saved, on=[*same, "save"])
+    lost = joined[joined.clean_saved.isna()]
+    if len(lost):
+        raise CamaError(f"rows: found {lost.photograph.iloc[0]} under {lost.method.iloc[0]}, and not under identity")
+    return joined
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -39,40 +46,60 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
     """One row a method, set, save and classifier; rates per label, then averaged.
 
     Untargeted success and clean accuracy are undefined where F does not know the source's model. Behind them stand the
-    rates on photographs that F got right before, and where patches were scored, those over patches.
+    rates on photographs that F got right before, those over patches where patches were scored, and the accuracy on untouched
+    photographs after the same save.
     """
     table = []
     for keys, group in rows.groupby(KEYS, sort=False):
         known = bool(group.known.all())
-        cell = _cell(group, resamples, seed, known)
         once = group.drop_duplicates(PICTURE)
-        right = group[group.clean == group.source]
-        only = _cell(right, resamples, seed, known) if known else {}
-        patches = {name: group[name].mean() if name in group else np.nan for name in PATCHES}
+        right = group[group.clean == group.source] if known else group[:0]
         table.append(
             {
                 **dict(zip(KEYS, keys, strict=True)),
                 "labels": group.labels.iloc[0],
                 "photographs": group.photograph.nunique(),
                 "transformations": len(group),
-                "clean_accuracy": (once.clean == once.source).groupby(once.source).mean().mean() if known else np.nan,
-                **cell,
+                "clean_accuracy": _accuracy(once, once.clean) if known else np.nan,
+                **_rate("targeted", group.predicted == group.target, group, resamples, seed, "target"),
+                **_untargeted("untargeted", group, known, resamples, seed),
                 **_distortion(group),
-                **{f"{name}_where_right": only.get(name, np.nan) for name in cell},
-                **patches,
+                **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
+                **_untargeted("untargeted_where_right", right, known, resamples, seed),
+                **_patches(group, known, resamples, seed),
+                "clean_accuracy_after_save": _accuracy(once, once.clean_saved) if known else np.nan,
             }
         )
     return pd.DataFrame(table)
 
 
-def _cell(group: pd.DataFrame, resamples: int, seed: int, known: bool) -> dict[str, float]:
-    """Targeted and untargeted success with their bounds."""
-    targeted = rate(group.predicted == group.target, group.photograph, resamples, seed, group.target)
-    untargeted = (np.nan,) * 3
-    if known:
-        untargeted = rate(group.predicted != group.source, group.photograph, resamples, seed, group.source)
-    names = [f"{name}{bound}" for name in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
-    return dict(zip(names, (*targeted, *untargeted), strict=True))
+def _accuracy(once: pd.DataFrame, said: pd.Series) -> float:
+    """The share of untouched photographs that F got right, by model and then averaged."""
+    return (said == once.source).groupby(once.source).mean().mean()
+
+
+def _rate(
+    name: str, hit: pd.Series, group: pd.DataFrame, resamples: int, seed: int, by: str | None = None
+) -> dict[str, float]:
+    """A rate of `group` and its bounds; with `by`, for each value of that column and then averaged."""
+    found = rate(hit, group.photograph, resamples, seed, None if by is None else group[by], group.run)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
+
+
+def _untargeted(name: str, group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dict[str, float]:
+    group = group if known else group[:0]
+    return _rate(name, group.predicted != group.source, group, resamples, seed, "source")
+
+
+def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dict[str, float]:
+    """Rates over patches, which the rows hold as shares of each picture's."""
+    if "patches_targeted" not in group:
+        return {}
+    known_group = group if known else group[:0]
+    return {
+        **_rate("patches_targeted", group.patches_targeted, group, resamples, seed, "target"),
+        **_rate("patches_untargeted", known_group.patches_untargeted, known_group, resamples, seed, "source"),
+    }
 
 
 def _distortion(group: pd.DataFrame) -> dict[str, float]:
@@ -87,16 +114,12 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
     table = []
     for keys, group in rows.groupby([*KEYS, "target"], sort=False):
         hit = group.predicted == group.target
-        share, low, high = rate(hit, group.photograph, resamples, seed)
         if group.photograph.is_unique:
-            low, high = wilson(int(hit.sum()), len(group))
-        cell = {
-            "transformations": len(group),
-            "targeted": share,
-            "targeted_low": low,
-            "targeted_high": high,
-        }
-        table.append({**dict(zip([*KEYS, "target"], keys, strict=True)), **cell})
+            cell = dict(zip(("targeted_low", "targeted_high"), wilson(int(hit.sum()), len(group)), strict=True))
+            cell = {"targeted": hit.mean(), **cell}
+        else:
+            cell = _rate("targeted", hit, group, resamples, seed)
+        table.append({**dict(zip([*KEYS, "target"], keys, strict=True)), "transformations": len(group), **cell})
     return pd.DataFrame(table)
 
 
@@ -107,21 +130,18 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
     table = []
     keys = ["method", "set", "save", "labels"]
     for values, group in rows.groupby(keys, sort=False):
-        hit = group.predicted == group.target
-        mean, low, high = rate(hit, group.photograph, resamples, seed, group.target)
-        right, known = group.clean == group.source, bool(group.known.all())
+        hit, known = group.predicted == group.target, bool(group.known.all())
+        right = group[group.clean == group.source] if known else group[:0]
         by_classifier = hit.groupby([group.classifier, group.target]).mean().groupby(level=0).mean()
         table.append(
             {
                 **dict(zip(keys, values, strict=True)),
                 "photographs": group.photograph.nunique(),
-                "targeted": mean,
-                "targeted_low": low,
-                "targeted_high": high,
+                **_rate("targeted", hit, group, resamples, seed, "target"),
                 "targeted_worst_classifier": by_classifier.min(),
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
-                "targeted_where_right": hit[right].mean() if known else np.nan,
-                "untargeted_where_right": (group.predicted != group.source)[right].mean() if known else np.nan,
+                **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
+                **_untargeted("untargeted_where_right", right, known, resamples, seed),
                 "psnr": _distortion(group)["psnr"],
                 "ssim": group.ssim.mean(),
             }
@@ -132,34 +152,36 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
 def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -> pd.DataFrame:
     """Each method beside `baseline` on the same photographs and targets, for each F and, as `all`, over all F of one size of
     label set. `difference` is in targeted success; `fewer_failures` the share of the baseline's failures that is gone,
-    negative where there are more; both with 95% bootstrap bounds over photographs.
+    negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
     """
     columns = ["method", "baseline", "set", "save", "labels", "classifier", "pairs"]
     columns += [f"{name}{bound}" for name in ("difference", "fewer_failures") for bound in ("", "_low", "_high")]
     table = []
-    scored = rows.assign(hit=(rows.predicted == rows.target).astype(float))
-    before = scored[scored.method == baseline].set_index(PAIR)[["hit", "psnr"]].add_prefix("baseline_")
-    for method in [name for name in rows.method.unique() if name not in (baseline, "identity")]:
-        both = scored[scored.method == method].join(before, on=PAIR, how="inner")
-        for kind, _ in both.groupby(["set", "save", "labels"], sort=False):
-            chosen = both[(both[["set", "save", "labels"]] == list(kind)).all(axis=1)]
+    finite = rows.psnr.where(np.isfinite(rows.psnr))
+    scored = rows.assign(hit=(rows.predicted == rows.target).astype(float), psnr=finite)
+    hits = {
+        name: part.pivot(index=PAIR, columns="run", values="hit") for name, part in scored.groupby("method", sort=False)
+    }
+    levels = scored.groupby(["method", *PAIR], sort=False).psnr.mean()
+    for method in [name for name in hits if name not in (baseline, "identity")]:
+        both = hits[method].add_suffix("_after").join(hits[baseline].add_suffix("_before"), how="inner")
+        after, before = both[both.columns[: hits[method].shape[1]]], both[both.columns[hits[method].shape[1] :]]
+        louder = (levels[method] - levels[baseline]).reindex(both.index)
+        places = both.index.to_frame(index=False)
+        for kind, chosen in places.groupby(["set", "save", "labels"], sort=False):
             for name in [*chosen.classifier.unique(), "all"]:
-                group = chosen if name == "all" else chosen[chosen.classifier == name]
-                weight = (1 / group.target.map(group.target.value_counts())).to_numpy(float)
+                at = chosen if name == "all" else chosen[chosen.classifier == name]
+                weight = (1 / at.target.map(at.target.value_counts())).to_numpy(float)
                 figures = paired(
-                    group.hit.to_numpy(),
-                    group.baseline_hit.to_numpy(),
-                    group.photograph.to_numpy(),
+                    after.to_numpy()[at.index],
+                    before.to_numpy()[at.index],
+                    at.photograph.to_numpy(),
                     resamples,
                     seed,
                     weight,
                 )
-                table.append(
-                    {
-                        **dict(zip(columns, (method, baseline, *kind, name, len(group), *figures), strict=True)),
-                        "psnr_difference": (group.psnr - group.baseline_psnr).mean(),
-                    }
-                )
+                cell = dict(zip(columns, (method, baseline, *kind, name, len(at), *figures), strict=True))
+                table.append({**cell, "psnr_difference": louder.iloc[at.index].mean()})
     return pd.DataFrame(table, columns=[*columns, "psnr_difference"])
 
 

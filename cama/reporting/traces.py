@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from cama.transfer.rates import rate
+from cama.transfer.rates import FEW_CLUSTERS, rate, wilson
 
 MATCH = 60.0  # a PCE above counts as a match (Goljan, Fridrich and Filler 2009)
 
@@ -17,6 +17,8 @@ def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataF
     for (method, kind), group in scores.groupby(["method", "set"], sort=False):
         low, high = _auc_interval(group, resamples, seed)
         threshold = group.score[group.attacked == 0].quantile(0.95)
+        seen = group[group.attacked == 1]
+        share = rate(seen.score > threshold, seen.photograph, resamples, seed)
         table.append(
             {
                 "method": method,
@@ -26,14 +28,16 @@ def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataF
                 "auc": roc_auc_score(group.attacked, group.score),
                 "auc_low": low,
                 "auc_high": high,
-                "found_at_5_percent": float((group.score[group.attacked == 1] > threshold).mean()),
+                **dict(zip([f"found_at_5_percent{end}" for end in ("", "_low", "_high")], share, strict=True)),
             }
         )
     return pd.DataFrame(table)
 
 
 def _auc_interval(group: pd.DataFrame, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap of the AUC, drawing photographs with all their pictures."""
+    """Percentile bootstrap of the AUC, drawing photographs with all their pictures; where it has no width, or the photographs
+    are few, Wilson's for as many trials as photographs, or the wider of the two.
+    """
     parts = [part[["attacked", "score"]].to_numpy() for _, part in group.groupby("photograph")]
     rng = np.random.default_rng(seed)
     found = []
@@ -41,6 +45,9 @@ def _auc_interval(group: pd.DataFrame, resamples: int, seed: int) -> tuple[float
         drawn = np.concatenate([parts[i] for i in rng.integers(0, len(parts), len(parts))])
         found.append(roc_auc_score(drawn[:, 0], drawn[:, 1]))
     low, high = np.quantile(found, [0.025, 0.975])
+    if high - low < 1e-9 or len(parts) < FEW_CLUSTERS:
+        exact = wilson(roc_auc_score(group.attacked, group.score) * len(parts), len(parts))
+        low, high = min(low, exact[0]), max(high, exact[1])
     return float(low), float(high)
 
 

@@ -81,8 +81,7 @@ class EvaluationSpec(Spec):
     @model_validator(mode="after")
     def _known_saves(self) -> "EvaluationSpec":
         for save in self.saves:
-            quality = save.removeprefix("jpeg")
-            if save != "png" and not (quality != save and quality.isdecimal() and 1 <= int(quality) <= 100):
+            if save not in ("png", *(f"jpeg{quality}" for quality in range(1, 101))):
                 raise ValueError(f"saves: found {save!r}, expected 'png', or 'jpeg' and a quality such as 'jpeg85'")
         if self.saves[0] != "png" or len(set(self.saves)) < len(self.saves):
             raise ValueError(f"saves: found {list(self.saves)}, expected 'png' first and each save once")

@@ -1,5 +1,6 @@
 """`config.yaml` as a whole."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cama.grid import PHASES
 from cama.settings.attacks import AttackSpec, ControlSpec, EvaluationSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.strict import Named, Spec, parse
-from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec, TargetSpec
+from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, RepeatedSpec, TargetSpec
 
 
 class ExaminerSpec(Spec):
@@ -26,7 +27,7 @@ class AdversarySpec(Spec):
 
     estimator: EstimatorSpec = EstimatorSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
-    generators: Named[LearnedSpec] = Field({}, description="trained attacks by name")
+    generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
 
 
 class DetectionSpec(ClassifierSpec):
@@ -57,6 +58,12 @@ class Config(Spec):
     controls: ControlSpec = ControlSpec()
     compute: ComputeSpec = ComputeSpec()
 
+    @property
+    def smallest(self) -> int:
+        """The smallest side of a photograph that the crops need, in pixels."""
+        phases = {self.patches.phase, *(spec.phase for spec in self.adversary.generators.values())}
+        return self.patches.crop + (PHASES if "random" in phases or self.controls.random_phase else 0)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":
         self._patches_fit()
@@ -69,6 +76,12 @@ class Config(Spec):
             raise ValueError(
                 f"patches.crop: found {self.patches.crop}, expected a multiple of patches.size ({self.patches.size})"
             )
+        for name, spec in self.adversary.generators.items():
+            if spec.handling.jpeg and self.patches.size % 16:
+                raise ValueError(
+                    f"adversary.generators.{name}.handling.jpeg: found {spec.handling.jpeg:g}, expected 0 unless patches.size"
+                    f" is a multiple of 16 (found {self.patches.size})"
+                )
         bodies = [self.adversary.estimator.net, self.examiner.estimator.net]
         for body in (*bodies, *(spec.generator for spec in self.adversary.generators.values())):
             if self.patches.size % 2**body.downsamplings:
@@ -79,9 +92,8 @@ class Config(Spec):
 
     def _photographs_fit(self) -> None:
         if self.dataset.kind == "simulated":
-            needed = self.patches.crop + (PHASES if self.patches.phase == "random" or self.controls.random_phase else 0)
-            if min(self.simulation.width, self.simulation.height) < needed:
-                raise ValueError(f"simulation: found a side below the crop, expected at least {needed} pixels")
+            if min(self.simulation.width, self.simulation.height) < self.smallest:
+                raise ValueError(f"simulation: found a side below the crop, expected at least {self.smallest} pixels")
             for block, roles, count in (
                 ("in_distribution", self.split.in_distribution, self.simulation.devices_in),
                 ("out_of_distribution", self.split.out_of_distribution, self.simulation.devices_out),
@@ -127,12 +139,29 @@ class Config(Spec):
             ("plots.methods", self.plots.methods, [name for name, method in methods.items() if method.targeted]),
         ]
         for key, found, known in wanted:
-            for name in (found,) if isinstance(found, str) else found:
+            listed = [found] if isinstance(found, str) else list(found)
+            for name in listed:
                 if name and name not in known:
                     raise ValueError(f"{key}: found {name!r}, expected one of {list(known)}")
+                if listed.count(name) > 1:
+                    raise ValueError(f"{key}: found {name!r} more than once, expected each name once")
+        most = self.attack.photographs or math.inf
         for name, method in methods.items():
-            if method.match and methods[method.match].match:
-                raise ValueError(f"attack.methods.{name}.match: found {method.match!r}, which matches another itself")
+            if method.match and (methods[method.match].match or methods[method.match].kind == "identity"):
+                raise ValueError(
+                    f"attack.methods.{name}.match: found {method.match!r}, which has no distortion of its own"
+                )
+            if method.photographs > most or (method.photographs and method.kind == "identity"):
+                raise ValueError(
+                    f"attack.methods.{name}.photographs: found {method.photographs}, expected at most those of `identity`,"
+                    " which are attack.photographs"
+                )
+        if self.detection.net.frontend in ("prnu_lp", "prnu_lp_low"):
+            raise ValueError(f"detection.net.frontend: found {self.detection.net.frontend!r}, which needs an estimator")
+        if self.detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
+            raise ValueError(
+                "detection.devices: found some, expected none unless patches.crops is 1 and patches.phase aligned"
+            )
 
 
 def load_config(*paths: Path) -> Config:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from cama.grid import PHASES
 from cama.seeds import derive_seed
 from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
@@ -134,6 +133,7 @@ class ReportStageSpec(Spec):
 
     dataset: DatasetSpec = DatasetSpec()
     shown: tuple[str, ...] = Field((), description="methods with sample grids")
+    parts: tuple[str, ...] = Field((), description="tables and plots beside those that every run has")
 
 
 class ControlsStageSpec(Spec):
@@ -145,6 +145,17 @@ class ControlsStageSpec(Spec):
     simulation: SimulationSpec = SimulationSpec()
     patches: PatchesSpec = PatchesSpec()
     compute: ComputeSpec = ComputeSpec()
+
+
+def run_names(generator: str, runs: int) -> list[str]:
+    """The names of a generator's trainings: its own, then NAME~2, NAME~3 ..., which no block of the config can be called."""
+    return [generator, *(f"{generator}~{run}" for run in range(2, runs + 1))]
+
+
+def run_of(name: str) -> tuple[str, int]:
+    """The generator and the number of the training that `run_names` gave this name."""
+    generator, _, run = name.partition("~")
+    return generator, int(run or 1)
 
 
 def stage_spec(config: Config, stage: str, **wildcards: str) -> str:
@@ -160,8 +171,7 @@ def _simulate(c: Config, model: str) -> Spec:
 
 
 def _manifest(c: Config) -> Spec:
-    smallest = c.patches.crop + (PHASES if c.patches.phase == "random" or c.controls.random_phase else 0)
-    return ManifestSpec(dataset=c.dataset, models=_all_models(c), smallest=smallest)
+    return ManifestSpec(dataset=c.dataset, models=_all_models(c), smallest=c.smallest)
 
 
 def _patches(c: Config, role: str, phase: str) -> Spec:
@@ -187,8 +197,9 @@ def _classifier(c: Config, name: str) -> Spec:
 
 
 def _generator(c: Config, name: str) -> Spec:
-    spec = c.adversary.generators[name]
-    return TrainGeneratorSpec(seed=derive_seed(c.seed, name), name=name, learned=spec, compute=c.compute)
+    generator, run = run_of(name)
+    seed = derive_seed(c.seed, generator, *([run] if run > 1 else []))
+    return TrainGeneratorSpec(seed=seed, name=name, learned=c.adversary.generators[generator], compute=c.compute)
 
 
 def _attack(c: Config, method: str) -> Spec:
@@ -210,6 +221,17 @@ def _detect(c: Config, method: str) -> Spec:
         patches=c.detection.patches,
         compute=c.compute,
     )
+
+
+def _report_parts(c: Config) -> tuple[str, ...]:
+    wanted = {
+        "per_label": c.plots.methods,
+        "saves": len(c.evaluation.saves) > 1,
+        "paired": c.tables.baseline,
+        "detection": c.detection.methods,
+        "devices": c.detection.devices,
+    }
+    return tuple(name for name, value in wanted.items() if value)
 
 
 def _controls(c: Config) -> Spec:
@@ -236,7 +258,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,
-    "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods),
+    "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),
 }
 
 

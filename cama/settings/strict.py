@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from cama.errors import CamaError
 
-NAME = re.compile(r"[A-Za-z0-9]+([-_+][A-Za-z0-9]+)*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_+][A-Za-z0-9]+)*")
+# words that tables or files of the workflow have another meaning for
+RESERVED = {"all", "na", "nan", "null", "none", "controls", "photographs", "cameras"}
 
 
 class Spec(BaseModel):
@@ -39,7 +41,11 @@ def _without_null(value: Any) -> Any:
 def _plain_names(value: dict[str, Any]) -> dict[str, Any]:
     for name in value:
         if not NAME.fullmatch(name):
-            raise ValueError(f"found the name {name!r}, expected letters and digits, joined by -, _ or +")
+            raise ValueError(
+                f"found the name {name!r}, expected a letter, then letters and digits, joined by -, _ or +"
+            )
+        if name.lower() in RESERVED:
+            raise ValueError(f"found the name {name!r}, which has another meaning, expected another")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.strict import Spec
@@ -45,7 +45,7 @@ class EstimatorSpec(Spec):
 
 
 class ClassifierSpec(Spec):
-    """Training of an evaluator's classifier."""
+    """Training of a classifier."""
 
     net: ClassifierNetSpec = ClassifierNetSpec()
     training: TrainingSpec = TrainingSpec()
@@ -97,6 +97,13 @@ class HandlingSpec(Spec):
     jpeg_quality: tuple[int, int] = Field((75, 95), description="lowest and highest quality of those saves")
     resample: float = Field(0.0, ge=0, le=1, description="share of the steps with resampling down and up")
 
+    @model_validator(mode="after")
+    def _qualities(self) -> "HandlingSpec":
+        low, high = self.jpeg_quality
+        if not 1 <= low <= high <= 100:
+            raise ValueError(f"jpeg_quality: found {[low, high]}, expected the lowest and the highest, 1 to 100")
+        return self
+
 
 class LearnedSpec(Spec):
     """Training of a generator G with its D: cama, and all that differs from it by settings alone."""
@@ -114,3 +121,12 @@ class LearnedSpec(Spec):
     training: TrainingSpec = TrainingSpec(steps=234_375)
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
     discriminator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
+
+
+class RepeatedSpec(LearnedSpec):
+    """Training of a generator, perhaps several times."""
+
+    phase: Literal["", "aligned", "random"] = Field(
+        "", description="of the crops it trains on; empty for `patches.phase`"
+    )
+    runs: int = Field(1, ge=1, description="trainings, each with other random numbers; the rates are over all of them")

@@ -1,33 +1,33 @@
 """Bayer mosaics: sampling one from an RGB image and demosaicing it again."""
 
 import warnings
+from types import ModuleType
 
 import numpy as np
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # colour-science warns of optional dependencies that nothing here uses
-    from colour_demosaicing import (
-        demosaicing_CFA_Bayer_bilinear,
-        demosaicing_CFA_Bayer_Malvar2004,
-        demosaicing_CFA_Bayer_Menon2007,
-        mosaicing_CFA_Bayer,
-    )
-
 DEMOSAICING = {
-    "bilinear": demosaicing_CFA_Bayer_bilinear,
-    "malvar": demosaicing_CFA_Bayer_Malvar2004,
-    "menon": demosaicing_CFA_Bayer_Menon2007,
+    "bilinear": "demosaicing_CFA_Bayer_bilinear",
+    "malvar": "demosaicing_CFA_Bayer_Malvar2004",
+    "menon": "demosaicing_CFA_Bayer_Menon2007",
 }
+
+
+def _library() -> ModuleType:
+    """colour-demosaicing, which takes seconds to import, and most stages that can need it do not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of optional dependencies that nothing here uses
+        import colour_demosaicing
+    return colour_demosaicing
 
 
 def mosaic(image: np.ndarray, pattern: str = "RGGB") -> np.ndarray:
     """Sample the Bayer mosaic (H, W) of an RGB image (H, W, 3)."""
-    return mosaicing_CFA_Bayer(image, pattern)
+    return _library().mosaicing_CFA_Bayer(image, pattern)
 
 
 def demosaic(raw: np.ndarray, pattern: str, method: str) -> np.ndarray:
     """Demosaic (H, W) to float32 RGB (H, W, 3) by `bilinear`, `malvar` (2004) or `menon` (2007)."""
-    return np.asarray(DEMOSAICING[method](raw, pattern), np.float32)
+    return np.asarray(getattr(_library(), DEMOSAICING[method])(raw, pattern), np.float32)
 
 
 def remosaic(image: np.ndarray) -> np.ndarray:

@@ -1,17 +1,19 @@
 """Stage `attack`: one method on the test photographs, in- and out-of-distribution.
 
 Output: HDF5 with `images` (T, H, W, 3) uint8, one image a chunk, and for each `set` (in, out), `row` (of the patch file of
-that set) and `target` (label, -1 where the method has no target: the one picture then serves every target); the attribute
-`bound` of a gradient attack, in grey levels.
+that set), `target` (label, -1 where the method has no target: the one picture then serves every target) and `run` (which
+training of the generator, from 1); the attribute `bound` of a gradient attack, in grey levels.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from cama.attacks.build import build_attack, matching_bound
+from cama.attacks.classical import Attack
 from cama.attacks.oracle import oracle_pictures
 from cama.data.patches import Patches
 from cama.errors import CamaError
@@ -27,7 +29,7 @@ def attack(
     spec: AttackStageSpec,
     inside: Path,
     outside: Path,
-    model: Path | None,
+    model: list[Path] | None,
     evaluators: list[Path] | None,
     match: Path | None,
     oracle: Path | None,
@@ -35,35 +37,46 @@ def attack(
 ) -> None:
     """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`.
 
-    `model`: a generator's file; `evaluators`, `match`: E's classifiers and the attacked pictures whose PSNR is matched.
+    `model`: files of a generator, one a training; `evaluators`, `match`: E's classifiers and the attacked pictures whose PSNR
+    is matched.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
-    jobs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
-    bound, apply = 0.0, None
-    if spec.method.gradient:
-        bound = _bound(spec, evaluators or [], match, tests, jobs)
-    if spec.method.kind != "oracle":
-        apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, bound)
-    elif oracle is None:
+    pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
+    if spec.method.kind == "oracle" and oracle is None:
         raise CamaError("--oracle: found none, expected the folder of the oracle's pictures")
-    progress = Progress(f"attack {spec.name}", len(jobs))
+    bound = _bound(spec, evaluators or [], match, tests, pairs) if spec.method.gradient else 0.0
+    trainings = model or [None]
+    total = len(trainings) * len(pairs)
+    progress = Progress(f"attack {spec.name}", total)
     with atomic(out) as temporary, h5py.File(temporary, "w") as file:
         shape = tests["in"].fields["rgb"].shape[1:]
-        images = file.create_dataset("images", (len(jobs), *shape), np.uint8, chunks=(1, *shape))
-        for index, (kind, row, target) in enumerate(jobs):
-            test = tests[kind]
-            if apply is None:
-                photographs, origins = [test.photograph[row]], test.origin[row : row + 1]
-                images[index] = oracle_pictures(oracle, photographs, origins, [spec.targets[target]], shape[0])[0]
+        images = file.create_dataset("images", (total, *shape), np.uint8, chunks=(1, *shape))
+        for run, path in enumerate(trainings):
+            if spec.method.kind == "oracle":
+                picture = partial(_truth, oracle, spec.targets)
             else:
-                crop = test.fields["rgb"][row : row + 1].numpy()
-                images[index] = apply(crop, test.label[row : row + 1], np.array([target]))[0]
-            progress.at(index + 1)
-        file["set"] = np.array([job[0] for job in jobs], dtype=h5py.string_dtype())
-        file["row"] = np.array([job[1] for job in jobs])
-        file["target"] = np.array([job[2] for job in jobs])
+                apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, bound)
+                picture = partial(_attacked, apply)
+            for place, (kind, row, target) in enumerate(pairs, start=run * len(pairs)):
+                images[place] = picture(tests[kind], row, target)
+                progress.at(place + 1)
+        sets, rows, aims = zip(*pairs * len(trainings), strict=True)
+        file["set"] = np.array(sets, dtype=h5py.string_dtype())
+        file["row"], file["target"] = np.array(rows), np.array(aims)
+        file["run"] = np.repeat(np.arange(1, len(trainings) + 1), len(pairs))
         file.attrs["targets"] = json.dumps(spec.targets)
         file.attrs["bound"] = bound
+
+
+def _truth(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
+    """What the target camera took of the scene of a test crop."""
+    crop = test.fields["rgb"].shape[1]
+    return oracle_pictures(oracle, [test.photograph[row]], test.origin[row : row + 1], [targets[target]], crop)[0]
+
+
+def _attacked(apply: Attack, test: Patches, row: int, target: int) -> np.ndarray:
+    """What the attack makes of a test crop."""
+    return apply(test.fields["rgb"][row : row + 1].numpy(), test.label[row : row + 1], np.array([target]))[0]
 
 
 def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:
@@ -98,17 +111,22 @@ def _bound(
     chosen = [jobs[place] for place in np.linspace(0, len(jobs) - 1, min(CALIBRATION, len(jobs))).astype(int)]
     crops = np.stack([tests[kind].fields["rgb"][row].numpy() for kind, row, _ in chosen])
     aims = np.array([target for *_, target in chosen])
-    level = _psnr_of(match, tests)
+    level = _psnr_of(match, tests, set(jobs))
     bound = matching_bound(spec.method, spec.targets, spec.compute, spec.seed, evaluators, level, crops, aims)
-    print(f"attack {spec.name}: at most {bound:.2f} grey levels in every pixel, for {level:.1f} dB", flush=True)
+    print(f"attack {spec.name}: a bound of {bound:.2f} grey levels, for {level:.1f} dB", flush=True)
     return bound
 
 
-def _psnr_of(match: Path, tests: dict[str, Patches]) -> float:
-    """The mean PSNR of attacked pictures, unchanged ones left out."""
-    with open_hdf5(match, "images", "set", "row") as file:
-        pairs = zip(file["set"].asstr()[:], file["row"][:], strict=True)
-        found = np.array(
-            [psnr(tests[kind].fields["rgb"][row].numpy(), file["images"][at]) for at, (kind, row) in enumerate(pairs)]
+def _psnr_of(match: Path, tests: dict[str, Patches], jobs: set[tuple[str, int, int]]) -> float:
+    """The mean PSNR of another method's pictures of the same photographs and targets, by the first training."""
+    with open_hdf5(match, "images", "set", "row", "target", "run") as file:
+        places = zip(file["set"].asstr()[:], file["row"][:].tolist(), file["target"][:].tolist(), strict=True)
+        shared = {(kind, row, -1) for kind, row, _ in jobs} | jobs
+        chosen = [at for at, place in enumerate(places) if place in shared and file["run"][at] == 1]
+        sets, rows = file["set"].asstr()[:], file["row"][:]
+        found = np.array([psnr(tests[sets[at]].fields["rgb"][rows[at]].numpy(), file["images"][at]) for at in chosen])
+    if not np.isfinite(found).any():
+        raise CamaError(
+            f"{match}: found no changed picture of these photographs, expected some whose PSNR can be matched"
         )
     return float(found[np.isfinite(found)].mean())

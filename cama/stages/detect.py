@@ -12,8 +12,10 @@ import pandas as pd
 import torch
 
 from cama.attacks.build import build_attack
+from cama.attacks.classical import Attack
 from cama.data.patches import Patches, join
 from cama.files import open_hdf5, write_text
+from cama.models.classifiers import Classifier
 from cama.progress import Progress
 from cama.seeds import derive_seed
 from cama.settings.stages import DetectStageSpec
@@ -43,7 +45,7 @@ def detect(
     """
     files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
     checkpoint, _ = begin("detect", spec, state, *files)
-    with open_hdf5(attacked, "images", "set", "row", "target") as file:
+    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
         apply = build_attack(
             spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, float(file.attrs["bound"])
         )
@@ -57,7 +59,7 @@ def detect(
     checkpoint.clear()
 
 
-def _pairs(spec: DetectStageSpec, patches: Patches, apply) -> Patches:
+def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     """Some training patches, untouched and attacked towards another label, as two classes."""
     rng = np.random.default_rng(derive_seed(spec.seed, "pairs"))
     training = np.flatnonzero(~patches.validation.astype(bool))
@@ -86,7 +88,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply) -> Patches:
     return join(halves)
 
 
-def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], detector) -> pd.DataFrame:
+def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
     place = Compute(spec.compute)
     place.place(detector)
 
@@ -100,8 +102,9 @@ def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], de
         seen = sorted(set(rows[sets == kind].tolist()))
         for row, score in zip(seen, odds(test.fields["rgb"][seen].numpy()), strict=True):
             found.append((kind, test.photograph[row], *test.origin[row], "", 0, score))
-    for first in range(0, len(sets), BATCH):
-        last = min(first + BATCH, len(sets))
+    count = int((file["run"][:] == 1).sum())  # the detector is of the first training, whose pictures stand first
+    for first in range(0, count, BATCH):
+        last = min(first + BATCH, count)
         for at, score in zip(range(first, last), odds(file["images"][first:last]), strict=True):
             test, row = tests[sets[at]], rows[at]
             target = spec.targets[aims[at]] if aims[at] >= 0 else ""

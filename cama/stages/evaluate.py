@@ -1,9 +1,9 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
-Columns: method, set, save, photograph, row and column of the crop, source, psnr, ssim, classifier, labels (how many it
-knows), known (whether the source is one of them), predicted, target; and where patches are scored one by one, the shares of
-them that F took for the target (patches_targeted) and for another than the source (patches_untargeted). A picture that
-serves every target (it has none of its own) stands once for each but its source.
+Columns: method, run (which training of the generator), set, save, photograph, row and column of the crop, source, psnr, ssim,
+classifier, labels (how many it knows), known (whether the source is one of them), predicted, target; and where patches are
+scored one by one, the shares of them that F took for the target (patches_targeted) and for another than the source
+(patches_untargeted). A picture that serves every target (it has none of its own) stands once for each but its source.
 """
 
 import json
@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
     rows: list[dict[str, Any]] = []
-    with open_hdf5(attacked, "images", "set", "row", "target") as file:
+    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         place = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
@@ -41,6 +41,7 @@ def evaluate(
             place.place(classifier)
         targets = json.loads(file.attrs["targets"])
         sets, origins, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
+        runs = file["run"][:]
         progress = Progress(f"evaluate {spec.name}", len(sets))
         for first in range(0, len(sets), BATCH):
             last = min(first + BATCH, len(sets))
@@ -55,6 +56,7 @@ def evaluate(
                     row, column = test.origin[origin]
                     shared = {
                         "method": spec.name,
+                        "run": runs[at],
                         "set": sets[at],
                         "save": save,
                         "photograph": test.photograph[origin],

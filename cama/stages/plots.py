@@ -50,9 +50,9 @@ def plots(
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
     """`count` photographs of as many models, the first of each, with what a method made of them."""
-    with open_hdf5(attacked, "images", "set", "row", "target") as file:
+    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
         targets = json.loads(file.attrs["targets"])
-        chosen = file["set"].asstr()[:] == kind
+        chosen = (file["set"].asstr()[:] == kind) & (file["run"][:] == 1)
         rows, aims = file["row"][:], file["target"][:]
         firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]
         samples = []

@@ -17,7 +17,7 @@ CAPTIONS = {
     "roc": "A detector for each method, trained on the adversary's patches: attacked test pictures found against untouched"
     " ones accused.",
     "confusion": "What each target classifier says: of untouched test photographs, and of attacked ones.",
-    "curves": "Training curves of every network, smoothed over five records.",
+    "curves": "Training curves of the adversary's and the examiner's networks, smoothed over five records.",
 }
 SAMPLES = {
     "in": "In-distribution photographs: x, x' for each target camera, and the amplified difference below.",
@@ -54,10 +54,11 @@ def report(
         " right</i>: on photographs that F attributed rightly before the attack.</p>",
         html_table(with_intervals(summary)),
         *(_samples(plots, method, "in") for method in spec.shown),
-        *(_picture(plots, name) for name in ("success_psnr", "per_label")),
-        _picture(plots, "saves"),
-        *_paired(tables),
-        *_traces(tables, plots),
+        _picture(plots, "success_psnr"),
+        *(_picture(plots, name) for name in ("per_label", "saves") if name in spec.parts),
+        *(_paired(tables) if "paired" in spec.parts else []),
+        *(_detection(tables, plots) if "detection" in spec.parts else []),
+        *(_devices(tables) if "devices" in spec.parts else []),
         "<h2>Each target classifier</h2>",
         html_table(with_intervals(pd.read_csv(tables / "transfer.csv"))),
         _picture(plots, "confusion"),
@@ -79,7 +80,8 @@ def report(
 
 
 def _headline(summary: pd.DataFrame, method: str) -> str:
-    rows = summary[(summary.set == "in") & (summary.save == "png")].drop_duplicates("method").set_index("method")
+    chosen = (summary.set == "in") & (summary.save == "png") & (summary.labels == summary.labels.min())
+    rows = summary[chosen].set_index("method")
     row, untouched = rows.loc[method], rows.loc["identity"].targeted
     return (
         f"<p>{html.escape(method)} reached a mean targeted success of <b>{row.targeted:.2f}</b> (95% interval"
@@ -90,10 +92,9 @@ def _headline(summary: pd.DataFrame, method: str) -> str:
 
 
 def _paired(tables: Path) -> list[str]:
-    path = tables / "paired.csv"
-    if not path.exists():
+    table = pd.read_csv(tables / "paired.csv")
+    if table.empty:
         return []
-    table = pd.read_csv(path)
     text = (
         f"<h2>Beside {html.escape(str(table.baseline.iloc[0]))}</h2><p>On the same photographs and targets: the difference in"
         " targeted success, and the share of the baseline's failures that is gone (negative where there are more).</p>"
@@ -101,22 +102,21 @@ def _paired(tables: Path) -> list[str]:
     return [text, html_table(with_intervals(table[table.classifier == "all"]))]
 
 
-def _traces(tables: Path, plots: Path) -> list[str]:
-    parts = []
-    if (tables / "detection.csv").exists():
-        parts += [
-            "<h2>Can the attack be seen?</h2><p>A small detector, trained for each method on the adversary's patches, untouched"
-            " and attacked, and scored on test pictures. An AUC of 0.5 is chance; others may build better detectors.</p>",
-            html_table(with_intervals(pd.read_csv(tables / "detection.csv"))),
-            _picture(plots, "roc"),
-        ]
-    if (tables / "devices.csv").exists():
-        parts += [
-            "<h2>Can the device still be told?</h2><p>Share of pictures whose PCE with a device's fingerprint is above 60, and"
-            " the median PCE, before and after the attack. An attack on the camera model need not hide the device.</p>",
-            html_table(with_intervals(pd.read_csv(tables / "devices.csv"))),
-        ]
-    return parts
+def _detection(tables: Path, plots: Path) -> list[str]:
+    return [
+        "<h2>Can the attack be seen?</h2><p>A small detector, trained for each method on the adversary's patches, untouched"
+        " and attacked, and scored on test pictures. An AUC of 0.5 is chance; others may build better detectors.</p>",
+        html_table(with_intervals(pd.read_csv(tables / "detection.csv"))),
+        _picture(plots, "roc"),
+    ]
+
+
+def _devices(tables: Path) -> list[str]:
+    return [
+        "<h2>Can the device still be told?</h2><p>Share of pictures whose PCE with a device's fingerprint is above 60, and"
+        " the median PCE, before and after the attack. An attack on the camera model need not hide the device.</p>",
+        html_table(with_intervals(pd.read_csv(tables / "devices.csv"))),
+    ]
 
 
 def _samples(folder: Path, method: str, kind: str) -> str:
@@ -124,8 +124,7 @@ def _samples(folder: Path, method: str, kind: str) -> str:
 
 
 def _picture(folder: Path, name: str) -> str:
-    path = folder / f"{name}.png"
-    return figure(path, CAPTIONS[name]) if path.exists() else ""
+    return figure(folder / f"{name}.png", CAPTIONS[name])
 
 
 def _cameras(controls: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Stage `train-classifier`: F, E_H or E_L."""
+"""Stage `train-classifier`: F, or a classifier of E."""
 
 from pathlib import Path
 

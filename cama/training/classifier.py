@@ -1,4 +1,4 @@
-"""Training of a classifier: F, E_H or E_L."""
+"""Training of a classifier: F, one of E, or a detector."""
 
 import numpy as np
 import pandas as pd

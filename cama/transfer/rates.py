@@ -1,6 +1,7 @@
 """Success rates from rows, with their intervals.
 
-A row is one attacked photograph under one classifier: columns `photograph`, `source`, `target`, `predicted`, `clean`.
+A row is one attacked photograph under one classifier: columns `photograph`, `source`, `target`, `predicted`, `clean`, and
+`run` where an attack was trained several times.
 """
 
 import math
@@ -23,9 +24,15 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
 
 
 def clustered_interval(
-    success: np.ndarray, cluster: np.ndarray, resamples: int, seed: int, weight: np.ndarray | None = None
+    success: np.ndarray,
+    cluster: np.ndarray,
+    resamples: int,
+    seed: int,
+    weight: np.ndarray | None = None,
+    run: np.ndarray | None = None,
 ) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean of `success` (N,), resampling whole clusters (N,).
+    """The 95% percentile bootstrap interval of the mean of `success` (N,), resampling whole clusters (N,), and where there are
+    several trainings `run` (N,) those too, independently (the pigeonhole bootstrap, Owen 2007).
 
     `weight` (N,) counts outcomes unequally. Where every outcome is the same the bootstrap has no width, and with few
     clusters too little: then it is Wilson's for as many trials as clusters, or the wider of the two.
@@ -34,21 +41,41 @@ def clustered_interval(
         return math.nan, math.nan
     success = np.asarray(success, float)
     weight = np.ones_like(success) if weight is None else np.asarray(weight, float)
-    table = pd.DataFrame({"hit": success * weight, "weight": weight}).groupby(np.asarray(cluster)).sum()
-    trials = len(table)
-    exact = wilson(table.hit.sum() / table.weight.sum() * trials, trials)
+    hits, counts = _by_cluster_and_run(np.stack([success * weight, weight]), cluster, run)
+    trials, runs = counts.shape
+    exact = wilson(hits.sum() / counts.sum() * trials, trials)
     if success.min() == success.max() or trials < 2:
         return exact
-    drawn = np.random.default_rng(seed).integers(0, trials, (resamples, trials))
-    means = table.hit.to_numpy()[drawn].sum(axis=1) / table.weight.to_numpy()[drawn].sum(axis=1)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, trials, (resamples, trials))
+    if runs == 1:
+        means = hits[drawn, 0].sum(axis=1) / counts[drawn, 0].sum(axis=1)
+    else:
+        times = rng.multinomial(runs, [1 / runs] * runs, resamples)
+        means = (hits[drawn].sum(axis=1) * times).sum(axis=1) / (counts[drawn].sum(axis=1) * times).sum(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     if trials < FEW_CLUSTERS:
         low, high = min(low, exact[0]), max(high, exact[1])
     return float(low), float(high)
 
 
+def _by_cluster_and_run(values: np.ndarray, cluster: np.ndarray, run: np.ndarray | None) -> np.ndarray:
+    """Sums (V, clusters, runs) of values (V, N)."""
+    clusters, place = np.unique(np.asarray(cluster), return_inverse=True)
+    runs, when = np.unique(np.zeros(values.shape[1]) if run is None else np.asarray(run), return_inverse=True)
+    sums = np.zeros((len(values), len(clusters), len(runs)))
+    for total, each in zip(sums, values, strict=True):
+        np.add.at(total, (place, when), each)
+    return sums
+
+
 def rate(
-    success: pd.Series, photographs: pd.Series, resamples: int, seed: int, labels: pd.Series | None = None
+    success: pd.Series,
+    photographs: pd.Series,
+    resamples: int,
+    seed: int,
+    labels: pd.Series | None = None,
+    runs: pd.Series | None = None,
 ) -> tuple[float, float, float]:
     """Mean, low and high of a success rate, per label and then averaged where `labels` are given (the protocol's way);
     three NaN where there is nothing to count.
@@ -56,25 +83,35 @@ def rate(
     if success.empty:
         return math.nan, math.nan, math.nan
     weight = None if labels is None else (1 / labels.map(labels.value_counts())).to_numpy(float)
-    low, high = clustered_interval(success.to_numpy(float), photographs.to_numpy(), resamples, seed, weight)
+    run = None if runs is None else runs.to_numpy()
+    low, high = clustered_interval(success.to_numpy(float), photographs.to_numpy(), resamples, seed, weight, run)
     return float(np.average(success, weights=weight)), low, high
 
 
 def paired(
     success: np.ndarray, baseline: np.ndarray, cluster: np.ndarray, resamples: int, seed: int, weight: np.ndarray
 ) -> tuple[float, float, float, float, float, float]:
-    """Two methods on the same trials (N,): the difference of their success, low and high, and the share of the baseline's
-    failures that is gone, low and high: 95% percentile bootstrap over whole clusters. NaN where the baseline never fails.
+    """Two methods on the same trials, (N,) or (N, trainings) each: the difference of their success, low and high, and the
+    share of the baseline's failures that is gone, low and high. The bounds are those of the 95% percentile bootstrap over
+    whole clusters (N,) and over the trainings of each method; NaN with few clusters, where they would be too narrow, and NaN
+    for the share where the baseline never fails.
     """
-    columns = {"success": success * weight, "baseline": baseline * weight, "weight": weight}
-    table = pd.DataFrame(columns).groupby(np.asarray(cluster)).sum().to_numpy()
-    drawn = np.random.default_rng(seed).integers(0, len(table), (resamples, len(table)))
-    sums = np.concatenate([table.sum(0, keepdims=True), table[drawn].sum(axis=1)])
-    rates = sums[:, :2] / sums[:, 2:]
-    difference = rates[:, 0] - rates[:, 1]
-    failures = 1 - rates[:, 1]
+    after, before = (np.asarray(hits, float).reshape(len(weight), -1) for hits in (success, baseline))
+    columns = np.concatenate([after.T, before.T, np.ones((1, len(weight)))]) * weight
+    sums = _by_cluster_and_run(columns, cluster, None)[:, :, 0].T
+    trials, runs = len(sums), (after.shape[1], before.shape[1])
+    rng = np.random.default_rng(seed)
+    drawn = sums[rng.integers(0, trials, (resamples, trials))].sum(axis=1)
+    times = [rng.multinomial(count, [1 / count] * count, resamples) for count in runs]
+    totals = np.concatenate([sums.sum(0, keepdims=True), drawn])
+    weights = [np.concatenate([np.ones((1, count)), many]) for count, many in zip(runs, times, strict=True)]
+    parts = totals[:, : runs[0]], totals[:, runs[0] : -1]
+    rates = [(part * w).sum(1) / (w.sum(1) * totals[:, -1]) for part, w in zip(parts, weights, strict=True)]
+    difference, failures = rates[0] - rates[1], 1 - rates[1]
     fewer = np.divide(difference, failures, out=np.full(len(failures), np.nan), where=failures > 1e-12)
-    bounds = [0.025, 0.975]
-    tail = np.nanquantile(fewer[1:], bounds) if np.isfinite(fewer[1:]).any() else (math.nan, math.nan)
-    found = (difference[0], *np.quantile(difference[1:], bounds), fewer[0], *tail)
+    found = []
+    for values in (difference, fewer):
+        enough = trials >= FEW_CLUSTERS and np.isfinite(values[1:]).any()
+        bounds = np.nanquantile(values[1:], [0.025, 0.975]) if enough else (math.nan, math.nan)
+        found += [values[0], *bounds]
     return tuple(float(value) for value in found)

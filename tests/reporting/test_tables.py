@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cama.errors import CamaError
 from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, to_markdown, transfer_table
 from cama.transfer.rates import wilson
 
 COLUMNS = (
     "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
     "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,"
-    "targeted_where_right,targeted_low_where_right,targeted_high_where_right,"
-    "untargeted_where_right,untargeted_low_where_right,untargeted_high_where_right,patches_targeted,patches_untargeted"
+    "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
+    "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
-ROW_COLUMNS = ["method", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
+ROW_COLUMNS = ["method", "run", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
 ROW_COLUMNS += ["predicted", "psnr", "ssim", "labels", "known"]
 LABELS = {"f": 3, "g": 6}
 MODELS = ("A", "B", "C")
@@ -49,22 +50,8 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 said = CLEAN[name] if method == "identity" else CAMA[name, target]
                 psnr = math.inf if method == "identity" else PSNR[name]
                 place = (f"{source}/{name}.JPG", 16, 32)
-                rows.append(
-                    (
-                        method,
-                        kind,
-                        "png",
-                        classifier,
-                        *place,
-                        source,
-                        target,
-                        said,
-                        psnr,
-                        0.9,
-                        LABELS[classifier],
-                        kind == "in",
-                    )
-                )
+                head = (method, 1, kind, "png", classifier, *place)
+                rows.append((*head, source, target, said, psnr, 0.9, LABELS[classifier], kind == "in"))
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
 
@@ -163,14 +150,14 @@ def test_infinite_psnr_is_left_out_of_the_mean(transfer):
 
 
 def test_the_low_psnr_is_the_fifth_percentile():
-    rows = pd.concat([rows_of("cama").head(1)] * 101).assign(psnr=np.arange(101.0), clean="A")
+    rows = pd.concat([rows_of("cama").head(1)] * 101).assign(psnr=np.arange(101.0), clean="A", clean_saved="A")
     assert transfer_table(rows, 100, 1).psnr_p05.item() == pytest.approx(5)
 
 
 def test_a_rate_without_variance_has_wilsons_interval_over_photographs(transfer):
     row = cell(transfer, method="identity", set="out", classifier="g")
     assert row.targeted == pytest.approx(1 / 3)  # always A: each photograph succeeds once in three
-    row = transfer_table(rows_of("cama").assign(predicted="none", clean="A"), 100, 1).iloc[0]
+    row = transfer_table(rows_of("cama").assign(predicted="none", clean="A", clean_saved="A"), 100, 1).iloc[0]
     assert row.targeted == 0
     assert row.targeted_low == pytest.approx(0, abs=1e-12)
     # by hand, 0 of 3: z^2 / (3 + z^2)
@@ -209,10 +196,11 @@ def test_the_summary_by_hand(rows):
     assert row.targeted_worst_classifier == pytest.approx(1 / 3)
     # A: both of 2; B: f twice of 4; C: f once of 6
     assert row.targeted_worst_label == pytest.approx(1 / 6)
-    # f was right about a1 and b1: 3 hits of 4; g about a1 and a2: none of 4
-    assert row.targeted_where_right == pytest.approx(3 / 8)
-    # away from A or B: f 3 of 4 (a1 to C stays A); g 0 of 4
-    assert row.untargeted_where_right == pytest.approx(3 / 8)
+    # f was right about a1 and b1, g about a1 and a2: of those rows to A 1 of 1, to B 1 of 3, to C 1 of 4 hit
+    assert row.targeted_where_right == pytest.approx((1 + 1 / 3 + 1 / 4) / 3)
+    # away from A: f 1 of 2 (a1 to C stays A), g 0 of 4; away from B: f 2 of 2
+    assert row.untargeted_where_right == pytest.approx((1 / 6 + 1) / 2)
+    assert row.targeted_where_right_low <= row.targeted_where_right <= row.targeted_where_right_high
     assert row.targeted_low <= row.targeted <= row.targeted_high
     out = cell(table, method="cama", set="out")
     assert math.isnan(out.targeted_where_right)
@@ -225,12 +213,12 @@ def test_rates_on_what_the_classifier_got_right_by_hand(transfer):
     # right about a1 and b1: towards B a1 (hit), towards A b1 (hit), towards C b1 (hit) and a1 (missed)
     assert row.targeted_where_right == pytest.approx((1 + 1 + 1 / 2) / 3)
     assert row.untargeted_where_right == pytest.approx((1 / 2 + 2 / 2) / 2)
-    assert row.targeted_low_where_right <= row.targeted_where_right <= row.targeted_high_where_right
+    assert row.targeted_where_right_low <= row.targeted_where_right <= row.targeted_where_right_high
     assert math.isnan(cell(transfer, method="cama", set="out", classifier="f").targeted_where_right)
 
 
 def test_a_classifier_that_knows_the_source_has_untargeted_rates_out_of_distribution_too():
-    rows = rows_of("cama").assign(known=True, clean="X")
+    rows = rows_of("cama").assign(known=True, clean="X", clean_saved="X")
     row = cell(transfer_table(rows, 100, 1), set="out")
     assert row.clean_accuracy == 1
     assert row.untargeted == 1
@@ -239,7 +227,8 @@ def test_a_classifier_that_knows_the_source_has_untargeted_rates_out_of_distribu
 def test_shares_of_patches_are_averaged(rows):
     shares = rows.assign(patches_targeted=np.where(rows.target == "A", 0.5, 0.25), patches_untargeted=np.nan)
     row = cell(transfer_table(shares, 100, 1), method="cama", set="in", classifier="f")
-    assert row.patches_targeted == pytest.approx((0.5 + 5 * 0.25) / 6)
+    assert row.patches_targeted == pytest.approx((0.5 + 0.25 + 0.25) / 3)
+    assert row.patches_targeted_low <= row.patches_targeted <= row.patches_targeted_high
     assert math.isnan(row.patches_untargeted)
 
 
@@ -256,8 +245,19 @@ def test_every_save_stands_alone_and_is_compared_with_the_untouched_png(tmp_path
     assert cell(table, method="cama", set="in", save="png").targeted == pytest.approx((1 + 1 + 1 / 3) / 3)
 
 
+def test_several_trainings_are_averaged_and_widen_the_interval():
+    rows = pd.concat([rows_of("cama")] * 20, ignore_index=True).assign(clean="A", clean_saved="A")
+    rows["photograph"] = rows.photograph + (rows.index // 12).astype(str)
+    bad = rows.assign(run=2, predicted="none")
+    alone, both = (transfer_table(table, 300, 1).set_index("set").loc["in"] for table in (rows, pd.concat([rows, bad])))
+    assert both.targeted == pytest.approx(alone.targeted / 2)
+    assert both.targeted_low == 0  # both draws may be of the training that always fails
+    assert both.targeted_high > alone.targeted_low
+    assert both.targeted_high - both.targeted_low > 3 * (alone.targeted_high - alone.targeted_low)
+
+
 def test_methods_are_paired_on_the_same_photographs_and_targets():
-    cama = rows_of("cama").assign(clean="A")
+    cama = rows_of("cama").assign(clean="A", clean_saved="A")
     better = cama.assign(method="better", psnr=cama.psnr + 1)
     better.loc[(better.photograph == "A/a1.JPG") & (better.target == "C"), "predicted"] = "C"
     fewer = better[better.photograph != "B/b1.JPG"]  # photographs that only one of them attacked do not count
@@ -270,7 +270,7 @@ def test_methods_are_paired_on_the_same_photographs_and_targets():
         assert row.difference == pytest.approx(after - before)
         assert row.fewer_failures == pytest.approx((after - before) / (1 - before))
         assert row.psnr_difference == pytest.approx(1)
-        assert row.difference_low <= row.difference <= row.difference_high
+        assert math.isnan(row.difference_low)  # three photographs are too few
 
 
 def test_the_paired_table_has_each_classifier_and_all_of_them(rows):
@@ -278,7 +278,27 @@ def test_the_paired_table_has_each_classifier_and_all_of_them(rows):
     table = paired_table(both, "cama", 100, 1)
     assert set(table.method) == {"twin"}  # neither the baseline nor the untouched photographs
     assert sorted(table[table.set == "in"].classifier) == ["all", "all", "f", "g"]  # `all` once a size of label set
-    assert (table[["difference", "difference_low", "difference_high"]] == 0).all(axis=None)
+    assert (table.difference == 0).all()
+    assert (table.psnr_difference == 0).all()
+
+
+def test_the_accuracy_after_the_same_save_stands_beside_that_of_the_untouched_png(tmp_path):
+    saved = rows_of("identity").assign(save="jpeg85", predicted="A")
+    path = tmp_path / "identity.csv"
+    pd.concat([rows_of("identity"), saved]).to_csv(path, index=False)
+    table = transfer_table(read_rows([path]), 100, 1)
+    for save, after in (("png", 3 / 4), ("jpeg85", 1 / 2)):  # of A's photographs one or both, of B's one or none
+        row = cell(table, set="in", save=save)
+        assert row.clean_accuracy == pytest.approx(3 / 4)
+        assert row.clean_accuracy_after_save == pytest.approx(after)
+
+
+def test_a_photograph_that_was_attacked_and_never_seen_untouched_is_an_error(tmp_path):
+    paths = [tmp_path / "identity.csv", tmp_path / "cama.csv"]
+    rows_of("identity")[rows_of("identity").photograph != "A/a1.JPG"].to_csv(paths[0], index=False)
+    rows_of("cama").to_csv(paths[1], index=False)
+    with pytest.raises(CamaError, match=r"found A/a1\.JPG under cama, and not under identity"):
+        read_rows(paths)
 
 
 def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined(transfer):

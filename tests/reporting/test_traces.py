@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cama.reporting.traces import detection_table, devices_table
+from cama.transfer.rates import wilson
 
 
 def scores(untouched: list[float], attacked: list[float], photographs: int = 4) -> pd.DataFrame:
@@ -27,7 +28,8 @@ def test_the_area_under_the_curve_by_hand():
 def test_what_is_told_apart_wholly_or_not_at_all():
     rng = np.random.default_rng(0)
     told = detection_table(scores(list(rng.normal(0, 1, 40)), list(rng.normal(50, 1, 80)), 40), 100, 1).iloc[0]
-    assert (told.auc, told.auc_low, told.auc_high, told.found_at_5_percent) == pytest.approx((1, 1, 1, 1))
+    assert (told.auc, told.auc_high, told.found_at_5_percent) == pytest.approx((1, 1, 1))
+    assert told.auc_low == pytest.approx(wilson(40, 40)[0])  # 40 photographs cannot show more
     alike = detection_table(scores(list(rng.normal(0, 1, 400)), list(rng.normal(0, 1, 400)), 400), 200, 1).iloc[0]
     assert alike.auc_low < 0.5 < alike.auc_high
     assert alike.found_at_5_percent < 0.12

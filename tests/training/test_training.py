@@ -229,7 +229,7 @@ def test_the_weight_of_the_pixels_alone_makes_a_direct_generator_copy(patches, t
 
 def test_the_weight_of_the_evaluator_alone_makes_it_fooled(patches, tmp_path):
     evaluator = tiny_evaluator()
-    for stream in evaluator.streams.values():
+    for stream in evaluator.streams:
         stream.net[-1].weight.mul_(10)  # as sure of itself as a trained one
     spec = cama_spec(60, weights=LossWeights(adversarial=0, pixel=0, evaluator=1))
     *_, curve = generator_training.train_generator("cama", patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {}))

@@ -11,7 +11,8 @@ from cama.settings.config import Config
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
 COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
 COLUMNS += ["psnr", "psnr_p05", "ssim"]
-RIGHT = [f"{rate}{bound}_where_right" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
+MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
+MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
 ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, **ENDS}
 
@@ -27,12 +28,13 @@ def evaluated(methods: int) -> dict[str, int]:
 def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
-    assert list(table.columns) == [*COLUMNS, *RIGHT, "patches_targeted", "patches_untargeted"]
+    assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save"]
     assert len(table) == 6 * 2 * 3 * 2  # methods, sets, classifiers, saves
-    most = table[table.method != "pgd"]
+    most = table[~table.method.isin(["pgd", "plus"])]
     assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
     assert set(most[most.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
     assert set(table[table.method == "pgd"].transformations) == {2}  # 1 photograph a model
+    assert set(table[table.method == "plus"].transformations) == {16}  # two trainings
     out = table[table.set == "out"]
     assert set(out[out.untargeted.isna()].classifier) == {"rgb", "prnu_lp"}
     assert set(out[out.untargeted.notna()].classifier) == {"expanded"}
@@ -65,7 +67,7 @@ def test_new_file_times_alone_rerun_nothing(finished):
 
 
 CLASSIFIERS = {"train_classifier": 3, "train_control": 1, "evaluate": 6, "controls": 1}
-LOW = {"train_evaluator": 1, "train_generator": 2, **evaluated(3), **TRACES}  # cama, plus, and pgd that matches cama
+LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **TRACES}  # cama, plus, and pgd that matches cama
 TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
 FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 7, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
@@ -84,6 +86,11 @@ CHANGES = [
     (
         "a generator that nothing matches",
         {"adversary": {"generators": {"plus": {"average": 0.9}}}},
+        {"train_generator": 2, **evaluated(1)},
+    ),
+    (
+        "one more training",
+        {"adversary": {"generators": {"plus": {"runs": 3}}}},
         {"train_generator": 1, **evaluated(1)},
     ),
     ("evaluator", {"adversary": {"evaluators": {"low": {"training": {"steps": 7}}}}}, LOW),
@@ -127,7 +134,7 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
     ("module", "expected"),
     [
         ("reporting/plots.py", ENDS),
-        ("training/losses.py", {"train_generator": 2, **evaluated(6), **TRACES}),  # gradient attacks use them too
+        ("training/losses.py", {"train_generator": 3, **evaluated(6), **TRACES}),  # gradient attacks use them too
         ("signals/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/page.py", {"report": 1}),
     ],
