@@ -13,9 +13,10 @@ from sklearn.metrics import roc_curve
 
 from cama.files import atomic
 
-# Methods are told apart by colour, then by mark.
-COLOURS = ("#c2343c", "#2a7f9e", "#5b8c3a", "#6b4c9a", "#d08a1d", "#4a4a4a", "#b5668f", "#3a5fcd")
-MARKS = ("o", "s", "^", "D", "v")
+# Methods are told apart by colour, the strong ones first, and by mark.
+COLOURS = (*plt.get_cmap("tab20").colors[::2], *plt.get_cmap("tab20").colors[1::2])
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MOST_COLUMNS = 5  # of confusion matrices beside each other
 SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
 STYLE = {
     "font.size": 9,
@@ -65,9 +66,12 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
     classifiers = list(rows.classifier.unique())
     models = sorted(set(rows.source) | set(rows.target))
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            len(methods), len(classifiers), figsize=(2.5 * len(classifiers) + 0.6, 2.5 * len(methods)), squeeze=False
-        )
+        shape = np.array([len(methods), len(classifiers)])
+        upright = len(classifiers) > MOST_COLUMNS  # then each method is a column, and F go down the page
+        rows_columns = shape[::-1] if upright else shape
+        width, height = 2.5 * rows_columns[1] + 0.6, 2.5 * rows_columns[0]
+        figure, axes = plt.subplots(*rows_columns, figsize=(width, height), squeeze=False)
+        axes = axes.T if upright else axes
         for line, method in zip(axes, methods, strict=True):
             actual = "source" if method == "identity" else "target"
             for axis, classifier in zip(line, classifiers, strict=True):
@@ -83,9 +87,8 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
                 axis.set_xticks(range(len(said)), [short(m) for m in said], rotation=45, ha="right", fontsize=7)
                 axis.set_yticks(range(len(models)), [short(m) for m in models], fontsize=7)
                 axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
-            line[0].set_ylabel("camera" if actual == "source" else "target camera")
-        for axis in axes[-1]:
-            axis.set_xlabel("F says")
+                axis.set_ylabel("camera" if actual == "source" else "target camera", fontsize=8)
+                axis.set_xlabel("F says", fontsize=8)
         save(figure, path, dpi)
 
 
@@ -161,7 +164,7 @@ def roc(scores: pd.DataFrame, path: Path, dpi: int) -> None:
 
 def _looks(methods: list[str]) -> dict[str, tuple[str, str]]:
     """Colour and mark of each method."""
-    return {name: (COLOURS[i % len(COLOURS)], MARKS[i // len(COLOURS) % len(MARKS)]) for i, name in enumerate(methods)}
+    return {name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(methods)}
 
 
 def per_label(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
