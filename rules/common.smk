@@ -8,8 +8,8 @@ sys.path.insert(
     0, workflow.basedir
 )  # the package need not be installed where Snakemake runs
 # jobs run this interpreter, also where its environment was not activated
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ["PATH"]]
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()])
 )
 
 # as modules, since single names would hide Snakemake's own
