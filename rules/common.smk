@@ -97,8 +97,8 @@ def of_examiner(name, phase=PHASE):
 
 def estimator_of(owner, nets, name):
     """The owner's own estimator, for the classifiers that need one."""
-    needs = nets[name].net.frontend.startswith("prnu_lp")
-    return f"{RESULTS}/{owner}/estimator.safetensors" if needs else []
+    needed = nets[name].net.needs_estimator
+    return f"{RESULTS}/{owner}/estimator.safetensors" if needed else []
 
 
 def examiners_estimator(name):

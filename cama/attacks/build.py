@@ -8,8 +8,7 @@ from cama.attacks.classical import Attack, classical_attack
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack
 from cama.attacks.learned import learned_attack
 from cama.errors import CamaError
-from cama.models.classifiers import load_classifier
-from cama.models.evaluator import Evaluator
+from cama.models.evaluator import load_evaluator
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec
 from cama.training.loop import Compute
@@ -32,12 +31,12 @@ def build_attack(
         if model is None:
             raise CamaError("--model: found none, expected the model file of a generator")
         apply, labels = learned_attack(model, compute)
-        _expect(model, labels, targets)
+        if labels != targets:
+            raise CamaError(f"{model}: found the labels {list(labels)}, expected {list(targets)}")
         return apply
     if method.gradient:
-        return at_bound(
-            gradient_attack(method, _evaluator(method, targets, evaluators or []), Compute(compute), seed), bound
-        )
+        evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
+        return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
     return classical_attack(method, seed)
 
 
@@ -54,25 +53,11 @@ def matching_bound(
     """The bound in grey levels at which a gradient attack on `crops` (N, H, W, 3) towards `aims` (N,) has the mean PSNR
     `level`, in dB.
     """
-    bounded = gradient_attack(method, _evaluator(method, targets, evaluators), Compute(compute), seed)
+    evaluator = load_evaluator(method.evaluators, evaluators, targets)
+    bounded = gradient_attack(method, evaluator, Compute(compute), seed)
 
     def mean_psnr(bound: float) -> float:
         changed = [bounded(crops[i : i + 1], aims[i : i + 1], bound)[0] for i in range(len(crops))]
         return float(np.mean([psnr(*pair) for pair in zip(crops, changed, strict=True)]))
 
     return bound_for(level, mean_psnr)
-
-
-def _evaluator(method: MethodSpec, targets: tuple[str, ...], paths: list[Path]) -> Evaluator:
-    if len(paths) != len(method.evaluators):
-        raise CamaError(f"--evaluators: found {len(paths)} files, expected {len(method.evaluators)}")
-    streams = {}
-    for name, path in zip(method.evaluators, paths, strict=True):
-        streams[name], labels = load_classifier(path)
-        _expect(path, labels, targets)
-    return Evaluator(streams)
-
-
-def _expect(path: Path, labels: tuple[str, ...], targets: tuple[str, ...]) -> None:
-    if labels != targets:
-        raise CamaError(f"{path}: found the labels {list(labels)}, expected {list(targets)}")

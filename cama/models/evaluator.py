@@ -2,11 +2,14 @@
 high-frequency part and E_L the low-frequency part; others may stand beside them.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from cama.errors import CamaError
-from cama.models.classifiers import Classifier
+from cama.models.classifiers import Classifier, load_classifier
 from cama.models.frontends import Residual
 
 
@@ -45,3 +48,15 @@ class Evaluator(nn.Module):
             logits = stream.net(split[frontend.low] if shared else frontend(images))
             scores[name] = logits.float().log_softmax(1)
         return scores
+
+
+def load_evaluator(names: Sequence[str], paths: Sequence[Path], expected: tuple[str, ...]) -> Evaluator:
+    """E from the files of its classifiers, in the order of `names`; each must know the labels `expected`."""
+    if len(paths) != len(names):
+        raise CamaError(f"--evaluators: found {len(paths)} files, expected {len(names)}: {', '.join(names)}")
+    streams = {}
+    for name, path in zip(names, paths, strict=True):
+        streams[name], labels = load_classifier(path)
+        if labels != expected:
+            raise CamaError(f"{path}: found the labels {list(labels)}, expected {list(expected)}")
+    return Evaluator(streams)

@@ -156,7 +156,7 @@ class Config(Spec):
                     f"attack.methods.{name}.photographs: found {method.photographs}, expected at most those of `identity`,"
                     " which are attack.photographs"
                 )
-        if self.detection.net.frontend in ("prnu_lp", "prnu_lp_low"):
+        if self.detection.net.needs_estimator:
             raise ValueError(f"detection.net.frontend: found {self.detection.net.frontend!r}, which needs an estimator")
         if self.detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
             raise ValueError(

@@ -60,3 +60,8 @@ class ClassifierNetSpec(Spec):
     architecture: Literal[ARCHITECTURE_NAMES] = Field("resnet18", description=f"one of {', '.join(ARCHITECTURE_NAMES)}")
     dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
     width: int = Field(16, ge=1, description="features at the first layer (`small` only)")
+
+    @property
+    def needs_estimator(self) -> bool:
+        """Whether its signal takes the owner's estimator."""
+        return self.frontend in ("prnu_lp", "prnu_lp_low")

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from cama.data.patches import Patches
-from cama.errors import CamaError
 from cama.files import write_text
-from cama.models.classifiers import load_classifier
 from cama.models.discriminator import save_discriminators
-from cama.models.evaluator import Evaluator
+from cama.models.evaluator import load_evaluator
 from cama.models.generator import save_generator
 from cama.settings.stages import TrainGeneratorSpec
 from cama.stages.begin import begin
@@ -25,19 +23,10 @@ def train_generator(
 ) -> None:
     """Write G, its discriminators and the training curve. `evaluators`: the fixed classifiers of E, in the spec's order."""
     checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
-    names = spec.learned.evaluators
-    if len(names) != len(evaluators):
-        raise CamaError(f"--evaluators: found {len(evaluators)} files, expected {len(names)}: {', '.join(names)}")
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input})
-    streams = {}
-    for name, path in zip(names, evaluators, strict=True):
-        streams[name], labels = load_classifier(path)
-        if labels != data.labels:
-            raise CamaError(
-                f"{path}: found the labels {list(labels)}, expected those of {patches}: {list(data.labels)}"
-            )
+    evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     g, d, history = training.train_generator(
-        spec.name, data, Evaluator(streams), spec.learned, spec.compute, spec.seed, checkpoint
+        spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint
     )
     write_text(curve, history.to_csv(index=False))
     save_discriminators(discriminators, d, spec.learned.discriminators, data.labels, record)
