@@ -7,6 +7,7 @@ rule evaluate:
         inside=patches("test"),
         outside=patches("test_outdist"),
         classifiers=expand(f"{RESULTS}/classifiers/{{name}}.safetensors", name=F_NAMES),
+        lpips=CONFIG.evaluation.lpips or [],
         code=code("evaluate"),
     output:
         f"{RESULTS}/rows/{{method}}.csv",

@@ -10,7 +10,7 @@ from cama.files import read_csv
 from cama.transfer.rates import paired, rate, wilson
 
 ROW_COLUMNS = (
-    *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim"),
+    *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim"),
     *("classifier", "labels", "known", "predicted", "target"),
 )
 KEYS = ["method", "set", "save", "classifier"]
@@ -104,7 +104,8 @@ def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dic
 
 def _distortion(group: pd.DataFrame) -> dict[str, float]:
     finite = group.psnr[np.isfinite(group.psnr)]
-    return {"psnr": finite.mean(), "psnr_p05": finite.quantile(0.05), "ssim": group.ssim.mean()}
+    others = {name: group[name].mean() for name in ("ssim", "ms_ssim", "lpips") if name in group}
+    return {"psnr": finite.mean(), "psnr_p05": finite.quantile(0.05), **others}
 
 
 def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
@@ -142,8 +143,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
                 **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
                 **_untargeted("untargeted_where_right", right, known, resamples, seed),
-                "psnr": _distortion(group)["psnr"],
-                "ssim": group.ssim.mean(),
+                **_distortion(group),
             }
         )
     return pd.DataFrame(table)

@@ -77,6 +77,10 @@ class EvaluationSpec(Spec):
         ("png",), min_length=1, description="how a picture is saved before it is scored: `png`, or `jpeg` and a quality"
     )
     patches: bool = Field(False, description="score the crop's patches one by one too")
+    lpips: str = Field("", description="file of torchvision's AlexNet weights, for a column LPIPS; empty for none")
+    lpips_sha256: str = Field(
+        "7be5be79", pattern="^[0-9a-f]{8,64}$", description="the SHA-256 of that file, or how it begins"
+    )
 
     @model_validator(mode="after")
     def _known_saves(self) -> "EvaluationSpec":

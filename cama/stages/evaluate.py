@@ -1,9 +1,10 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
-Columns: method, run (which training of the generator), set, save, photograph, row and column of the crop, source, psnr, ssim,
-classifier, labels (how many it knows), known (whether the source is one of them), predicted, target; and where patches are
-scored one by one, the shares of them that F took for the target (patches_targeted) and for another than the source
-(patches_untargeted). A picture that serves every target (it has none of its own) stands once for each but its source.
+Columns: method, run (which training of the generator), set, save, photograph, row and column of the crop, source, psnr,
+ssim, ms_ssim, lpips (where the settings name its weights), classifier, labels (how many it knows), known (whether the
+source is one of them), predicted, target; and where patches are scored one by one, the shares of them that F took for the
+target (patches_targeted) and for another than the source (patches_untargeted). A picture that serves every target (it has
+none of its own) stands once for each but its source.
 """
 
 import json
@@ -23,7 +24,7 @@ from cama.progress import Progress
 from cama.settings.stages import EvaluateStageSpec
 from cama.training.classifier import predict
 from cama.training.loop import Compute
-from cama.transfer.distortion import psnr, ssim
+from cama.transfer.distortion import Lpips, ms_ssim, psnr, ssim
 
 BATCH = 8
 
@@ -33,6 +34,9 @@ def evaluate(
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
     rows: list[dict[str, Any]] = []
+    chosen = spec.evaluation
+    measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+    measures |= {"lpips": Lpips(Path(chosen.lpips), chosen.lpips_sha256)} if chosen.lpips else {}
     with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         place = Compute(spec.compute)
@@ -46,7 +50,7 @@ def evaluate(
         for first in range(0, len(sets), BATCH):
             last = min(first + BATCH, len(sets))
             stored = file["images"][first:last]
-            for save in spec.evaluation.saves:
+            for save in chosen.saves:
                 pictures = np.stack([deliver(image, save) for image in stored])
                 verdicts = _verdicts(models, pictures, place, spec)
                 for index, picture in enumerate(pictures):
@@ -63,8 +67,7 @@ def evaluate(
                         "row": row,
                         "column": column,
                         "source": source,
-                        "psnr": psnr(before, picture),
-                        "ssim": ssim(before, picture),
+                        **{name: measure(before, picture) for name, measure in measures.items()},
                     }
                     aimed = [targets[aims[at]]] if aims[at] >= 0 else [t for t in targets if t != source]
                     for name, (_, labels) in models.items():

@@ -51,7 +51,13 @@ def report(
         *(_headline(summary, method) for method in spec.shown),
         "<h2>The attack, in short</h2><p>Means over all target classifiers F, which no attack has seen. A rate is a share of"
         " photographs scored whole, after the save that the row names. <i>Labels</i>: how many cameras F knows. <i>Where"
-        " right</i>: on photographs that F attributed rightly before the attack.</p>",
+        " right</i>: on photographs that F attributed rightly before the attack."
+        + (
+            ""
+            if "lpips" in summary
+            else " LPIPS was not measured: <code>evaluation.lpips</code> names no weights file."
+        )
+        + "</p>",
         html_table(with_intervals(summary)),
         *(_samples(plots, method, "in") for method in spec.shown),
         _picture(plots, "success_psnr"),

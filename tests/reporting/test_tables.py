@@ -12,12 +12,12 @@ from cama.transfer.rates import wilson
 
 COLUMNS = (
     "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,"
+    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,ms_ssim,"
     "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
     "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
 ROW_COLUMNS = ["method", "run", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
-ROW_COLUMNS += ["predicted", "psnr", "ssim", "labels", "known"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim", "ms_ssim", "labels", "known"]
 LABELS = {"f": 3, "g": 6}
 MODELS = ("A", "B", "C")
 SOURCES = {"in": {"a1": "A", "a2": "A", "b1": "B"}, "out": {"x1": "X", "x2": "X"}}
@@ -51,7 +51,7 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 psnr = math.inf if method == "identity" else PSNR[name]
                 place = (f"{source}/{name}.JPG", 16, 32)
                 head = (method, 1, kind, "png", classifier, *place)
-                rows.append((*head, source, target, said, psnr, 0.9, LABELS[classifier], kind == "in"))
+                rows.append((*head, source, target, said, psnr, 0.9, 0.95, LABELS[classifier], kind == "in"))
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
 
@@ -117,6 +117,8 @@ def test_rates_in_distribution_by_hand(transfer):
     assert row.psnr == pytest.approx((30 + 40 + 50) / 3)
     assert row.psnr_p05 == pytest.approx(30)
     assert row.ssim == pytest.approx(0.9)
+    assert row.ms_ssim == pytest.approx(0.95)
+    assert "lpips" not in row
     for name in ("targeted", "untargeted"):
         # three photographs are few: not narrower than Wilson's interval for three trials
         assert row[f"{name}_low"] <= wilson(row[name] * 3, 3)[0]

@@ -10,7 +10,7 @@ from cama.settings.config import Config
 
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
 COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
-COLUMNS += ["psnr", "psnr_p05", "ssim"]
+COLUMNS += ["psnr", "psnr_p05", "ssim", "ms_ssim"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
 MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
 ENDS = {"plots": 1, "report": 1}
@@ -45,6 +45,7 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     page = (results / "report" / "index.html").read_text()
     assert page.count("<img") == 8
     assert "nothing against classifiers of real cameras" in page
+    assert "LPIPS was not measured" in page
     assert not list((results / "state").rglob("*.safetensors"))
 
 
