@@ -33,7 +33,7 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.reporting.tables import to_markdown  # noqa: E402
+from cama.reporting.forms import to_markdown  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
 

@@ -183,7 +183,7 @@ def threads_of(method):
 def tables():
     """All tables."""
     return expand(
-        f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md"]
+        f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
     )
 
 

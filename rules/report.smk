@@ -13,7 +13,7 @@ rule tables:
             category="Tables",
             caption="captions/tables.rst",
         ),
-        expand(f"{RESULTS}/tables/{{table}}.md", table=TABLES),
+        expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:

@@ -19,20 +19,6 @@ border-left: 4px solid #d9b44a; padding: .6em 1em; }
 """
 
 
-def with_intervals(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
-    """The table for a person: each rate and its bounds `_low` and `_high` in one cell, unknown bounds left out."""
-    shown = table.copy()
-    for name in [column for column in table if f"{column}_low" in table]:
-        triples = table[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
-        cells = []
-        for middle, low, high in triples:
-            bounds = "" if np.isnan(low) else f" ({low:.{digits}f} to {high:.{digits}f})"
-            cells.append("" if np.isnan(middle) else f"{middle:.{digits}f}{bounds}")
-        shown[name] = cells
-        shown = shown.drop(columns=[f"{name}_low", f"{name}_high"])
-    return shown
-
-
 def html_table(table: pd.DataFrame, digits: int = 3) -> str:
     """A table as HTML; numbers to the right, undefined cells empty."""
 

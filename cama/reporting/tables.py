@@ -183,16 +183,3 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
                 cell = dict(zip(columns, (method, baseline, *kind, name, len(at), *figures), strict=True))
                 table.append({**cell, "psnr_difference": louder.iloc[at.index].mean()})
     return pd.DataFrame(table, columns=[*columns, "psnr_difference"])
-
-
-def to_markdown(table: pd.DataFrame, digits: int = 3) -> str:
-    """A table as GitHub Markdown; undefined cells are empty."""
-
-    def cell(value: object) -> str:
-        if isinstance(value, float):
-            return "" if np.isnan(value) else f"{value:.{digits}f}"
-        return str(value)
-
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
-    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in table.itertuples(index=False)]
-    return "\n".join(lines) + "\n"

@@ -7,7 +7,8 @@ import pandas as pd
 
 from cama.data.manifest import read_table
 from cama.files import write_text
-from cama.reporting.page import figure, html_table, page, with_intervals
+from cama.reporting.forms import with_intervals
+from cama.reporting.page import figure, html_table, page
 from cama.settings.stages import ReportStageSpec
 
 CAPTIONS = {

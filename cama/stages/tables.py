@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from cama.files import read_csv, write_text
-from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, to_markdown, transfer_table
+from cama.reporting.forms import to_latex, to_markdown
+from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
 from cama.reporting.traces import detection_table, devices_table
 from cama.seeds import derive_seed
 from cama.settings.stages import TablesStageSpec
@@ -16,8 +17,8 @@ DIGITS = "%.6g"
 def tables(
     spec: TablesStageSpec, rows: list[Path], detections: list[Path] | None, devices: list[Path] | None, out: Path
 ) -> None:
-    """Write the tables, as CSV and as Markdown, to the folder `out`: transfer, per label, summary, and those of the baseline,
-    of the detectors and of the devices where there are any.
+    """Write the tables to the folder `out` as CSV, Markdown and LaTeX: transfer, per label, summary, and those of the
+    baseline, of the detectors and of the devices where there are any.
     """
     scored = read_rows(rows)
     seed, resamples = derive_seed(spec.seed, "bootstrap"), spec.tables.resamples
@@ -35,3 +36,4 @@ def tables(
     for name, table in results.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
         write_text(out / f"{name}.md", to_markdown(table))
+        write_text(out / f"{name}.tex", to_latex(table))

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pandas as pd
 
-from cama.reporting.page import figure, html_table, page, with_intervals
+from cama.reporting.page import figure, html_table, page
 
 
 def test_a_table_shows_numbers_to_the_right_and_undefined_cells_empty():
@@ -31,10 +31,3 @@ def test_a_page_stands_alone_and_keeps_the_order_of_its_parts():
     assert "<title>a &amp; b</title>" in text
     assert "<h1>a &amp; b</h1><p>one</p><p>two</p>" in text
     assert "http" not in text
-
-
-def test_bounds_stand_in_the_cell_of_their_rate_where_they_are_known():
-    rates = {"auc": [0.5, 0.25, np.nan], "auc_low": [0.4, np.nan, np.nan], "auc_high": [0.6, np.nan, np.nan]}
-    shown = with_intervals(pd.DataFrame({"n": [1, 2, 3], **rates}))
-    assert list(shown.columns) == ["n", "auc"]
-    assert list(shown.auc) == ["0.500 (0.400 to 0.600)", "0.250", ""]

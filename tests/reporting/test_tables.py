@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cama.errors import CamaError
-from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, to_markdown, transfer_table
+from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
 from cama.transfer.rates import wilson
 
 COLUMNS = (
@@ -301,24 +301,3 @@ def test_a_photograph_that_was_attacked_and_never_seen_untouched_is_an_error(tmp
     rows_of("cama").to_csv(paths[1], index=False)
     with pytest.raises(CamaError, match=r"found A/a1\.JPG under cama, and not under identity"):
         read_rows(paths)
-
-
-def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined(transfer):
-    text = to_markdown(transfer)
-    lines = text.splitlines()
-    assert text.endswith("|\n")
-    assert len(lines) == 2 + len(transfer)
-    cells = [[part.strip() for part in line.strip("|").split("|")] for line in lines]
-    assert cells[0] == COLUMNS.split(",")
-    assert set(cells[1]) == {"---"}
-    assert {len(line) for line in cells} == {len(transfer.columns)}
-    assert "nan" not in text
-    at = cells[0].index
-    found = next(line for line in cells if line[:4] == ["cama", "out", "png", "f"])
-    assert found[at("untargeted")] == found[at("clean_accuracy")] == ""
-    assert found[at("targeted")] == "0.500"
-    assert found[at("transformations")] == "6"
-
-
-def test_markdown_has_the_digits_that_are_asked_for():
-    assert to_markdown(pd.DataFrame({"a": [0.123456], "b": ["x"]}), digits=2).splitlines()[2] == "| 0.12 | x |"
