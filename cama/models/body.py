@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cama.models.padding import ReflectConv2d
 from cama.settings.networks import BodySpec
 
 
@@ -95,4 +96,4 @@ def build_body(inputs: int, outputs: int, spec: BodySpec, classes: int = 0) -> B
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect", bias=bias)
+    return ReflectConv2d(inputs, outputs, kernel, stride, bias=bias)

@@ -10,6 +10,7 @@ from cama.models.discriminator import Discriminator, save_discriminators
 from cama.models.estimator import Estimator, load_estimator, save_estimator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, load_generator, save_generator
+from cama.models.padding import ReflectConv2d
 from cama.runs import read_model
 from cama.settings.networks import BodySpec, DiscriminatorSpec, GeneratorSpec
 from tests.models.helpers import TINY_BODY, on_constraint, pictures, shake, tiny_classifier, tiny_estimator
@@ -268,7 +269,8 @@ def test_the_paper_networks_begin_with_small_normal_weights():
 
 def test_the_body_pads_by_reflection():
     padded = [part for part in Estimator(BodySpec()).modules() if isinstance(part, nn.Conv2d)]
-    assert {part.padding_mode for part in padded} == {"reflect"}
+    assert padded and all(isinstance(part, ReflectConv2d) for part in padded)
+    assert [part.reflected for part in padded] == [part.kernel_size[0] // 2 for part in padded]
 
 
 # ---- E
