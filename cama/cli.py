@@ -87,7 +87,7 @@ STAGES = {
         "plots:plots",
         stages.PlotsStageSpec,
         "make the plots",
-        ("rows*", "tables", "curves*", "attacked*?", "detections*?", "inside", "outside", "out"),
+        ("rows*", "tables", "curves*", "attacked*?", "detections*?", "paired?", "inside", "outside", "out"),
     ),
     "controls": Command(
         "controls:controls",

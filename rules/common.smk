@@ -198,6 +198,7 @@ def plots():
     names = ["success_psnr", "confusion", "curves"]
     names += ["per_label"] if SHOWN else []
     names += ["roc"] if CONFIG.detection.methods else []
+    names += ["paired"] if CONFIG.tables.baseline else []
     names += ["saves"] if len(CONFIG.evaluation.saves) > 1 else []
     names += [f"samples_{method}_{kind}" for method in SHOWN for kind in ("in", "out")]
     return expand(f"{RESULTS}/plots/{{plot}}.png", plot=names)

@@ -70,6 +70,11 @@ rule plots:
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
         more=lambda wildcards, input: options(
             {name: input[name] for name in ("attacked", "detections") if input[name]}
+            | (
+                {"paired": [f"{RESULTS}/tables/paired.csv"]}
+                if CONFIG.tables.baseline
+                else {}
+            )
         ),
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:

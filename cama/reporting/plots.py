@@ -92,29 +92,83 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
         save(figure, path, dpi)
 
 
-def success_against_psnr(table: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Targeted success against PSNR: one point a method and F, with 95% intervals; an unchanged picture has no PSNR."""
+def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path, dpi: int) -> None:
+    """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F; an unchanged
+    picture has no PSNR. F of expanded labels have a mean of their own, which is left out.
+    """
+    means = summary[(summary.labels == summary.labels.min()) & summary.psnr.notna()]
     with plt.rc_context(STYLE):
-        sets, methods = list(table.set.unique()), list(table[table.psnr.notna()].method.unique())
+        sets, methods = list(means.set.unique()), list(means.method.unique())
         looks = _looks(methods)
         figure, axes = plt.subplots(
             1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
         )
         for axis, kind in zip(axes.flat, sets, strict=True):
-            for method, part in table[(table.set == kind) & table.psnr.notna()].groupby("method", sort=False):
-                error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
+            for method, part in means[means.set == kind].groupby("method", sort=False):
                 colour, mark = looks[method]
+                each = table[(table.set == kind) & (table.method == method)]
+                axis.plot(each.psnr, each.targeted, mark, color=colour, markersize=2.5, alpha=0.35, markeredgewidth=0)
+                error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
                 axis.errorbar(
-                    part.psnr, part.targeted, error, fmt=mark, color=colour, label=method, markersize=4, alpha=0.8,
-                    elinewidth=0.8,
+                    part.psnr, part.targeted, error, fmt=mark, color=colour, label=method, markersize=6, elinewidth=1.2,
+                    markeredgecolor="white", markeredgewidth=0.5,
                 )  # fmt: skip
             axis.set_title(SET_NAMES[kind])
             axis.set_xlabel("mean PSNR, dB")
             axis.set_ylim(-0.03, 1.03)
             axis.grid(alpha=0.25)
         axes[0, 0].set_ylabel("targeted success on F")
-        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[0, -1].legend(
+            frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(methods) // 16
+        )
         save(figure, path, dpi)
+
+
+def paired(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
+    """Differences in targeted success from the baseline with their 95% intervals: of each method over all F of the smallest
+    label set, with the difference in PSNR, and of some methods on each F. Rows that lie on zero decide nothing.
+    """
+    table = table[table.labels == table.labels.min()]
+    sets, baseline = list(table.set.unique()), table.baseline.iloc[0]
+    whole = ("every method, mean over F", table[table.classifier == "all"], "method")
+    each = [
+        (f"{method} on each F", table[(table.method == method) & (table.classifier != "all")], "classifier")
+        for method in methods
+        if method in set(table.method)
+    ]
+    blocks = [whole, *each]
+    heights = [part[part.set == sets[0]].shape[0] + 2 for _, part, _ in blocks]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(blocks),
+            len(sets),
+            figsize=(4.2 * len(sets), 0.26 * sum(heights)),
+            height_ratios=heights,
+            sharex=True,
+            squeeze=False,
+        )
+        for line, (title, part, name) in zip(axes, blocks, strict=True):
+            for axis, kind in zip(line, sets, strict=True):
+                _differences(axis, part[part.set == kind].iloc[::-1], name)
+                axis.set_title(f"{title}, {SET_NAMES[kind]}", fontsize=9)
+        for axis in axes[-1]:
+            axis.set_xlabel(f"targeted success beside {baseline}")
+        save(figure, path, dpi)
+
+
+def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
+    """One row of `paired` each, from below: its difference and interval, and that in PSNR at the right."""
+    axis.axvline(0, color="#333333", linewidth=0.8)
+    for at, row in enumerate(rows.itertuples()):
+        colour = "#2c7fb8" if row.difference_low > 0 else "#c2410c" if row.difference_high < 0 else "#888888"
+        axis.plot([row.difference_low, row.difference_high], [at, at], color=colour, linewidth=1.4)
+        axis.plot(row.difference, at, "o", color=colour, markersize=4)
+        if np.isfinite(row.psnr_difference):
+            beside = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7, "color": "#666666"}
+            axis.text(1.01, at, f"{row.psnr_difference:+.1f} dB", **beside)
+    axis.set_yticks(range(len(rows)), rows[name], fontsize=8)
+    axis.set_ylim(-0.7, len(rows) - 0.3)
+    axis.grid(axis="x", alpha=0.25)
 
 
 def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:

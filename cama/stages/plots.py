@@ -20,21 +20,28 @@ def plots(
     curves: list[Path],
     attacked: list[Path] | None,
     detections: list[Path] | None,
+    paired: Path | None,
     inside: Path,
     outside: Path,
     out: Path,
 ) -> None:
-    """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids."""
+    """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids;
+    `paired`: that table, where there is one.
+    """
     look = spec.plots
     scored = read_rows(rows)
-    transfer, labels = pd.read_csv(tables / "transfer.csv"), pd.read_csv(tables / "per_label.csv")
+    transfer, labels, summary = (pd.read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
     histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
     draw.curves(histories, out / "curves.png", look.dpi)
     saved = scored[scored.save == "png"]
     draw.confusion(saved, ["identity", *look.methods], out / "confusion.png", look.dpi)
-    draw.success_against_psnr(transfer[transfer.save == "png"], out / "success_psnr.png", look.dpi)
+    plain = [table[table.save == "png"] for table in (transfer, summary)]
+    draw.success_against_psnr(*plain, out / "success_psnr.png", look.dpi)
     if scored.save.nunique() > 1:
-        draw.saves(pd.read_csv(tables / "summary.csv"), out / "saves.png", look.dpi)
+        draw.saves(summary, out / "saves.png", look.dpi)
+    if paired is not None:
+        differences = pd.read_csv(paired)
+        draw.paired(differences[differences.save == "png"], list(look.methods), out / "paired.png", look.dpi)
     if detections:
         draw.roc(pd.concat(map(read_csv, detections)), out / "roc.png", look.dpi)
     if not look.methods:

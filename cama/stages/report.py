@@ -12,8 +12,11 @@ from cama.reporting.page import figure, html_table, page
 from cama.settings.stages import ReportStageSpec
 
 CAPTIONS = {
-    "success_psnr": "Targeted success against distortion: one point a method and target classifier, 95% intervals.",
+    "success_psnr": "Targeted success against distortion: means over the target classifiers with 95% intervals, and a small"
+    " mark for each.",
     "per_label": "Targeted success for each target classifier and target camera: averages hide the weak ones.",
+    "paired": "Differences in targeted success from the baseline on the same photographs, 95% intervals, and in PSNR."
+    " Grey where the interval holds zero.",
     "saves": "Targeted success after each save, mean over the target classifiers, 95% intervals.",
     "roc": "A detector for each method, trained on the adversary's patches: attacked test pictures found against untouched"
     " ones accused.",
@@ -63,7 +66,7 @@ def report(
         *(_samples(plots, method, "in") for method in spec.shown),
         _picture(plots, "success_psnr"),
         *(_picture(plots, name) for name in ("per_label", "saves") if name in spec.parts),
-        *(_paired(tables) if "paired" in spec.parts else []),
+        *(_paired(tables, plots) if "paired" in spec.parts else []),
         *(_detection(tables, plots) if "detection" in spec.parts else []),
         *(_devices(tables) if "devices" in spec.parts else []),
         "<h2>Each target classifier</h2>",
@@ -98,7 +101,7 @@ def _headline(summary: pd.DataFrame, method: str) -> str:
     )
 
 
-def _paired(tables: Path) -> list[str]:
+def _paired(tables: Path, plots: Path) -> list[str]:
     table = pd.read_csv(tables / "paired.csv")
     if table.empty:
         return []
@@ -106,7 +109,7 @@ def _paired(tables: Path) -> list[str]:
         f"<h2>Beside {html.escape(str(table.baseline.iloc[0]))}</h2><p>On the same photographs and targets: the difference in"
         " targeted success, and the share of the baseline's failures that is gone (negative where there are more).</p>"
     )
-    return [text, html_table(with_intervals(table[table.classifier == "all"]))]
+    return [text, html_table(with_intervals(table[table.classifier == "all"])), _picture(plots, "paired")]
 
 
 def _detection(tables: Path, plots: Path) -> list[str]:

@@ -59,6 +59,33 @@ def transfer_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")
     )
 
 
+def means_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
+    """A summary: known labels with a success 0.05 above that of `transfer_of`, and expanded ones far below."""
+    known = transfer_of(methods, kinds).drop(columns="classifier").assign(labels=2)
+    known[["targeted", "targeted_low", "targeted_high"]] += 0.05
+    return pd.concat([known, known.assign(labels=3, targeted=0.0)])
+
+
+def paired_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
+    """A paired table in which method i differs by i tenths minus 0.1, a tenth to either side, and on F rgb by 0.05 less."""
+    return pd.DataFrame(
+        [
+            {
+                **{"method": method, "baseline": "cama", "set": kind, "save": "png", "labels": labels},
+                **{"classifier": classifier, "difference": middle, "difference_low": middle - 0.1 + 1e-9},
+                **{"difference_high": middle + 0.1, "psnr_difference": 1.5 * i},
+            }
+            for kind in kinds
+            for i, method in enumerate(methods)
+            for classifier, labels, middle in (
+                ("rgb", 2, 0.1 * i - 0.15),
+                ("all", 2, 0.1 * i - 0.1),
+                ("all", 3, 0.9),
+            )
+        ]
+    )
+
+
 def per_label_of(models: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
     return pd.DataFrame(
         [
@@ -132,26 +159,50 @@ def test_confusion_has_a_line_for_each_shown_method(tmp_path):
 @pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
 @pytest.mark.parametrize("methods", [MANY, ("identity", "jpeg")])
 def test_success_against_psnr(methods, kinds, tmp_path):
-    plots.success_against_psnr(transfer_of(methods, kinds), tmp_path / "s.png", DPI)
+    plots.success_against_psnr(transfer_of(methods, kinds), means_of(methods, kinds), tmp_path / "s.png", DPI)
     assert picture(tmp_path / "s.png").shape[1] == 230 * len(kinds)
 
 
-def test_success_against_psnr_shows_each_point_with_its_interval(tmp_path, monkeypatch):
-    shown = []
+def test_success_against_psnr_shows_means_with_intervals_and_each_classifier(tmp_path, monkeypatch):
+    shown, methods = [], ("identity", "jpeg", "cama")
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
-    plots.success_against_psnr(transfer_of(("identity", "jpeg", "cama"), ("in",)), tmp_path / "s.png", DPI)
-    containers = shown[0].axes[0].containers
+    plots.success_against_psnr(transfer_of(methods, ("in",)), means_of(methods, ("in",)), tmp_path / "s.png", DPI)
+    containers, lines = shown[0].axes[0].containers, shown[0].axes[0].lines
+    dots = [line.get_xydata().tolist() for line in lines if line not in [c[0] for c in containers]]
     pyplot.close(shown[0])
     assert [c.get_label() for c in containers] == ["jpeg", "cama"]  # the untouched have no PSNR
     points, _, (bars,) = containers[1]
-    assert np.allclose(points.get_xydata(), [[32, 0.2]])
-    assert np.allclose(bars.get_segments()[0], [[32, 0.1], [32, 0.4]])
+    assert np.allclose(points.get_xydata(), [[32, 0.25]])
+    assert np.allclose(bars.get_segments()[0], [[32, 0.15], [32, 0.45]])
+    assert np.allclose(dots, [[[31, 0.1]], [[32, 0.2]]])
+
+
+@pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
+@pytest.mark.parametrize("methods", [("jpeg",), MANY])
+def test_paired(methods, kinds, tmp_path):
+    plots.paired(paired_of(methods, kinds), [*methods[-2:], "absent"], tmp_path / "p.png", DPI)
+    picture(tmp_path / "p.png")
+
+
+def test_paired_colours_what_an_interval_decides(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    methods = ("worse", "same", "much_better", "best")
+    plots.paired(paired_of(methods, ("in",)), ["best"], tmp_path / "p.png", DPI)
+    above, below = shown[0].axes
+    pyplot.close(shown[0])
+    assert [text.get_text() for text in above.get_yticklabels()] == list(reversed(methods))
+    middles = {round(line.get_xdata()[0], 9): line.get_color() for line in above.lines if line.get_marker() == "o"}
+    assert middles == {-0.1: "#888888", 0.0: "#888888", 0.1: "#2c7fb8", 0.2: "#2c7fb8"}
+    assert [text.get_text() for text in above.texts] == ["+4.5 dB", "+3.0 dB", "+1.5 dB", "+0.0 dB"]
+    assert [text.get_text() for text in below.get_yticklabels()] == ["rgb"]
+    assert below.get_title() == "best on each F, in-distribution"
 
 
 def test_every_method_looks_its_own(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
-    plots.success_against_psnr(transfer_of(MANY, ("in",)), tmp_path / "s.png", DPI)
+    plots.success_against_psnr(transfer_of(MANY, ("in",)), means_of(MANY, ("in",)), tmp_path / "s.png", DPI)
     looks = [(c[0].get_color(), c[0].get_marker()) for c in shown[0].axes[0].containers]
     pyplot.close(shown[0])
     assert len(set(looks)) == len(looks) == len(MANY) - 1

@@ -43,7 +43,7 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     assert table[table.save == "jpeg85"].psnr.notna().all()
     assert table.patches_targeted.between(0, 1).all()
     page = (results / "report" / "index.html").read_text()
-    assert page.count("<img") == 8
+    assert page.count("<img") == 9
     assert "nothing against classifiers of real cameras" in page
     assert "LPIPS was not measured" in page
     assert not list((results / "state").rglob("*.safetensors"))
