@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
+COMPARED = ("success_psnr", "paired", "per_label", "saves", "roc")
 PICTURES = ("samples_cama_in", "success_psnr", "confusion", "per_label")
 SUMMARY = (
     "method",
@@ -82,20 +83,8 @@ def results_table(results: Path) -> str:
     return to_markdown(table[list(SUMMARY)])
 
 
-def seeds_table(folders: list[Path]) -> str:
-    """Cama in-distribution, for runs on other draws of cameras."""
-    rows = []
-    for folder in folders:
-        summary = pd.read_csv(folder / "tables" / "summary.csv")
-        cama = summary[(summary.method == "cama") & (summary.set == "in")][list(SUMMARY)]
-        clean = pd.read_csv(folder / "tables" / "transfer.csv").clean_accuracy.min()
-        rows.append(cama.drop(columns=["method", "set"]).assign(run=folder.name, worst_clean_accuracy=clean))
-    table = pd.concat(rows)
-    return to_markdown(table[["run", "worst_clean_accuracy", *table.columns.drop(["run", "worst_clean_accuracy"])]])
-
-
 def comparison_table(results: Path) -> str:
-    """Every method in- and out-of-distribution, after an 8-bit save and after a JPEG save, means over F of the known labels."""
+    """Each method in- and out-of-distribution, after an 8-bit save and after a JPEG save, means over F of the known labels."""
     table = pd.read_csv(results / "tables" / "summary.csv")
     table = table[table.labels == table.labels.min()]
     rows = []
@@ -132,8 +121,8 @@ def main() -> None:
     """Rewrite the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
-    parser.add_argument("--seeds", type=Path, nargs="+", help="folders of finished runs on other draws of cameras")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
+    parser.add_argument("--unseen", type=Path, help="folder of a finished run of config/unseen.yaml over it")
     options = parser.parse_args()
     results = options.results
     text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
@@ -149,10 +138,11 @@ def main() -> None:
     if options.compare:
         text = fill(text, "comparison", comparison_table(options.compare))
         text = fill(text, "paired", paired_table(options.compare, ("cama-plus",)))
-        for name in ("saves", "roc"):
-            shutil.copy(options.compare / "plots" / f"{name}.png", PROJECT / "docs" / "images" / f"{name}.png")
-    if options.seeds:
-        text = fill(text, "seeds", seeds_table(options.seeds))
+        for name in COMPARED:
+            shutil.copy(options.compare / "plots" / f"{name}.png", PROJECT / "docs" / "images" / f"compare_{name}.png")
+    if options.unseen:
+        text = fill(text, "unseen", comparison_table(options.unseen))
+        text = fill(text, "unseen_paired", paired_table(options.unseen, ("cama-plus",)))
     README.write_text(text)
 
 

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from cama.errors import CamaError
 from cama.models.classifiers import Classifier, load_classifier
+from cama.models.folding import fold_norms_
 from cama.models.frontends import Residual
 
 
 class Evaluator(nn.Module):
     """Classifiers in evaluation mode for good; gradients pass through them to the image.
 
-    Those that need an estimator carry the same E0, which is computed once.
+    Those that need an estimator carry the same E0, which is computed once. Takes the classifiers over and folds their norms.
     """
 
     def __init__(self, streams: dict[str, Classifier]) -> None:
@@ -31,8 +32,8 @@ class Evaluator(nn.Module):
         self.estimator = next((frontend.estimator for frontend in owned.values()), None)
         for frontend in owned.values():
             frontend.estimator = self.estimator
-        self.requires_grad_(False)
         super().train(False)
+        fold_norms_(self).requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Evaluator":
         """E never trains."""

@@ -20,6 +20,7 @@ from cama.errors import CamaError
 from cama.files import open_hdf5, write_text
 from cama.images import deliver
 from cama.models.classifiers import load_classifier
+from cama.models.folding import fold_norms_
 from cama.progress import Progress
 from cama.settings.stages import EvaluateStageSpec
 from cama.training.classifier import predict
@@ -42,7 +43,7 @@ def evaluate(
         place = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
         for classifier, _ in models.values():
-            place.place(classifier)
+            place.place(fold_norms_(classifier))
         targets = json.loads(file.attrs["targets"])
         sets, origins, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
         runs = file["run"][:]

@@ -33,7 +33,8 @@ def ms_ssim(image: np.ndarray, changed: np.ndarray) -> float:
     """Structural similarity over five scales (Wang et al. 2003); nan below 161 pixels a side, where the last has no window."""
     if min(image.shape[:2]) <= 160:
         return math.nan
-    both = [torch.from_numpy(x).permute(2, 0, 1)[None].double() for x in (image, changed)]
+    # channels first in memory: convolutions of single channels are slow otherwise
+    both = [torch.from_numpy(x).permute(2, 0, 1)[None].double().contiguous() for x in (image, changed)]
     return float(multi_scale(*both, data_range=255))
 
 
