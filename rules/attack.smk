@@ -24,7 +24,7 @@ rule attack:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=lambda wildcards: GPU if threads_of(wildcards.method) > 1 else 0,
+        gpu=lambda wildcards: GPU if attack_inputs(wildcards.method) else 0,
     params:
         spec=lambda wildcards: spec("attack", method=wildcards.method),
         adversary=lambda wildcards: options(attack_inputs(wildcards.method)),

@@ -40,9 +40,7 @@ PHASE = CONFIG.patches.phase
 CONTROL = CONFIG.controls.random_phase
 ROOT = f"{RESULTS}/photographs" if SIMULATED else CONFIG.dataset.root
 GPU = 1 if CONFIG.compute.device == "cuda" else 0
-# A fixed number, so that a larger machine gives the same weights. One generator trains fastest with two threads; several train
-# side by side with one thread each, which gives a fifth more than one after the other with two.
-TRAINING_THREADS = 2 if sum(map(len, GENERATORS.values())) == 1 else 1
+TRAINING_THREADS = CONFIG.adversary.threads
 
 
 wildcard_constraints:

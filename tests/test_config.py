@@ -63,6 +63,25 @@ def test_every_overlay_fits_over_the_default(path):
     assert load_config(PROJECT / "config.yaml", path) != load_config(PROJECT / "config.yaml")
 
 
+def test_the_unseen_cameras_meet_two_methods_of_the_comparison():
+    config = load_config(*(PROJECT / name for name in ("config.yaml", "config/compare.yaml", "config/unseen.yaml")))
+    assert set(config.attack.methods) == {"identity", "oracle", "cama", "cama-plus"}
+    assert set(config.adversary.generators) == {"cama", "cama-plus"}
+    compared = load_config(PROJECT / "config.yaml", PROJECT / "config" / "compare.yaml")
+    assert config.examiner == compared.examiner
+    assert config.adversary.generators["cama-plus"] == compared.adversary.generators["cama-plus"]
+
+
+def test_the_comparison_leaves_cama_and_its_classifiers_as_they_are():
+    default, compared = (
+        load_config(PROJECT / "config.yaml"),
+        load_config(PROJECT / "config.yaml", PROJECT / "config/compare.yaml"),
+    )
+    assert compared.adversary.generators["cama"] == default.adversary.generators["cama"]
+    assert all(compared.examiner.classifiers[name] == spec for name, spec in default.examiner.classifiers.items())
+    assert compared.adversary.generators["cama-plus"].training == default.adversary.generators["cama"].training
+
+
 def test_the_defaults_of_the_specs_are_the_trainings_of_the_paper():
     cama, estimator, classifier = TrainGeneratorSpec().learned, TrainEstimatorSpec().estimator, ClassifierSpec()
     assert (cama.training.steps, cama.training.batch) == (200 * 150_000 // 128, 128)

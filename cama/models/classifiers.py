@@ -119,9 +119,9 @@ def convnext(channels: int, classes: int, dropout: float, width: int) -> nn.Modu
     from torchvision.models import ConvNeXt
     from torchvision.models.convnext import CNBlockConfig
 
-    stages = [CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 2), CNBlockConfig(192, None, 4)]
+    stages = [CNBlockConfig(32, 64, 1), CNBlockConfig(64, 128, 1), CNBlockConfig(128, None, 2)]
     net = ConvNeXt(stages, stochastic_depth_prob=0.0, num_classes=classes)
-    net.features[0][0] = nn.Conv2d(channels, 48, 2, 2)  # the ImageNet stem would keep a quarter of each side
+    net.features[0][0] = nn.Conv2d(channels, 32, 2, 2)  # the ImageNet stem would keep a quarter of each side
     net.classifier[2] = nn.Sequential(nn.Dropout(dropout), net.classifier[2])
     return net
 

@@ -93,12 +93,13 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
 
 
 def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F; an unchanged
-    picture has no PSNR. F of expanded labels have a mean of their own, which is left out.
+    """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F of the
+    smallest label set; an unchanged picture has no PSNR.
     """
-    means = summary[(summary.labels == summary.labels.min()) & summary.psnr.notna()]
+    known = summary[summary.labels == summary.labels.min()]
+    means, table = known[known.psnr.notna()], table[table.labels == summary.labels.min()]
     with plt.rc_context(STYLE):
-        sets, methods = list(means.set.unique()), list(means.method.unique())
+        sets, methods = list(known.set.unique()), list(means.method.unique())
         looks = _looks(methods)
         figure, axes = plt.subplots(
             1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
@@ -118,15 +119,17 @@ def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path,
             axis.set_ylim(-0.03, 1.03)
             axis.grid(alpha=0.25)
         axes[0, 0].set_ylabel("targeted success on F")
-        axes[0, -1].legend(
-            frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(methods) // 16
-        )
+        if methods:
+            axes[0, -1].legend(
+                frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(methods) // 16
+            )
         save(figure, path, dpi)
 
 
 def paired(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
     """Differences in targeted success from the baseline with their 95% intervals: of each method over all F of the smallest
-    label set, with the difference in PSNR, and of some methods on each F. Rows that lie on zero decide nothing.
+    label set, with the difference in PSNR, and of some methods on each F. Grey rows decide nothing: their interval holds zero,
+    or (hollow) there is none.
     """
     table = table[table.labels == table.labels.min()]
     sets, baseline = list(table.set.unique()), table.baseline.iloc[0]
@@ -162,7 +165,8 @@ def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
     for at, row in enumerate(rows.itertuples()):
         colour = "#2c7fb8" if row.difference_low > 0 else "#c2410c" if row.difference_high < 0 else "#888888"
         axis.plot([row.difference_low, row.difference_high], [at, at], color=colour, linewidth=1.4)
-        axis.plot(row.difference, at, "o", color=colour, markersize=4)
+        filled = colour if np.isfinite(row.difference_low) else "white"
+        axis.plot(row.difference, at, "o", color=colour, markerfacecolor=filled, markersize=4)
         if np.isfinite(row.psnr_difference):
             beside = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7, "color": "#666666"}
             axis.text(1.01, at, f"{row.psnr_difference:+.1f} dB", **beside)
@@ -172,18 +176,20 @@ def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
 
 
 def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Mean targeted success of each method after each save, for the F of the smallest label set."""
-    table = summary[(summary.labels == summary.labels.min()) & (summary.method != "identity")]
-    order, methods = list(dict.fromkeys(table.save)), list(dict.fromkeys(table.method))
-    looks = _looks(methods)
+    """Mean targeted success of each method after each save, for the F of the smallest label set; the untouched in grey."""
+    table = summary[summary.labels == summary.labels.min()]
+    order = list(dict.fromkeys(table.save))
+    methods = [name for name in dict.fromkeys(table.method) if name != "identity"]
+    looks = _looks(methods) | {"identity": ("#999999", "_")}
     with plt.rc_context(STYLE):
         sets = list(table.set.unique())
         figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
         for axis, kind in zip(axes.flat, sets, strict=True):
-            for method in methods:
+            for method in ("identity", *methods):
                 part = table[(table.set == kind) & (table.method == method)].set_index("save").reindex(order)
                 colour, mark = looks[method]
-                axis.plot(range(len(order)), part.targeted, marker=mark, color=colour, label=method, markersize=4)
+                shown = "untouched" if method == "identity" else method
+                axis.plot(range(len(order)), part.targeted, marker=mark, color=colour, label=shown, markersize=4)
                 axis.fill_between(range(len(order)), part.targeted_low, part.targeted_high, color=colour, alpha=0.1)
             axis.set_title(SET_NAMES[kind])
             axis.set_xticks(range(len(order)), order)

@@ -28,6 +28,11 @@ class AdversarySpec(Spec):
     estimator: EstimatorSpec = EstimatorSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
+    threads: int = Field(
+        2,
+        ge=1,
+        description="of each generator's training: 2 for one, 1 for several side by side; part of what fixes the weights",
+    )
 
 
 class DetectionSpec(ClassifierSpec):
@@ -145,6 +150,8 @@ class Config(Spec):
                     raise ValueError(f"{key}: found {name!r}, expected one of {list(known)}")
                 if listed.count(name) > 1:
                     raise ValueError(f"{key}: found {name!r} more than once, expected each name once")
+        if self.tables.baseline and not set(methods) - {self.tables.baseline, "identity"}:
+            raise ValueError(f"tables.baseline: found {self.tables.baseline!r}, expected a method to compare with it")
         most = self.attack.photographs or math.inf
         for name, method in methods.items():
             if method.match and (methods[method.match].match or methods[method.match].kind == "identity"):

@@ -74,6 +74,7 @@ class TrainGeneratorSpec(Spec):
     seed: int = 1
     name: str = "cama"
     learned: LearnedSpec = LearnedSpec()
+    threads: int = Field(2, description="with which it is to run")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -199,7 +200,8 @@ def _classifier(c: Config, name: str) -> Spec:
 def _generator(c: Config, name: str) -> Spec:
     generator, run = run_of(name)
     seed = derive_seed(c.seed, generator, *([run] if run > 1 else []))
-    return TrainGeneratorSpec(seed=seed, name=name, learned=c.adversary.generators[generator], compute=c.compute)
+    learned = c.adversary.generators[generator]
+    return TrainGeneratorSpec(seed=seed, name=name, learned=learned, threads=c.adversary.threads, compute=c.compute)
 
 
 def _attack(c: Config, method: str) -> Spec:

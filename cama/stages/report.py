@@ -16,7 +16,7 @@ CAPTIONS = {
     " mark for each.",
     "per_label": "Targeted success for each target classifier and target camera: averages hide the weak ones.",
     "paired": "Differences in targeted success from the baseline on the same photographs, 95% intervals, and in PSNR."
-    " Grey where the interval holds zero.",
+    " Grey where the interval holds zero; hollow where fewer than ten photographs give none.",
     "saves": "Targeted success after each save, mean over the target classifiers, 95% intervals.",
     "roc": "A detector for each method, trained on the adversary's patches: attacked test pictures found against untouched"
     " ones accused.",

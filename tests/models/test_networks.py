@@ -1,5 +1,7 @@
 """G, D, E0 and the evaluator E."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -280,11 +282,14 @@ def tiny_evaluator() -> tuple[Evaluator, nn.Module, nn.Module]:
     estimator = tiny_estimator(scale=0.25)
     high, low = (tiny_classifier(name, estimator=estimator) for name in ("prnu_lp", "prnu_lp_low"))
     shake(low.net, 0.05, seed=5)
-    return Evaluator({"high": high, "low": low}), high, low
+    for norm in (part for net in (high, low) for part in net.modules() if isinstance(part, nn.BatchNorm2d)):
+        norm.running_mean.uniform_(-0.1, 0.1)
+        norm.running_var.uniform_(0.5, 1.5)
+    return Evaluator(copy.deepcopy({"high": high, "low": low})), high, low
 
 
 def test_the_evaluator_says_what_its_two_classifiers_say():
-    evaluator, high, low = tiny_evaluator()
+    evaluator, high, low = tiny_evaluator()  # which folded its own copies of the two
     images = pictures(4)
     with torch.no_grad():
         found = evaluator(images)
@@ -301,9 +306,9 @@ def test_the_evaluator_takes_classifiers_that_need_no_estimator():
     streams = {"rgb": tiny_classifier("rgb"), "high": high, "wide": tiny_classifier("rgb+con_conv")}
     images = pictures(4)
     with torch.no_grad():
-        found = Evaluator(streams)(images)
         expected = {name: net.eval()(images).log_softmax(1) for name, net in streams.items()}
-        alone = Evaluator({"rgb": streams["rgb"]})(images)
+        alone = Evaluator(copy.deepcopy({"rgb": streams["rgb"]}))(images)
+        found = Evaluator(streams)(images)
     assert found.keys() == streams.keys()
     assert all(torch.allclose(found[name], expected[name], atol=1e-5) for name in streams)
     assert torch.equal(alone["rgb"], found["rgb"])

@@ -46,42 +46,47 @@ def rows_of(models: tuple[str, ...], methods: tuple[str, ...] = ("identity", "jp
 
 
 def transfer_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
-    """A transfer table of one classifier, the untouched photographs without a PSNR."""
+    """A transfer table of one classifier of either label set, the untouched photographs without a PSNR."""
     return pd.DataFrame(
         [
             {
-                **{"method": method, "set": kind, "classifier": "rgb", "targeted": 0.1 * i, "targeted_low": 0.05 * i},
-                **{"targeted_high": 0.1 * i + 0.2, "psnr": np.nan if method == "identity" else 30.0 + i},
+                **{"method": method, "set": kind, "classifier": classifier, "labels": labels, "targeted": value},
+                **{"targeted_low": value / 2, "targeted_high": value + 0.2},
+                **{"psnr": np.nan if method == "identity" else 30.0 + i},
             }
             for i, method in enumerate(methods)
             for kind in kinds
+            for classifier, labels, value in (("rgb", 2, 0.1 * i), ("expanded", 3, 0.9))
         ]
     )
 
 
 def means_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
-    """A summary: known labels with a success 0.05 above that of `transfer_of`, and expanded ones far below."""
-    known = transfer_of(methods, kinds).drop(columns="classifier").assign(labels=2)
-    known[["targeted", "targeted_low", "targeted_high"]] += 0.05
-    return pd.concat([known, known.assign(labels=3, targeted=0.0)])
+    """A summary: a success 0.05 above that of `transfer_of`."""
+    table = transfer_of(methods, kinds).drop(columns="classifier")
+    table[["targeted", "targeted_low", "targeted_high"]] += 0.05
+    return table
 
 
 def paired_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
-    """A paired table in which method i differs by i tenths minus 0.1, a tenth to either side, and on F rgb by 0.05 less."""
+    """A paired table in which method i differs by i tenths minus 0.2, a tenth to either side, and on F rgb by 0.05 less; a
+    method `few` has no bounds.
+    """
     return pd.DataFrame(
         [
             {
                 **{"method": method, "baseline": "cama", "set": kind, "save": "png", "labels": labels},
-                **{"classifier": classifier, "difference": middle, "difference_low": middle - 0.1 + 1e-9},
-                **{"difference_high": middle + 0.1, "psnr_difference": 1.5 * i},
+                **{"classifier": classifier, "difference": middle, "difference_low": middle - reach},
+                **{"difference_high": middle + reach, "psnr_difference": 1.5 * i},
             }
             for kind in kinds
             for i, method in enumerate(methods)
             for classifier, labels, middle in (
-                ("rgb", 2, 0.1 * i - 0.15),
-                ("all", 2, 0.1 * i - 0.1),
+                ("rgb", 2, 0.1 * i - 0.25),
+                ("all", 2, 0.1 * i - 0.2),
                 ("all", 3, 0.9),
             )
+            for reach in [np.nan if method == "few" else 0.099]
         ]
     )
 
@@ -157,7 +162,7 @@ def test_confusion_has_a_line_for_each_shown_method(tmp_path):
 
 
 @pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
-@pytest.mark.parametrize("methods", [MANY, ("identity", "jpeg")])
+@pytest.mark.parametrize("methods", [MANY, ("identity", "jpeg"), ("identity",)])
 def test_success_against_psnr(methods, kinds, tmp_path):
     plots.success_against_psnr(transfer_of(methods, kinds), means_of(methods, kinds), tmp_path / "s.png", DPI)
     assert picture(tmp_path / "s.png").shape[1] == 230 * len(kinds)
@@ -187,14 +192,16 @@ def test_paired(methods, kinds, tmp_path):
 def test_paired_colours_what_an_interval_decides(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
-    methods = ("worse", "same", "much_better", "best")
+    methods = ("worse", "perhaps", "same", "few", "best")
     plots.paired(paired_of(methods, ("in",)), ["best"], tmp_path / "p.png", DPI)
     above, below = shown[0].axes
     pyplot.close(shown[0])
     assert [text.get_text() for text in above.get_yticklabels()] == list(reversed(methods))
-    middles = {round(line.get_xdata()[0], 9): line.get_color() for line in above.lines if line.get_marker() == "o"}
-    assert middles == {-0.1: "#888888", 0.0: "#888888", 0.1: "#2c7fb8", 0.2: "#2c7fb8"}
-    assert [text.get_text() for text in above.texts] == ["+4.5 dB", "+3.0 dB", "+1.5 dB", "+0.0 dB"]
+    dots = [line for line in above.lines if line.get_marker() == "o"]
+    found = {round(dot.get_xdata()[0], 9): (dot.get_color(), dot.get_markerfacecolor()) for dot in dots}
+    grey, red, blue = ("#888888",) * 2, ("#c2410c",) * 2, ("#2c7fb8",) * 2
+    assert found == {-0.2: red, -0.1: red, 0.0: grey, 0.1: ("#888888", "white"), 0.2: blue}
+    assert [text.get_text() for text in above.texts] == ["+6.0 dB", "+4.5 dB", "+3.0 dB", "+1.5 dB", "+0.0 dB"]
     assert [text.get_text() for text in below.get_yticklabels()] == ["rgb"]
     assert below.get_title() == "best on each F, in-distribution"
 
@@ -307,5 +314,5 @@ def test_saves_show_each_method_after_each_save_for_the_smaller_label_set(tmp_pa
     lines = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
     ticks = [text.get_text() for text in axis.get_xticklabels()]
     pyplot.close(shown[0])
-    assert lines == {"cama": pytest.approx([0.93, 0.43])}
+    assert lines == {"untouched": pytest.approx([0.03, 0.03]), "cama": pytest.approx([0.93, 0.43])}
     assert ticks == ["png", "jpeg85"]
