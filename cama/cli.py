@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -125,6 +126,19 @@ def parser() -> argparse.ArgumentParser:
     reference = commands.add_parser("reference", help="record the statistics of real photographs for the controls")
     reference.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
     reference.add_argument("--out", type=Path, required=True, metavar="FILE")
+    inspect = commands.add_parser("inspect", help="what a photograph tells: metadata, container, pixels")
+    inspect.add_argument("photo", type=Path, metavar="PHOTO")
+    inspect.add_argument("--json", action="store_true", help="print the whole record")
+    inspect.add_argument(
+        "--classifier", type=Path, nargs="+", metavar="FILE", help="model files that attribute the pixels"
+    )
+    inspect.add_argument(
+        "--reference",
+        type=Path,
+        nargs="+",
+        metavar="PHOTO",
+        help="photographs of one device, to look for its fingerprint",
+    )
     return top
 
 
@@ -139,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(STAGES[options["stage"]].spec().to_json())
         elif command == "check-config":
             load_config(*options["files"])
+        elif command == "inspect":
+            _inspect(options)
         else:
             importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
     except CamaError as error:
@@ -159,6 +175,14 @@ def _run_stage(stage: Command, options: dict) -> None:
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     module, _, function = stage.function.partition(":")
     getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
+
+
+def _inspect(options: dict) -> None:
+    from cama.photo.inspect import inspect
+    from cama.photo.table import as_table
+
+    record = inspect(options["photo"], options["classifier"], options["reference"])
+    print(json.dumps(record, indent=2, ensure_ascii=False) if options["json"] else as_table(record))
 
 
 def _required(kind: type[Spec]) -> bool:

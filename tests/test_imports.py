@@ -20,6 +20,7 @@ LAYERS = (
     "settings",
     "imports",
     "files",
+    "container",
     "progress",
     "images",
     "tensors",
@@ -32,6 +33,7 @@ LAYERS = (
     "transfer",
     "attacks",
     "reporting",
+    "photo",
     "stages",
     "cli",
 )

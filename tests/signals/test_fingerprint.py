@@ -1,5 +1,4 @@
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,8 @@ from cama.cameras.catalogue import device_pattern, draw_catalogue, flat_field, j
 from cama.cameras.scenes import render_scene
 from cama.images import read_rgb
 from cama.signals.fingerprint import device_fingerprint, pce, zero_mean
+from tests.real import ABSENT, DRESDEN
 
-DRESDEN = Path(__file__).parents[2].parent / "shared" / "data" / "dresden-sample"
 REAL = ("Nikon_D200_0", "Nikon_D200_1", "Nikon_D70_0", "Nikon_D70_1", "Nikon_D70s_0", "Nikon_D70s_1")
 MATCH = 60
 SIDE = 1024
@@ -28,7 +27,7 @@ def centre_crop(path):
 @pytest.fixture(scope="module")
 def real_fingerprints():
     if not DRESDEN.is_dir():
-        pytest.skip("shared/data/dresden-sample is not beside the repository")
+        pytest.skip(ABSENT)
     fields = {device: sorted((DRESDEN / "flatfield").glob(f"{device}_*.JPG")) for device in REAL}
     assert all(fields.values())
     return {device: device_fingerprint(map(centre_crop, paths)) for device, paths in fields.items()}

@@ -1,0 +1,219 @@
+"""What a photograph tells about who took it, where, when and with what: its metadata, its container, and its pixels."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cama.container.coding import read_coding, standard_quality
+from cama.container.exif import Entry, read_exif
+from cama.container.segments import COM, Jpeg, read_segments
+from cama.errors import CamaError
+from cama.images import read_rgb
+from cama.photo.thumbnail import compare, read_thumbnail, same_picture
+
+# What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else the settings.
+TELLS = {
+    **dict.fromkeys(("Artist", "Copyright", "CameraOwnerName", "XPAuthor"), "person"),
+    **dict.fromkeys(
+        (
+            "DateTime",
+            "DateTimeOriginal",
+            "DateTimeDigitized",
+            "SubsecTime",
+            "SubsecTimeOriginal",
+            "SubsecTimeDigitized",
+        ),
+        "time",
+    ),
+    **dict.fromkeys(
+        ("OffsetTime", "OffsetTimeOriginal", "OffsetTimeDigitized", "GPSTimeStamp", "GPSDateStamp"), "time"
+    ),
+    **dict.fromkeys(
+        ("BodySerialNumber", "LensSerialNumber", "CameraSerialNumber", "ImageUniqueID", "MakerNote"), "device"
+    ),
+    **dict.fromkeys(("Make", "Model", "LensMake", "LensModel", "LensSpecification", "UniqueCameraModel"), "camera"),
+    **dict.fromkeys(("Software", "ProcessingSoftware", "HostComputer"), "software"),
+    **dict.fromkeys(("ImageDescription", "UserComment", "XPTitle", "XPComment", "XPKeywords", "XPSubject"), "content"),
+}
+# What a segment tells that is neither coding nor EXIF.
+SEGMENTS = {
+    "JFXX": ("thumbnail", "a thumbnail"),
+    "XMP": ("content", "whatever programs wrote there: names, places, edits"),
+    "extended XMP": ("content", "whatever programs wrote there: depth maps, other pictures"),
+    "ICC": ("camera", "a colour profile, which may name the device"),
+    "MPF": ("content", "an index of further pictures in the file"),
+    "JUMBF": ("person", "a C2PA manifest: a signed history of the picture"),
+    "Photoshop": ("person", "IPTC: names, places, captions"),
+}
+ORDER = ("person", "place", "time", "device", "camera", "software", "content", "thumbnail", "unknown", "settings")
+POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
+LARGEST = 500_000_000  # bytes of a file
+CROP = 512  # pixels a side of what classifiers see
+FINGERPRINT_CROP = 1024  # pixels a side of what fingerprints compare
+
+
+def inspect(path: Path, classifiers: list[Path] | None = None, references: list[Path] | None = None) -> dict[str, Any]:
+    """What the JPEG at `path` tells, as a record of plain values; `docs/inspect.md` has its schema.
+
+    `classifiers`: model files that attribute the pixels to camera models. `references`: other photographs of one device, whose
+    fingerprint is looked for.
+    """
+    if not path.is_file():
+        raise CamaError(f"{path}: no such photograph")
+    if path.stat().st_size > LARGEST:
+        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {LARGEST}")
+    data = path.read_bytes()
+    jpeg = read_segments(data, str(path))
+    coding = read_coding(jpeg, str(path))
+    picture = read_rgb(path) if len(coding.components) == 3 or classifiers or references else None
+    leaks, thumbnails, faults = _metadata(jpeg, picture, str(path))
+    luminance = coding.quantisation[coding.components[0].table]
+    record: dict[str, Any] = {
+        "file": path.name,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": coding.width,
+        "height": coding.height,
+        "coding": {
+            "process": coding.process,
+            "subsampling": coding.subsampling,
+            "standard_quality": standard_quality(luminance),
+            "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
+            "restart_interval": coding.restart,
+            "scans": len(coding.scans),
+        },
+        "segments": [
+            {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
+            for segment in jpeg.segments
+        ],
+        "trailing_bytes": len(jpeg.trailer),
+        "leaks": leaks,
+        "thumbnails": thumbnails,
+        "faults": faults,
+    }
+    if classifiers:
+        record["attribution"] = [_attribution(picture, classifier) for classifier in classifiers]
+    if references:
+        record["fingerprint"] = _fingerprint(picture, references, path)
+    return record
+
+
+def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[dict], list[dict], list[str]]:
+    """What the segments tell, the thumbnails, and what breaks the standards."""
+    leaks, thumbnails, faults = [], [], []
+
+    def leak(tells: str, where: str, value: str) -> None:
+        leaks.append({"tells": tells, "where": where, "value": value})
+
+    for segment in jpeg.segments:
+        if segment.marker == COM:
+            leak("content", "comment", _shown(segment.payload))
+        elif segment.kind == "Exif":
+            try:
+                exif = read_exif(segment.payload, name)
+            except CamaError as error:
+                faults.append(str(error))
+                leak("unknown", "Exif", f"{len(segment.payload)} bytes that cannot be read")
+                continue
+            faults += exif.faults
+            for entry in exif.entries:
+                if entry.group != "IFD1" and entry.name not in POINTERS:
+                    leak(_tells(entry), f"Exif {entry.name}", _text(entry))
+            if exif.thumbnail:
+                thumbnails.append(_thumbnail(exif.thumbnail, picture))
+        elif segment.kind in SEGMENTS:
+            tells, text = SEGMENTS[segment.kind]
+            leak(tells, segment.kind, f"{len(segment.payload)} bytes: {text}")
+        elif segment.name.endswith("unknown"):
+            leak("unknown", segment.name, f"{len(segment.payload)} bytes: {_shown(segment.payload)}")
+    if jpeg.trailer:
+        leak("unknown", "behind the picture", f"{len(jpeg.trailer)} bytes: {_shown(jpeg.trailer)}")
+    leaks.sort(key=lambda found: ORDER.index(found["tells"]))
+    return leaks, thumbnails, faults
+
+
+def _tells(entry: Entry) -> str:
+    if entry.name in TELLS:
+        return TELLS[entry.name]
+    return "place" if entry.group == "GPS" and entry.name != "GPSVersionID" else "settings"
+
+
+def _text(entry: Entry) -> str:
+    if entry.name == "UserComment" and isinstance(entry.value, bytes):
+        return _shown(entry.value[8:])  # behind the name of its character code
+    return entry.text()
+
+
+def _shown(data: bytes, most: int = 60) -> str:
+    """The beginning of some bytes as text, without what a terminal would obey."""
+    text = data[: 4 * most].decode("latin-1")
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:most]
+
+
+def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
+    image = read_thumbnail(data)
+    found: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if image is None:
+        return {**found, "readable": False}
+    if picture is None:  # grey or CMYK, with which nothing is compared
+        return {**found, "readable": True, "width": image.width, "height": image.height}
+    correlation, difference = compare(picture, image)
+    return {
+        **found,
+        "readable": True,
+        "width": image.width,
+        "height": image.height,
+        "correlation": round(correlation, 3),
+        "difference": round(difference, 1),
+        "same_picture": same_picture(correlation, difference),
+    }
+
+
+def _centre(picture: np.ndarray, side: int, step: int) -> np.ndarray:
+    """The centre crop of at most `side`, with origin and sides on multiples of `step`."""
+    sides = [min(side, length // step * step) for length in picture.shape[:2]]
+    row, column = ((length - crop) // 2 // step * step for length, crop in zip(picture.shape[:2], sides, strict=True))
+    return picture[row : row + sides[0], column : column + sides[1]]
+
+
+def _attribution(picture: np.ndarray, path: Path) -> dict[str, Any]:
+    import torch  # seconds, and only for those who ask
+
+    from cama.grid import PHASES
+    from cama.models.classifiers import load_classifier
+    from cama.settings.training import ComputeSpec
+    from cama.training.classifier import predict
+    from cama.training.loop import Compute
+
+    classifier, labels = load_classifier(path)
+    place = Compute(ComputeSpec(device="cpu"))
+    crop = _centre(picture, CROP, PHASES)
+    if min(crop.shape[:2]) < 64:
+        raise CamaError(
+            f"found a picture of {picture.shape[1]}x{picture.shape[0]} pixels, expected at least 64 a side to attribute"
+        )
+    shares = np.exp(predict(place.place(classifier), torch.from_numpy(crop[None].copy()), place)[0])
+    ranked = sorted(zip(labels, shares.tolist(), strict=True), key=lambda pair: -pair[1])
+    return {"classifier": path.name, "probabilities": {label: round(share, 4) for label, share in ranked}}
+
+
+def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dict[str, Any]:
+    from cama.reporting.traces import MATCH
+    from cama.signals.fingerprint import device_fingerprint, pce
+
+    def crop(image: np.ndarray, source: Path) -> np.ndarray:
+        if image.shape != picture.shape:
+            found, expected = (f"{shape[1]}x{shape[0]}" for shape in (image.shape, picture.shape))
+            raise CamaError(
+                f"{source}: found {found} pixels, expected {expected} as in {path}: a fingerprint is of a place"
+            )
+        return _centre(image, FINGERPRINT_CROP, 2)
+
+    if path.resolve() in {reference.resolve() for reference in references}:
+        raise CamaError(f"{path}: found it among its own references, expected other photographs of the device")
+    value = pce(
+        crop(picture, path), device_fingerprint(crop(read_rgb(reference), reference) for reference in references)
+    )
+    return {"references": len(references), "pce": round(value, 1), "match": value > MATCH}

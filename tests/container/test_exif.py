@@ -1,0 +1,155 @@
+"""Tests of cama.container.exif, with Pillow as the other reader and writer."""
+
+import io
+import struct
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from cama.container.exif import HEADER, read_exif
+from cama.container.segments import read_segments
+from cama.errors import CamaError
+from tests.container.helpers import jpeg
+from tests.real import needs_photographs, photographs
+
+MAKE, MODEL, ARTIST, EXPOSURE, SERIAL, LATITUDE = 0x010F, 0x0110, 0x013B, 0x829A, 0xA431, 2
+
+
+def written() -> bytes:
+    """An APP1 payload with entries in three directories, as Pillow writes it."""
+    exif = Image.Exif()
+    exif[MAKE], exif[MODEL], exif[ARTIST] = "Alcyon", "A10", "Jorunn Dahl"
+    exif.get_ifd(0x8769)[SERIAL] = "0042"
+    exif.get_ifd(0x8769)[EXPOSURE] = (1, 250)
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[LATITUDE] = (59.0, 54.0, 30.5)
+    return exif.tobytes()
+
+
+def tiff(order: str, *entries: tuple[int, int, int, bytes], after: bytes = b"", following: int = 0) -> bytes:
+    """An APP1 payload with one directory of entries (tag, type, count, four bytes)."""
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
+    body = struct.pack(f"{order}H", len(entries))
+    body += b"".join(struct.pack(f"{order}HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    return HEADER + head + body + struct.pack(f"{order}I", following) + after
+
+
+def test_what_pillow_wrote_is_read():
+    exif = read_exif(written())
+    assert exif.get("IFD0", MAKE) == "Alcyon"
+    assert exif.get("IFD0", ARTIST) == "Jorunn Dahl"
+    assert exif.get("Exif", SERIAL) == "0042"
+    assert exif.get("Exif", EXPOSURE) in ((1, 250), (4, 1000))
+    assert exif.get("GPS", LATITUDE) == ((59, 1), (54, 1), (61, 2))
+    assert exif.faults == []
+    assert {entry.name for entry in exif.entries} >= {"Make", "BodySerialNumber", "GPSLatitude", "ExposureTime"}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_both_byte_orders(order):
+    exif = read_exif(tiff(order, (0x0112, 3, 1, struct.pack(f"{order}HH", 6, 0)), (MAKE, 2, 4, b"Abc\0")))
+    assert (exif.get("IFD0", 0x0112), exif.get("IFD0", MAKE)) == (6, "Abc")
+
+
+def test_the_thumbnail_is_found():
+    small = jpeg()
+    place = 8 + 2 + 4 + 2 + 24 + 4
+    second = (
+        struct.pack("<H", 2)
+        + struct.pack("<HHII", 0x0201, 4, 1, place)
+        + struct.pack("<HHII", 0x0202, 4, 1, len(small))
+    )
+    exif = read_exif(tiff("<", after=second + b"\0\0\0\0" + small, following=14))
+    assert exif.thumbnail == small
+    assert exif.faults == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "fault"),
+    [
+        (tiff("<", (1, 99, 1, b"1234")), "IFD0: an entry 0x0001 of the unknown type 99"),
+        (tiff("<", (MAKE, 2, 400, struct.pack("<I", 20))), "IFD0: an entry 0x010f that ends behind the segment"),
+        (tiff("<", (MAKE, 2, 2**32 - 1, struct.pack("<I", 8))), "IFD0: an entry 0x010f that ends behind the segment"),
+        (tiff("<", (0x8769, 4, 1, struct.pack("<I", 60000))), "Exif: a directory behind the end of the segment"),
+        (tiff("<", (0x8769, 4, 1, struct.pack("<I", 8))), "Exif: a second directory of that kind"),
+        (tiff("<", (0x0112, 3, 1, b"\1\0\0\0"), following=8000), "IFD1: a directory behind the end of the segment"),
+        (HEADER + b"II*\0\x08\0\0\0\xff\xff", "IFD0: 65535 entries that end behind the segment"),
+        (
+            tiff("<", *[(0x0201, 4, 1, b"\x09\0\0\0"), (0x0202, 4, 1, b"\xff\xff\0\0")] * 1, following=0),
+            None,  # those of IFD1 alone are a thumbnail
+        ),
+    ],
+)
+def test_what_breaks_the_standard_is_a_fault_and_the_rest_is_read(payload, fault):
+    exif = read_exif(payload)
+    if fault is None:
+        assert exif.faults == []
+        assert exif.thumbnail == b""
+    else:
+        assert any(found.startswith(fault) for found in exif.faults)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", HEADER, HEADER + b"II*\0", HEADER + b"XX*\0\x08\0\0\0", HEADER + b"II+\0\x08\0\0\0"]
+)
+def test_a_header_that_is_none_is_refused(payload):
+    with pytest.raises(CamaError, match="expected a TIFF header"):
+        read_exif(payload, "a.jpg")
+
+
+def test_entries_that_share_their_bytes_do_not_multiply():
+    """Five thousand entries of 60,000 bytes each would be 300 MB."""
+    many = [(0x1000 + i, 7, 60_000, struct.pack("<I", 8)) for i in range(5000)]
+    start = time.process_time()
+    exif = read_exif(tiff("<", *many, after=b"x" * 1000))
+    assert time.process_time() - start < 1
+    assert sum(len(entry.value) for entry in exif.entries) <= 70_000
+    assert exif.faults == ["IFD0: entries that share their bytes"]
+
+
+WRITTEN = written()
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.tuples(st.integers(6, len(WRITTEN) - 1), st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(14, 400),
+)
+def test_damaged_exif_is_read_or_refused(changes, end):
+    data = bytearray(WRITTEN)
+    for at, value in changes:
+        data[at] = value
+    for payload in (bytes(data), bytes(data[:end])):
+        try:
+            exif = read_exif(payload)
+        except CamaError:
+            continue
+        assert all(entry.name and isinstance(entry.text(), str) for entry in exif.entries)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_behind_a_header_are_read(data):
+    read_exif(HEADER + b"II*\0\x08\0\0\0" + data)
+
+
+@needs_photographs
+def test_real_photographs_have_what_pillow_reads():
+    for path in photographs("natural"):
+        (segment,) = read_segments(path.read_bytes()).holding("Exif")
+        exif = read_exif(segment.payload)
+        assert exif.faults == []
+        with Image.open(path) as image:
+            expected = image.getexif()
+            for tag, value in expected.items():
+                if isinstance(value, (str, int)):
+                    assert exif.get("IFD0", tag) == value
+            inner = {
+                tag: value for tag, value in expected.get_ifd(0x8769).items() if isinstance(value, (str, int, bytes))
+            }
+        assert len(inner) > 20
+        assert {tag: exif.get("Exif", tag) for tag in inner} == inner
+        with Image.open(io.BytesIO(exif.thumbnail)) as thumbnail:
+            assert thumbnail.size == (160, 120)

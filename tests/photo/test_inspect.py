@@ -1,0 +1,172 @@
+"""Tests of cama.photo.inspect and its table."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from cama.cli import main
+from cama.container.segments import Segment, read_segments
+from cama.errors import CamaError
+from cama.models.classifiers import save_classifier
+from cama.photo.inspect import inspect
+from cama.photo.table import as_table
+from tests.container.helpers import jpeg, scene
+from tests.models.helpers import net_spec, tiny_classifier
+from tests.real import DRESDEN, needs_photographs, photographs
+
+
+def exif(thumbnail: bytes = b"") -> bytes:
+    found = Image.Exif()
+    found[0x010F], found[0x0110], found[0x0131], found[0x013B] = "Alcyon", "A10", "1.0", "Jorunn Dahl"
+    found.get_ifd(0x8769)[0xA431] = "SN0042"
+    found.get_ifd(0x8769)[0x9003] = "2026:11:25 12:00:00"
+    found.get_ifd(0x8769)[0x829A] = 0.004
+    found.get_ifd(0x8825)[2] = (59.0, 54.0, 30.5)
+    return found.tobytes()
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photograph that tells all there is to tell."""
+    segments = list(read_segments(jpeg(scene(96, 128), exif=exif(), comment=b"by \x1b[31mJ. D.")).segments)
+    segments[1:1] = [
+        Segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        Segment(0xE2, b"MPF\0abc"),
+        Segment(0xEB, b"JP\0\0jumb"),
+        Segment(0xED, b"Photoshop 3.0\0" + b"8BIM"),
+        Segment(0xE9, b"maker's own"),
+    ]
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"".join(segment.to_bytes() for segment in segments) + b"behind")
+    return path
+
+
+def told(record: dict, tells: str) -> dict[str, str]:
+    return {leak["where"]: leak["value"] for leak in record["leaks"] if leak["tells"] == tells}
+
+
+def test_every_layer_is_told(photo):
+    record = inspect(photo)
+    assert told(record, "person") == {
+        "Exif Artist": "Jorunn Dahl",
+        "JUMBF": "8 bytes: a C2PA manifest: a signed history of the picture",
+        "Photoshop": "18 bytes: IPTC: names, places, captions",
+    }
+    assert told(record, "place") == {"Exif GPSLatitude": "(59, 1) (54, 1) (61, 2)"}
+    assert told(record, "time") == {"Exif DateTimeOriginal": "2026:11:25 12:00:00"}
+    assert told(record, "device") == {"Exif BodySerialNumber": "SN0042"}
+    assert told(record, "camera") == {"Exif Make": "Alcyon", "Exif Model": "A10"}
+    assert told(record, "software") == {"Exif Software": "1.0"}
+    assert set(told(record, "content")) == {"XMP", "MPF", "comment"}
+    assert told(record, "unknown") == {"APP9 unknown": "11 bytes: maker's own", "behind the picture": "6 bytes: behind"}
+    assert set(told(record, "settings")) == {"Exif ExposureTime"}
+    assert record["trailing_bytes"] == 6
+    assert sum(segment["bytes"] for segment in record["segments"]) + 6 == record["bytes"] == photo.stat().st_size
+    assert record["coding"]["standard_quality"] == 90
+
+
+def test_a_bare_picture_tells_nothing(tmp_path):
+    path = tmp_path / "bare.jpg"
+    path.write_bytes(jpeg())
+    record = inspect(path)
+    assert record["leaks"] == record["thumbnails"] == record["faults"] == []
+
+
+def test_nothing_from_a_file_commands_the_terminal(photo):
+    shown = as_table(inspect(photo))
+    assert "J. D." in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_damaged_exif_is_a_fault_and_not_the_end(tmp_path):
+    path = tmp_path / "damaged.jpg"
+    start, *rest = read_segments(jpeg()).segments
+    path.write_bytes(b"".join(s.to_bytes() for s in (start, Segment(0xE1, b"Exif\0\0nothing"), *rest)))
+    record = inspect(path)
+    assert record["faults"] == [f"{path}: found EXIF that begins with 6e 6f 74 68, expected a TIFF header"]
+    assert "damaged" in as_table(record)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"II*\0", jpeg()[:-20]])
+def test_what_is_no_whole_jpeg_is_refused(data, tmp_path, capsys):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    assert main(["inspect", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"cama inspect: {path}: ")
+    assert error.count("\n") == 1
+
+
+def test_a_file_too_large_for_a_photograph_is_not_read(tmp_path):
+    path = tmp_path / "large.jpg"
+    with path.open("wb") as file:
+        file.truncate(500_000_001)  # sparse
+    with pytest.raises(CamaError, match=r"large.jpg: found 500000001 bytes, expected at most 500000000"):
+        inspect(path)
+
+
+def test_the_classifiers_are_asked(tmp_path):
+    path, model = tmp_path / "a.jpg", tmp_path / "f.safetensors"
+    path.write_bytes(jpeg(scene(100, 150)))
+    labels = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
+    save_classifier(model, tiny_classifier("rgb"), net_spec("rgb"), labels, {})
+    (found,) = inspect(path, [model])["attribution"]
+    assert found["classifier"] == "f.safetensors"
+    assert set(found["probabilities"]) == set(labels)
+    values = list(found["probabilities"].values())
+    assert values == sorted(values, reverse=True)
+    assert sum(values) == pytest.approx(1, abs=1e-3)
+    assert "pixels say" in as_table(inspect(path, [model]))
+    path.write_bytes(jpeg(scene(40, 40)))
+    with pytest.raises(CamaError, match="expected at least 64 a side to attribute"):
+        inspect(path, [model])
+
+
+def test_references_must_be_other_photographs_of_the_same_size(tmp_path):
+    paths = [tmp_path / f"{name}.jpg" for name in "abc"]
+    for path, size in zip(paths, ((64, 64), (64, 64), (64, 80)), strict=True):
+        path.write_bytes(jpeg(scene(*size)))
+    assert inspect(paths[0], references=[paths[1]])["fingerprint"]["references"] == 1
+    with pytest.raises(CamaError, match="found it among its own references"):
+        inspect(paths[0], references=[paths[1], paths[0]])
+    with pytest.raises(CamaError, match=r"c.jpg: found 80x64 pixels, expected 64x64"):
+        inspect(paths[0], references=[paths[2]])
+
+
+def test_the_command_prints_a_table_or_json(photo, capsys):
+    assert main(["inspect", str(photo)]) == 0
+    table = capsys.readouterr().out
+    assert table.splitlines()[0] == "photo.jpg"
+    assert "which device" in table
+    assert main(["inspect", "--json", str(photo)]) == 0
+    assert json.loads(capsys.readouterr().out) == inspect(photo)
+
+
+@needs_photographs
+def test_real_photographs_tell_their_model_and_their_device():
+    for path in photographs("natural")[::5]:
+        record = inspect(path)
+        model = path.name.split("_")[1]
+        assert told(record, "camera")["Exif Model"] == f"NIKON {model}"
+        assert "Exif MakerNote" in told(record, "device")
+        assert record["faults"] == []
+        assert [thumbnail["same_picture"] for thumbnail in record["thumbnails"]] == [True]
+
+
+@needs_photographs
+def test_a_real_photograph_matches_the_fingerprint_of_its_own_device():
+    photo = DRESDEN / "natural" / "Nikon_D70s_0_21853.JPG"
+    own, other = (sorted((DRESDEN / "flatfield").glob(f"Nikon_D70s_{device}_*.JPG")) for device in (0, 1))
+    assert inspect(photo, references=own)["fingerprint"]["match"]
+    assert not inspect(photo, references=other)["fingerprint"]["match"]
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_pictures_without_three_colours_tell_their_metadata_alone(mode, tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.new(mode, (80, 80)).save(path, exif=exif())
+    record = inspect(path)
+    assert told(record, "device") == {"Exif BodySerialNumber": "SN0042"}
+    with pytest.raises(CamaError, match=f"found a picture of mode {mode}, expected RGB"):
+        inspect(path, references=[path])
