@@ -35,6 +35,7 @@ GENERATORS = {
     name: cama.settings.stages.run_names(name, generator.runs)
     for name, generator in CONFIG.adversary.generators.items()
 }
+KINDS = ["in", "out"] if OUT else ["in"]
 SIMULATED = CONFIG.dataset.kind == "simulated"
 PHASE = CONFIG.patches.phase
 CONTROL = CONFIG.controls.random_phase
@@ -200,7 +201,7 @@ def plots():
     names += ["roc"] if CONFIG.detection.methods else []
     names += ["paired"] if CONFIG.tables.baseline else []
     names += ["saves"] if len(CONFIG.evaluation.saves) > 1 else []
-    names += [f"samples_{method}_{kind}" for method in SHOWN for kind in ("in", "out")]
+    names += [f"samples_{method}_{kind}" for method in SHOWN for kind in KINDS]
     return expand(f"{RESULTS}/plots/{{plot}}.png", plot=names)
 
 

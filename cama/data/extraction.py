@@ -93,8 +93,11 @@ def extract(
                 meta["scene"] += [photo.scene] * per_crop
             progress.at(done)
         for name, values in meta.items():
-            kind = h5py.string_dtype() if name in ("photograph", "scene") else None
-            file.create_dataset(name, data=np.array(values, dtype=object if kind else None), dtype=kind)
+            if name in ("photograph", "scene"):
+                file.create_dataset(name, data=np.array(values, object), dtype=h5py.string_dtype())
+            else:  # named types and shapes, since there may be no value to tell them
+                stored = np.array(values, bool if name == "validation" else np.int64)
+                file.create_dataset(name, data=stored.reshape(-1, 2) if name == "origin" else stored)
         digest.update(json.dumps([list(labels), meta]).encode())
         file.attrs["labels"] = json.dumps(list(labels))
         file.attrs["sha256"] = digest.hexdigest()

@@ -4,11 +4,13 @@ Columns: path (relative to the root), model, device, number, scene (empty where 
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from cama.data.conventions import CONVENTIONS, Origin
 from cama.errors import CamaError
 from cama.files import read_csv
 from cama.images import read_rgb
@@ -19,38 +21,14 @@ UNKNOWN_SCENE = ""
 SUFFIXES = (".jpg", ".jpeg")
 
 
-def parse_name(path: Path) -> tuple[str, int, int]:
-    """Model, device and number of `Make_Model_device_number.JPG`, parsed from the right."""
-    parts = path.stem.rsplit("_", 2)
-    if len(parts) == 3 and parts[0].partition("_")[0] and parts[0].partition("_")[2]:
-        model, device, number = parts
-        if (device + number).isascii() and device.isdigit() and number.isdigit():
-            return model, int(device), int(number)
-    raise CamaError(f"{path}: found a file name outside the convention, expected Make_Model_device_number.JPG")
-
-
-def scene_unknown(_: int) -> str:
-    """Photographs of the Dresden database do not name their scene."""
-    return UNKNOWN_SCENE
-
-
-def scene_by_number(number: int) -> str:
-    """A simulated photograph's number is that of its scene: no scene is used twice."""
-    return str(number)
-
-
 def build_manifest(
-    folders: Sequence[Path],
-    root: Path,
-    models: Collection[str],
-    scene_of: Callable[[int], str],
-    skip_broken: bool,
-    smallest: int,
+    folders: Sequence[Path], root: Path, models: Collection[str], kind: str, skip_broken: bool, smallest: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Manifest of the photographs of `models` in `folders`, and the broken ones (path, reason) that were skipped.
 
-    Every file is decoded once: what cannot be, or is smaller than `smallest` a side, is an error unless `skip_broken`.
-    Sorted by name, never by the file system's order. Photographs of other models are left out.
+    `kind`: how their names or EXIF say who took them, one of `conventions.CONVENTIONS`. Devices that a data set calls by names
+    count from 0 in the order of these. Every file is decoded once: what cannot be, or is smaller than `smallest` a side, is an
+    error unless `skip_broken`. Sorted by name, never by the file system's order. Photographs of other models are left out.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -59,33 +37,68 @@ def build_manifest(
             raise CamaError(f"{folder}: found a folder of photographs outside the root {root}")
     paths = sorted({path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES})
     if not paths:
-        raise CamaError(f"{folders[0]}: found no JPEG file, expected photographs named Make_Model_device_number.JPG")
-    rows, broken = [], []
-    progress = Progress("manifest", len(paths))
-    for done, path in enumerate(paths, start=1):
+        raise CamaError(f"{folders[0]}: found no JPEG file, expected photographs")
+    broken: list[tuple[str, str]] = []
+    found: list[tuple[Path, Origin]] = []
+    seen: set[str] = set()
+    for path in paths:
         try:
-            model, device, number = parse_name(path)
-            if model not in models:
-                continue
+            origin = CONVENTIONS[kind](path.relative_to(root).as_posix(), path)
+        except CamaError as error:
+            _broken(path, root, error, skip_broken, broken)
+            continue
+        if origin is not None:
+            seen.add(origin.model)
+            if origin.model in models:
+                found.append((path, origin))
+    devices = _numbered(origin for _, origin in found)
+    rows = []
+    counts: Counter[tuple[str, int]] = Counter()
+    progress = Progress("manifest", len(found))
+    for done, (path, origin) in enumerate(found, start=1):
+        device = devices[origin.model, origin.device]
+        counts[origin.model, device] += 1
+        try:
             height, width = read_rgb(path).shape[:2]
             if min(height, width) < smallest:
                 raise CamaError(
                     f"{path}: found a picture of {width}x{height} pixels, expected at least {smallest} a side"
                 )
         except CamaError as error:
-            if not skip_broken:
-                raise
-            broken.append((path.relative_to(root).as_posix(), str(error)))
+            _broken(path, root, error, skip_broken, broken)
             continue
+        number = counts[origin.model, device] if origin.number is None else origin.number
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         name = path.relative_to(root).as_posix()
-        rows.append((name, model, device, number, scene_of(number), width, height, digest))
+        rows.append((name, origin.model, device, number, origin.scene, width, height, digest))
         progress.at(done)
     manifest = pd.DataFrame(rows, columns=COLUMNS)
     for model in sorted(models):
         if model not in set(manifest.model):
-            raise CamaError(f"{folders[0]}: found no photograph of {model}, which the config names")
-    return manifest, pd.DataFrame(broken, columns=("path", "reason"))
+            held = ", ".join(sorted(seen)) or "no model"
+            raise CamaError(f"{folders[0]}: found no photograph of {model}, which the config names; it has {held}")
+    for (model, name), device in devices.items():
+        print(f"manifest: {model} device {device} is {name}, {counts[model, device]} photographs", flush=True)
+    return manifest, pd.DataFrame(sorted(broken), columns=("path", "reason"))
+
+
+def _numbered(origins: Iterable[Origin]) -> dict[tuple[str, int | str], int]:
+    """A number for each device: its own, or its place among the names of its model's."""
+    names: dict[str, set[int | str]] = {}
+    for origin in origins:
+        names.setdefault(origin.model, set()).add(origin.device)
+    numbers = {}
+    for model, devices in sorted(names.items()):
+        for place, name in enumerate(sorted(devices)):
+            numbers[model, name] = name if isinstance(name, int) else place
+    return numbers
+
+
+def _broken(path: Path, root: Path, error: CamaError, skip: bool, broken: list[tuple[str, str]]) -> None:
+    """Keep what is wrong with a photograph, or raise it."""
+    if not skip:
+        raise error
+    broken.append((path.relative_to(root).as_posix(), str(error)))
 
 
 def read_table(path: Path) -> pd.DataFrame:

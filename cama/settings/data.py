@@ -13,8 +13,10 @@ Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdis
 class DatasetSpec(Spec):
     """Which photographs."""
 
-    kind: Literal["simulated", "dresden"] = Field("simulated", description="simulated cameras, or a folder of JPEGs")
-    root: str = Field("", description="the folder, searched with its subfolders (`dresden`)")
+    kind: Literal["simulated", "dresden", "vision", "spcup2018", "folder"] = Field(
+        "simulated", description="simulated cameras, or photographs in a folder, named by the convention of a data set"
+    )
+    root: str = Field("", description="that folder, searched with its subfolders")
     broken: Literal["error", "skip"] = Field("error", description="what to do with a photograph that cannot be read")
 
 

@@ -227,6 +227,7 @@ def _detect(c: Config, method: str) -> Spec:
 
 def _report_parts(c: Config) -> tuple[str, ...]:
     wanted = {
+        "out": c.models.out_of_distribution,
         "per_label": c.plots.methods,
         "saves": len(c.evaluation.saves) > 1,
         "paired": c.tables.baseline,

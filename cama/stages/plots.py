@@ -47,7 +47,8 @@ def plots(
     if not look.methods:
         return
     draw.per_label(labels[labels.save == "png"], list(look.methods), out / "per_label.png", look.dpi)
-    tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+    read = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+    tests = {kind: test for kind, test in read.items() if len(test.label)}
     for method, path in zip(look.methods, attacked or [], strict=True):
         for kind, test in tests.items():
             targets, samples = _samples(path, kind, test, look.samples)

@@ -72,7 +72,7 @@ def report(
         "<h2>Each target classifier</h2>",
         html_table(with_intervals(pd.read_csv(tables / "transfer.csv"))),
         _picture(plots, "confusion"),
-        *(_samples(plots, method, "out") for method in spec.shown),
+        *(_samples(plots, method, "out") for method in spec.shown if "out" in spec.parts),
         "<h2>Controls</h2><p>What could make the figures mean less than they seem.</p>",
         html_table(checks),
         "<h3>The photographs beside real ones</h3><p>Test photographs of this run, and the recorded figures of 16 natural"

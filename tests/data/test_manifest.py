@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.data.manifest import build_manifest, parse_name, read_table, scene_by_number, scene_unknown
+from cama.data.manifest import build_manifest, read_table
 from cama.errors import CamaError
 
 MODELS = ("Alpha_One", "Beta_Two_X")
@@ -31,8 +31,8 @@ def folder(tmp_path):
     return root
 
 
-def build(folder, models=MODELS, skip=False, smallest=32, scene_of=scene_unknown):
-    return build_manifest([folder], folder.parent, models, scene_of, skip, smallest)
+def build(folder, models=MODELS, skip=False, smallest=32, kind="dresden"):
+    return build_manifest([folder], folder.parent, models, kind, skip, smallest)
 
 
 def fault(folder, **settings):
@@ -41,25 +41,6 @@ def fault(folder, **settings):
         build(folder, **settings)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Olympus_mju_1050SW_3_1234.JPG", ("Olympus_mju_1050SW", 3, 1234)),
-        ("Nikon_D70s_0_21853.JPG", ("Nikon_D70s", 0, 21853)),
-        ("Praktica_DCZ5.9_12_00007.jpg", ("Praktica_DCZ5.9", 12, 7)),
-        ("Samsung_L74wide_2_1_44000.JPG", ("Samsung_L74wide_2", 1, 44000)),
-    ],
-)
-def test_names_are_parsed_from_the_right(name, expected):
-    assert parse_name(Path("other_9_9") / name) == expected
-
-
-@pytest.mark.parametrize("name", ["IMG_0001.JPG", "Nikon_0_1.JPG", "Nikon_D70_x_1.JPG", "Nikon_D70_0_.JPG", "a.JPG"])
-def test_a_name_outside_the_convention_is_an_error(name):
-    with pytest.raises(CamaError, match=name.replace(".", r"\.")):
-        parse_name(Path(name))
 
 
 def test_rows_are_sorted_by_name_and_true(folder):
@@ -92,13 +73,13 @@ def test_several_folders_make_one_manifest(folder):
     other = folder.parent / "others"
     other.mkdir()
     (other / "Beta_Two_X_1_9.JPG").write_bytes(jpeg(9))
-    manifest, _ = build_manifest([folder, other], folder.parent, MODELS, scene_unknown, False, 32)
+    manifest, _ = build_manifest([folder, other], folder.parent, MODELS, "dresden", False, 32)
     assert len(manifest) == 5
     assert manifest.path[0] == "others/Beta_Two_X_1_9.JPG"
 
 
 def test_scenes_of_simulated_photographs_are_their_numbers(folder):
-    manifest, _ = build(folder, scene_of=scene_by_number)
+    manifest, _ = build(folder, kind="simulated")
     assert list(manifest.scene) == ["20", "12", "7", "3"]
 
 
@@ -189,8 +170,8 @@ def test_broken_photographs_are_skipped_with_their_reasons(folder):
 
 def test_a_table_is_read_as_it_was_written(folder, tmp_path):
     """Scenes stay texts, an unknown one empty, and a model that looks like a number or NaN stays a text."""
-    for scene_of in (scene_unknown, scene_by_number):
-        manifest, _ = build(folder, scene_of=scene_of)
+    for kind in ("dresden", "simulated"):
+        manifest, _ = build(folder, kind=kind)
         manifest.loc[0, "model"] = "NA"
         manifest.to_csv(tmp_path / "manifest.csv", index=False)
         again = read_table(tmp_path / "manifest.csv")
