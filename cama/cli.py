@@ -139,6 +139,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="PHOTO",
         help="photographs of one device, to look for its fingerprint",
     )
+    inspect.add_argument("--profile", type=Path, nargs="+", metavar="FILE", help="container profiles of camera models")
+    profile = commands.add_parser("profile", help="learn how a camera model builds its JPEG files")
+    profile.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO")
+    profile.add_argument("--out", type=Path, required=True, metavar="FILE")
     return top
 
 
@@ -155,6 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
             load_config(*options["files"])
         elif command == "inspect":
             _inspect(options)
+        elif command == "profile":
+            importlib.import_module("cama.photo.profile").learn_profile(options["photographs"], options["out"])
         else:
             importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
     except CamaError as error:
@@ -181,7 +187,7 @@ def _inspect(options: dict) -> None:
     from cama.photo.inspect import inspect
     from cama.photo.table import as_table
 
-    record = inspect(options["photo"], options["classifier"], options["reference"])
+    record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
     print(json.dumps(record, indent=2, ensure_ascii=False) if options["json"] else as_table(record))
 
 

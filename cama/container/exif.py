@@ -42,6 +42,7 @@ class Entry:
     group: str  # IFD0, IFD1 (the thumbnail's), Exif, GPS or Interop
     tag: int
     value: Any
+    kind: int = 2  # its type in TIFF, by number
 
     @property
     def name(self) -> str:
@@ -129,7 +130,7 @@ def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str
         if held > len(tiff):
             faults.append(f"{group}: entries that share their bytes")
             break
-        entries.append(Entry(group, tag, _value(tiff, order, kind, place, values, size, form)))
+        entries.append(Entry(group, tag, _value(tiff, order, kind, place, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following
 

@@ -11,6 +11,7 @@ from cama.container.exif import Entry, read_exif
 from cama.container.segments import COM, Jpeg, read_segments
 from cama.errors import CamaError
 from cama.images import read_rgb
+from cama.photo.profile import match_profile, read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
 # What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else the settings.
@@ -54,11 +55,16 @@ CROP = 512  # pixels a side of what classifiers see
 FINGERPRINT_CROP = 1024  # pixels a side of what fingerprints compare
 
 
-def inspect(path: Path, classifiers: list[Path] | None = None, references: list[Path] | None = None) -> dict[str, Any]:
+def inspect(
+    path: Path,
+    classifiers: list[Path] | None = None,
+    references: list[Path] | None = None,
+    profiles: list[Path] | None = None,
+) -> dict[str, Any]:
     """What the JPEG at `path` tells, as a record of plain values; `docs/inspect.md` has its schema.
 
     `classifiers`: model files that attribute the pixels to camera models. `references`: other photographs of one device, whose
-    fingerprint is looked for.
+    fingerprint is looked for. `profiles`: container profiles of camera models, whose traits are looked for.
     """
     if not path.is_file():
         raise CamaError(f"{path}: no such photograph")
@@ -93,6 +99,15 @@ def inspect(path: Path, classifiers: list[Path] | None = None, references: list[
         "thumbnails": thumbnails,
         "faults": faults,
     }
+    if profiles:
+        record["profiles"] = [
+            {
+                "profile": file.name,
+                **(known := read_profile(file))["camera"],
+                "matches": match_profile(jpeg, coding, known),
+            }
+            for file in profiles
+        ]
     if classifiers:
         record["attribution"] = [_attribution(picture, classifier) for classifier in classifiers]
     if references:

@@ -37,6 +37,11 @@ def as_table(record: dict[str, Any]) -> str:
     for thumbnail in record["thumbnails"]:
         rows.append(("thumbnail", _thumbnail(thumbnail)))
     rows += [("damaged", fault) for fault in record["faults"]]
+    for found in record.get("profiles", []):
+        other = [name for name, same in found["matches"].items() if not same]
+        rows.append(
+            ("built like", f"{found['model']}{', but for ' + ', '.join(other) if other else ', in every trait'}")
+        )
     for found in record.get("attribution", []):
         best = list(found["probabilities"].items())[:3]
         rows.append(
