@@ -143,6 +143,21 @@ def parser() -> argparse.ArgumentParser:
     profile = commands.add_parser("profile", help="learn how a camera model builds its JPEG files")
     profile.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO")
     profile.add_argument("--out", type=Path, required=True, metavar="FILE")
+    anonymize = commands.add_parser("anonymize", help="make a photograph look like another camera's, without metadata")
+    anonymize.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    anonymize.add_argument("--model", type=Path, required=True, metavar="FILE", help="model file of a generator")
+    anonymize.add_argument("--to", required=True, metavar="CAMERA", help="one of the camera models that it knows")
+    anonymize.add_argument(
+        "--out", type=Path, metavar="PATH", help="a file, or a folder for several (default: neutral names)"
+    )
+    anonymize.add_argument(
+        "--profile", type=Path, metavar="FILE", help="container profile to encode like (default: neutral)"
+    )
+    anonymize.add_argument(
+        "--classifier", type=Path, nargs="+", default=[], metavar="FILE", help="asked before and after"
+    )
+    anonymize.add_argument("--force", action="store_true", help="replace files of the same name")
+    anonymize.add_argument("--json", action="store_true", help="print the whole record")
     return top
 
 
@@ -159,6 +174,8 @@ def main(arguments: list[str] | None = None) -> int:
             load_config(*options["files"])
         elif command == "inspect":
             _inspect(options)
+        elif command == "anonymize":
+            return _anonymize(options)
         elif command == "profile":
             importlib.import_module("cama.photo.profile").learn_profile(options["photographs"], options["out"])
         else:
@@ -189,6 +206,13 @@ def _inspect(options: dict) -> None:
 
     record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
     print(json.dumps(record, indent=2, ensure_ascii=False) if options["json"] else as_table(record))
+
+
+def _anonymize(options: dict) -> int:
+    from cama.photo.anonymize import Anonymizer, anonymize_all
+
+    how = Anonymizer.load(options["model"], options["to"], options["profile"], options["classifier"])
+    return 0 if anonymize_all(options["photos"], options["out"], how, options["force"], options["json"]) else 1
 
 
 def _required(kind: type[Spec]) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures on disk: uint8, HWC, RGB. Reading, saving as its receiver decodes it, and the grid of crops."""
+"""Pictures on disk: uint8, HWC, RGB. Reading, saving as its receiver decodes it, and the middle of one."""
 
 import io
 from pathlib import Path
@@ -39,3 +39,10 @@ def deliver(image: np.ndarray, save: str) -> np.ndarray:
         raise CamaError(f"save: found {save!r}, expected 'png', or 'jpeg' and a quality of 1 to 100, such as 'jpeg85'")
     with Image.open(buffer) as decoded:
         return np.array(decoded)
+
+
+def centre(picture: np.ndarray, side: int, step: int) -> np.ndarray:
+    """The centre crop of (H, W, ...), of at most `side`, its origin and sides on multiples of `step` pixels."""
+    sides = [min(side, length // step * step) for length in picture.shape[:2]]
+    row, column = ((length - crop) // 2 // step * step for length, crop in zip(picture.shape[:2], sides, strict=True))
+    return picture[row : row + sides[0], column : column + sides[1]]

@@ -1,13 +1,20 @@
 """How a JPEG's pixels are coded: what a camera's firmware decides, and what tells models apart without a look at the pixels."""
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from cama.container.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Jpeg, Segment
+from PIL import Image
+
+from cama.container.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Jpeg, Segment, read_segments
 from cama.errors import CamaError
 
 PROCESSES = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless"}
+# Of three components, of which the first has these factors and the others 1x1.
+SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
 # The order in which a table of 64 is stored, as places of the 8x8 block (T.81, figure 5).
 ZIGZAG = tuple(
     row * 8 + column
@@ -133,9 +140,8 @@ class Coding:
         if len(self.components) == 1:
             return "grey"
         factors = [(c.horizontal, c.vertical) for c in self.components]
-        names = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-        if len(factors) == 3 and factors[1:] == [(1, 1), (1, 1)] and factors[0] in names:
-            return names[factors[0]]
+        if len(factors) == 3 and factors[1:] == [(1, 1), (1, 1)] and factors[0] in SUBSAMPLINGS:
+            return SUBSAMPLINGS[factors[0]]
         return ",".join(f"{h}x{v}" for h, v in factors)
 
 
@@ -171,6 +177,32 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     kind = frames[0].marker - 0xC0
     process = PROCESSES.get(kind % 4, "") + ("" if kind < 4 else f" (SOF{kind})")
     return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans)
+
+
+def describe(coding: Coding) -> dict[str, Any]:
+    """The traits of a coding that a firmware decides, as plain values."""
+    return {
+        "process": coding.process,
+        "precision": coding.precision,
+        "components": [[c.identifier, c.horizontal, c.vertical, c.table] for c in coding.components],
+        "subsampling": coding.subsampling,
+        "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
+        "huffman": "standard" if _by_name(coding.huffman).items() <= standard_huffman().items() else "own",
+        "restart_interval": coding.restart,
+        "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
+    }
+
+
+@cache
+def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
+    """The tables of T.81, annex K.3, which every encoder uses that does not count its own, as libjpeg writes them."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    return _by_name(read_coding(read_segments(buffer.getvalue())).huffman)
+
+
+def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTable]:
+    return {(table.kind, table.identifier): table for table in tables}
 
 
 def standard_quality(luminance: tuple[int, ...]) -> int | None:

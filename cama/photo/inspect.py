@@ -10,7 +10,7 @@ from cama.container.coding import read_coding, standard_quality
 from cama.container.exif import Entry, read_exif
 from cama.container.segments import COM, Jpeg, read_segments
 from cama.errors import CamaError
-from cama.images import read_rgb
+from cama.images import centre, read_rgb
 from cama.photo.profile import match_profile, read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
@@ -51,7 +51,6 @@ SEGMENTS = {
 ORDER = ("person", "place", "time", "device", "camera", "software", "content", "thumbnail", "unknown", "settings")
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
 LARGEST = 500_000_000  # bytes of a file
-CROP = 512  # pixels a side of what classifiers see
 FINGERPRINT_CROP = 1024  # pixels a side of what fingerprints compare
 
 
@@ -66,11 +65,7 @@ def inspect(
     `classifiers`: model files that attribute the pixels to camera models. `references`: other photographs of one device, whose
     fingerprint is looked for. `profiles`: container profiles of camera models, whose traits are looked for.
     """
-    if not path.is_file():
-        raise CamaError(f"{path}: no such photograph")
-    if path.stat().st_size > LARGEST:
-        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {LARGEST}")
-    data = path.read_bytes()
+    data = read_photograph(path)
     jpeg = read_segments(data, str(path))
     coding = read_coding(jpeg, str(path))
     picture = read_rgb(path) if len(coding.components) == 3 or classifiers or references else None
@@ -109,10 +104,21 @@ def inspect(
             for file in profiles
         ]
     if classifiers:
-        record["attribution"] = [_attribution(picture, classifier) for classifier in classifiers]
+        from cama.photo.attribution import attribute  # torch takes seconds, and is for those who ask
+
+        record["attribution"] = [attribute(picture, classifier) for classifier in classifiers]
     if references:
         record["fingerprint"] = _fingerprint(picture, references, path)
     return record
+
+
+def read_photograph(path: Path) -> bytes:
+    """The bytes of a file that is not too large to be a photograph."""
+    if not path.is_file():
+        raise CamaError(f"{path}: no such photograph")
+    if path.stat().st_size > LARGEST:
+        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {LARGEST}")
+    return path.read_bytes()
 
 
 def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[dict], list[dict], list[str]]:
@@ -186,34 +192,6 @@ def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
     }
 
 
-def _centre(picture: np.ndarray, side: int, step: int) -> np.ndarray:
-    """The centre crop of at most `side`, with origin and sides on multiples of `step`."""
-    sides = [min(side, length // step * step) for length in picture.shape[:2]]
-    row, column = ((length - crop) // 2 // step * step for length, crop in zip(picture.shape[:2], sides, strict=True))
-    return picture[row : row + sides[0], column : column + sides[1]]
-
-
-def _attribution(picture: np.ndarray, path: Path) -> dict[str, Any]:
-    import torch  # seconds, and only for those who ask
-
-    from cama.grid import PHASES
-    from cama.models.classifiers import load_classifier
-    from cama.settings.training import ComputeSpec
-    from cama.training.classifier import predict
-    from cama.training.loop import Compute
-
-    classifier, labels = load_classifier(path)
-    place = Compute(ComputeSpec(device="cpu"))
-    crop = _centre(picture, CROP, PHASES)
-    if min(crop.shape[:2]) < 64:
-        raise CamaError(
-            f"found a picture of {picture.shape[1]}x{picture.shape[0]} pixels, expected at least 64 a side to attribute"
-        )
-    shares = np.exp(predict(place.place(classifier), torch.from_numpy(crop[None].copy()), place)[0])
-    ranked = sorted(zip(labels, shares.tolist(), strict=True), key=lambda pair: -pair[1])
-    return {"classifier": path.name, "probabilities": {label: round(share, 4) for label, share in ranked}}
-
-
 def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dict[str, Any]:
     from cama.reporting.traces import MATCH
     from cama.signals.fingerprint import device_fingerprint, pce
@@ -224,7 +202,7 @@ def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dic
             raise CamaError(
                 f"{source}: found {found} pixels, expected {expected} as in {path}: a fingerprint is of a place"
             )
-        return _centre(image, FINGERPRINT_CROP, 2)
+        return centre(image, FINGERPRINT_CROP, 2)
 
     if path.resolve() in {reference.resolve() for reference in references}:
         raise CamaError(f"{path}: found it among its own references, expected other photographs of the device")

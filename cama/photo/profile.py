@@ -1,16 +1,12 @@
 """A camera model's container profile: how its JPEG files are built, learnt from photographs as the camera wrote them."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from cama.container.coding import Coding, HuffmanTable, read_coding
+from cama.container.coding import Coding, describe, read_coding
 from cama.container.exif import Exif, read_exif
 from cama.container.segments import Jpeg, read_segments
 from cama.errors import CamaError
@@ -108,32 +104,6 @@ def match_profile(jpeg: Jpeg, coding: Coding, profile: dict[str, Any]) -> dict[s
         "segments": [segment.name for segment in jpeg.segments] in orders,
         "dimensions": sorted([coding.width, coding.height]) in sizes,
     }
-
-
-def describe(coding: Coding) -> dict[str, Any]:
-    """The traits of a coding that a firmware decides, as plain values."""
-    return {
-        "process": coding.process,
-        "precision": coding.precision,
-        "components": [[c.identifier, c.horizontal, c.vertical, c.table] for c in coding.components],
-        "subsampling": coding.subsampling,
-        "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
-        "huffman": "standard" if _by_name(coding.huffman).items() <= standard_huffman().items() else "own",
-        "restart_interval": coding.restart,
-        "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
-    }
-
-
-@cache
-def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
-    """The tables of T.81, annex K.3, which every encoder uses that does not count its own, as libjpeg writes them."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
-    return _by_name(read_coding(read_segments(buffer.getvalue())).huffman)
-
-
-def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTable]:
-    return {(table.kind, table.identifier): table for table in tables}
 
 
 def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:

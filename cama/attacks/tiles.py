@@ -1,0 +1,58 @@
+"""A generator over a photograph of any size, tile by tile, as if in one pass."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from cama.grid import PHASES
+from cama.models.generator import Generator
+from cama.settings.networks import GeneratorSpec
+from cama.signals.mosaic import remosaic
+from cama.tensors import to_bytes, to_float
+
+TILE = 512  # pixels a side, on multiples of 16, so that Bayer phase and JPEG grid are the same in each
+DEMOSAICING_REACH = 16  # pixels from which Menon's demosaicing may take a pixel
+
+
+def reach(spec: GeneratorSpec) -> int:
+    """How far, in pixels, a change of the input can change G's output."""
+    down = sum(2**level for level in range(spec.downsamplings))
+    inner = 2 * spec.blocks * 2**spec.downsamplings
+    own = 2 * (spec.kernel // 2) + 2 * down + inner + 2**spec.downsamplings
+    return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
+
+
+@torch.no_grad()
+def transform(
+    picture: np.ndarray,
+    generator: Generator,
+    spec: GeneratorSpec,
+    target: int,
+    tile: int = TILE,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """What G makes of (H, W, 3), uint8, towards the label `target`, computed in float32. Each tile, a multiple of 16 pixels a
+    side, is seen with as much around it as can change it, so the result is that of one pass; memory is bounded by the tile.
+    `progress` is called with the tiles done and all.
+    """
+    height, width = picture.shape[:2]
+    # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
+    below, right = -height % PHASES, -width % PHASES
+    padded = picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)), mode="symmetric")
+    margin = -(-reach(spec) // PHASES) * PHASES
+    rows, columns = (range(0, length, tile) for length in padded.shape[:2])
+    result = np.empty_like(padded)
+    device = next(generator.parameters()).device
+    label = torch.tensor([target], device=device)
+    for done, (top, left) in enumerate(((top, left) for top in rows for left in columns), start=1):
+        above, before = max(0, top - margin), max(0, left - margin)
+        seen = padded[above : top + tile + margin, before : left + tile + margin]
+        if spec.input == "remosaic":
+            seen = remosaic(seen)
+        images = to_float(seen[None].copy()).to(device).contiguous(memory_format=torch.channels_last)
+        changed = to_bytes(generator(images, label))[0]
+        part = changed[top - above :, left - before :][:tile, :tile]
+        result[top : top + tile, left : left + tile] = part
+        progress(done, len(rows) * len(columns))
+    return result[:height, :width]

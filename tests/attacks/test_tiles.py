@@ -1,0 +1,73 @@
+"""Tests of cama.attacks.tiles: tiles are as one pass, and see no further than they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from cama.attacks.tiles import reach, transform
+from cama.models.generator import Generator
+from cama.settings.networks import GeneratorSpec
+from cama.signals.mosaic import remosaic
+from cama.tensors import to_bytes, to_float
+from tests.container.helpers import scene
+from tests.models.helpers import shake
+
+SPECS = {
+    "default": {"features": 6, "downsamplings": 0, "blocks": 2, "kernel": 5, "output": "residual", "input": "rgb"},
+    "paper": {"features": 6, "downsamplings": 2, "blocks": 2, "kernel": 7, "output": "direct", "input": "rgb"},
+    "remosaic": {"features": 4, "downsamplings": 1, "blocks": 1, "kernel": 3, "output": "direct", "input": "remosaic"},
+    "modulation": {"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3, "output": "residual", "input": "rgb"}
+    | {"label": "modulation"},
+}
+
+
+def generator(name: str) -> tuple[Generator, GeneratorSpec]:
+    spec = GeneratorSpec(**SPECS[name])
+    torch.manual_seed(0)
+    return shake(Generator(3, spec), 0.15).eval(), spec
+
+
+@pytest.mark.parametrize("size", [(160, 208), (150, 97), (33, 16), (5, 3), (1, 1)])
+@pytest.mark.parametrize("name", SPECS)
+def test_tiles_are_as_one_pass(name, size):
+    net, spec = generator(name)
+    picture = scene(*size)
+    whole = transform(picture, net, spec, 1, tile=4096)
+    tiled = transform(picture, net, spec, 1, tile=32)
+    assert tiled.shape == picture.shape
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+    assert np.abs(whole.astype(int) - picture).max() > 3  # it does something
+
+
+def test_one_pass_is_the_generator():
+    net, spec = generator("paper")
+    picture = scene(64, 96)
+    with torch.no_grad():
+        expected = to_bytes(net(to_float(picture[None]), torch.tensor([2])))[0]
+    assert np.array_equal(transform(picture, net, spec, 2), expected)
+
+
+def test_the_generator_sees_the_remosaiced_picture():
+    net, spec = generator("remosaic")
+    picture = scene(64, 96)
+    with torch.no_grad():
+        expected = to_bytes(net(to_float(remosaic(picture)[None]), torch.tensor([0])))[0]
+    assert np.array_equal(transform(picture, net, spec, 0), expected)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_nothing_reaches_further_than_said(name):
+    net, spec = generator(name)
+    before = scene(160, 160)
+    after = before.copy()
+    after[80, 80] = 255 - after[80, 80]
+    changed = transform(before, net, spec, 1, tile=4096) != transform(after, net, spec, 1, tile=4096)
+    rows, columns = np.flatnonzero(changed.any((1, 2))), np.flatnonzero(changed.any((0, 2)))
+    assert max(80 - rows[0], rows[-1] - 80, 80 - columns[0], columns[-1] - 80) <= reach(spec)
+
+
+def test_progress_counts_the_tiles():
+    net, spec = generator("default")
+    calls = []
+    transform(scene(70, 40), net, spec, 0, tile=32, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(n, 6) for n in range(1, 7)]
