@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,26 @@ def test_the_written_file_holds_pixels_alone(photo, model, tmp_path):
     assert record["psnr"] == pytest.approx(psnr(read_rgb(photo), read_rgb(out)), abs=0.01)
     assert 20 < record["psnr"] < 45
     assert record["encoding"] == "neutral"
+
+
+STRUCTURE = {
+    *("FileType", "FileTypeExtension", "MIMEType", "ImageWidth", "ImageHeight", "EncodingProcess", "BitsPerSample"),
+    *("ColorComponents", "YCbCrSubSampling", "JFIFVersion", "ResolutionUnit", "XResolution", "YResolution"),
+    *("ImageSize", "Megapixels", "ExifToolVersion", "SourceFile"),
+}
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool, an independent witness, is not installed")
+def test_exiftool_finds_structure_alone(photo, model, tmp_path):
+    out = tmp_path / "out.jpg"
+    anonymize(photo, out, how(model), force=False)
+    command = ["exiftool", "-json", "-a", "-u", "-U", "--system:all", str(out)]
+    (found,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert set(found) <= STRUCTURE
+    (before,) = json.loads(
+        subprocess.run([*command[:-1], str(photo)], capture_output=True, text=True, check=True).stdout
+    )
+    assert {"Make", "SerialNumber", "Comment"} <= set(before)  # it would have found them
 
 
 def test_a_profile_is_imitated(photo, model, tmp_path):
