@@ -92,7 +92,7 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
         save(figure, path, dpi)
 
 
-def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path, dpi: int) -> None:
+def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
     """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F of the
     smallest label set; an unchanged picture has no PSNR.
     """
@@ -100,7 +100,7 @@ def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path,
     means, table = known[known.psnr.notna()], table[table.labels == summary.labels.min()]
     with plt.rc_context(STYLE):
         sets, methods = list(known.set.unique()), list(means.method.unique())
-        looks = _looks(methods)
+        looks = _looks(methods, first)
         figure, axes = plt.subplots(
             1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
         )
@@ -119,10 +119,7 @@ def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, path: Path,
             axis.set_ylim(-0.03, 1.03)
             axis.grid(alpha=0.25)
         axes[0, 0].set_ylabel("targeted success on F")
-        if methods:
-            axes[0, -1].legend(
-                frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(methods) // 16
-            )
+        _legend(axes[0, -1], len(methods))
         save(figure, path, dpi)
 
 
@@ -145,7 +142,7 @@ def paired(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> Non
         figure, axes = plt.subplots(
             len(blocks),
             len(sets),
-            figsize=(4.2 * len(sets), 0.26 * sum(heights)),
+            figsize=(4.8 * len(sets), 0.26 * sum(heights)),
             height_ratios=heights,
             sharex=True,
             squeeze=False,
@@ -175,12 +172,12 @@ def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
     axis.grid(axis="x", alpha=0.25)
 
 
-def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:
+def saves(summary: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
     """Mean targeted success of each method after each save, for the F of the smallest label set; the untouched in grey."""
     table = summary[summary.labels == summary.labels.min()]
     order = list(dict.fromkeys(table.save))
     methods = [name for name in dict.fromkeys(table.method) if name != "identity"]
-    looks = _looks(methods) | {"identity": ("#999999", "_")}
+    looks = _looks(methods, first) | {"identity": ("#999999", "_")}
     with plt.rc_context(STYLE):
         sets = list(table.set.unique())
         figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
@@ -197,14 +194,14 @@ def saves(summary: pd.DataFrame, path: Path, dpi: int) -> None:
             axis.set_ylim(-0.03, 1.03)
             axis.grid(alpha=0.25)
         axes[0, 0].set_ylabel("mean targeted success over F")
-        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        _legend(axes[0, -1], len(methods))
         save(figure, path, dpi)
 
 
-def roc(scores: pd.DataFrame, path: Path, dpi: int) -> None:
+def roc(scores: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
     """How well each method's detector tells its pictures from untouched ones."""
     methods = list(dict.fromkeys(scores.method))
-    looks = _looks(methods)
+    looks = _looks(methods, first)
     with plt.rc_context(STYLE):
         sets = list(scores.set.unique())
         figure, axes = plt.subplots(1, len(sets), figsize=(3.8 * len(sets), 3.6), sharey=True, squeeze=False)
@@ -218,13 +215,21 @@ def roc(scores: pd.DataFrame, path: Path, dpi: int) -> None:
             axis.set_xlabel("untouched pictures accused")
             axis.set_aspect("equal")
         axes[0, 0].set_ylabel("attacked pictures found")
-        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        _legend(axes[0, -1], len(methods))
         save(figure, path, dpi)
 
 
-def _looks(methods: list[str]) -> dict[str, tuple[str, str]]:
-    """Colour and mark of each method."""
-    return {name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(methods)}
+def _looks(methods: list[str], first: list[str]) -> dict[str, tuple[str, str]]:
+    """Colour and mark of each method, the strong colours for those named `first`."""
+    order = [*(name for name in first if name in methods), *(name for name in methods if name not in first)]
+    return {name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(order)}
+
+
+def _legend(axis: plt.Axes, entries: int) -> None:
+    """Beside the last panel, in as many columns as it takes not to be higher than the panel."""
+    if entries:
+        columns = 1 + entries // 16
+        axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), ncols=columns)
 
 
 def per_label(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:

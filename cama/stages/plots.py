@@ -28,7 +28,7 @@ def plots(
     """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids;
     `paired`: that table, where there is one.
     """
-    look = spec.plots
+    look, shown = spec.plots, list(spec.plots.methods)
     scored = read_rows(rows)
     transfer, labels, summary = (pd.read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
     histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
@@ -36,17 +36,17 @@ def plots(
     saved = scored[scored.save == "png"]
     draw.confusion(saved, ["identity", *look.methods], out / "confusion.png", look.dpi)
     plain = [table[table.save == "png"] for table in (transfer, summary)]
-    draw.success_against_psnr(*plain, out / "success_psnr.png", look.dpi)
+    draw.success_against_psnr(*plain, shown, out / "success_psnr.png", look.dpi)
     if scored.save.nunique() > 1:
-        draw.saves(summary, out / "saves.png", look.dpi)
+        draw.saves(summary, shown, out / "saves.png", look.dpi)
     if paired is not None:
         differences = pd.read_csv(paired)
-        draw.paired(differences[differences.save == "png"], list(look.methods), out / "paired.png", look.dpi)
+        draw.paired(differences[differences.save == "png"], shown, out / "paired.png", look.dpi)
     if detections:
-        draw.roc(pd.concat(map(read_csv, detections)), out / "roc.png", look.dpi)
+        draw.roc(pd.concat(map(read_csv, detections)), shown, out / "roc.png", look.dpi)
     if not look.methods:
         return
-    draw.per_label(labels[labels.save == "png"], list(look.methods), out / "per_label.png", look.dpi)
+    draw.per_label(labels[labels.save == "png"], shown, out / "per_label.png", look.dpi)
     read = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     tests = {kind: test for kind, test in read.items() if len(test.label)}
     for method, path in zip(look.methods, attacked or [], strict=True):

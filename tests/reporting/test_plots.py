@@ -164,14 +164,16 @@ def test_confusion_has_a_line_for_each_shown_method(tmp_path):
 @pytest.mark.parametrize("kinds", [("in",), ("in", "out")])
 @pytest.mark.parametrize("methods", [MANY, ("identity", "jpeg"), ("identity",)])
 def test_success_against_psnr(methods, kinds, tmp_path):
-    plots.success_against_psnr(transfer_of(methods, kinds), means_of(methods, kinds), tmp_path / "s.png", DPI)
+    plots.success_against_psnr(transfer_of(methods, kinds), means_of(methods, kinds), ["cama"], tmp_path / "s.png", DPI)
     assert picture(tmp_path / "s.png").shape[1] == 230 * len(kinds)
 
 
 def test_success_against_psnr_shows_means_with_intervals_and_each_classifier(tmp_path, monkeypatch):
     shown, methods = [], ("identity", "jpeg", "cama")
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
-    plots.success_against_psnr(transfer_of(methods, ("in",)), means_of(methods, ("in",)), tmp_path / "s.png", DPI)
+    plots.success_against_psnr(
+        transfer_of(methods, ("in",)), means_of(methods, ("in",)), ["cama"], tmp_path / "s.png", DPI
+    )
     containers, lines = shown[0].axes[0].containers, shown[0].axes[0].lines
     dots = [line.get_xydata().tolist() for line in lines if line not in [c[0] for c in containers]]
     pyplot.close(shown[0])
@@ -209,10 +211,19 @@ def test_paired_colours_what_an_interval_decides(tmp_path, monkeypatch):
 def test_every_method_looks_its_own(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
-    plots.success_against_psnr(transfer_of(MANY, ("in",)), means_of(MANY, ("in",)), tmp_path / "s.png", DPI)
+    plots.success_against_psnr(transfer_of(MANY, ("in",)), means_of(MANY, ("in",)), ["cama"], tmp_path / "s.png", DPI)
     looks = [(c[0].get_color(), c[0].get_marker()) for c in shown[0].axes[0].containers]
     pyplot.close(shown[0])
     assert len(set(looks)) == len(looks) == len(MANY) - 1
+
+
+def test_the_methods_that_are_shown_have_the_strong_colours(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    plots.success_against_psnr(transfer_of(MANY, ("in",)), means_of(MANY, ("in",)), [MANY[-1]], tmp_path / "s.png", DPI)
+    colours = {c.get_label(): c[0].get_color() for c in shown[0].axes[0].containers}
+    pyplot.close(shown[0])
+    assert colours[MANY[-1]] == plots.COLOURS[0]
 
 
 @pytest.mark.parametrize("models", [TWO, THREE])
@@ -292,11 +303,11 @@ def test_saves_and_rocs(tmp_path):
         for save in ("png", "jpeg85")
         for labels in (3, 6)
     ]
-    plots.saves(pd.DataFrame(rows), tmp_path / "a" / "saves.png", DPI)
+    plots.saves(pd.DataFrame(rows), ["cama"], tmp_path / "a" / "saves.png", DPI)
     picture(tmp_path / "a" / "saves.png")
     rng = np.random.default_rng(0)
     scores = pd.DataFrame({"method": "cama", "set": "in", "attacked": [0, 1] * 20, "score": rng.normal(0, 1, 40)})
-    plots.roc(scores, tmp_path / "b" / "roc.png", DPI)
+    plots.roc(scores, [], tmp_path / "b" / "roc.png", DPI)
     picture(tmp_path / "b" / "roc.png")
 
 
@@ -309,7 +320,7 @@ def test_saves_show_each_method_after_each_save_for_the_smaller_label_set(tmp_pa
         for save, value in zip(("png", "jpeg85"), values, strict=True)
         for labels in (6, 3)
     ]
-    plots.saves(pd.DataFrame(rows).assign(targeted_low=0.0, targeted_high=1.0), tmp_path / "s.png", DPI)
+    plots.saves(pd.DataFrame(rows).assign(targeted_low=0.0, targeted_high=1.0), [], tmp_path / "s.png", DPI)
     axis = shown[0].axes[0]
     lines = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
     ticks = [text.get_text() for text in axis.get_xticklabels()]
