@@ -205,7 +205,7 @@ def _inspect(options: dict) -> None:
     from cama.photo.table import as_table
 
     record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
-    print(json.dumps(record, indent=2, ensure_ascii=False) if options["json"] else as_table(record))
+    print(json.dumps(record, indent=2, ensure_ascii=True) if options["json"] else as_table(record))
 
 
 def _anonymize(options: dict) -> int:

@@ -10,6 +10,7 @@ from cama.errors import CamaError
 
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
 MAX_PIXELS = 200_000_000  # larger than any camera of the data sets; bounds what a picture bomb can allocate
+MAX_BYTES = 500_000_000  # of a file
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -21,11 +22,24 @@ def read_rgb(path: Path) -> np.ndarray:
         raise CamaError(f"{path}: the file is empty (0 bytes), expected an RGB photograph")
     try:
         with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise CamaError(
+                    f"{path}: found {image.width}x{image.height} pixels, expected at most {MAX_PIXELS} in all"
+                )
             if image.mode != "RGB":
                 raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB")
             return np.array(image)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that is not too large to be a photograph."""
+    if not path.is_file():
+        raise CamaError(f"{path}: no such photograph")
+    if path.stat().st_size > MAX_BYTES:
+        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
+    return path.read_bytes()
 
 
 def deliver(image: np.ndarray, save: str) -> np.ndarray:

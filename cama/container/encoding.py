@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cama.container.coding import SUBSAMPLINGS, describe, read_coding
+from cama.container.coding import describe, read_coding
 from cama.container.segments import APP0, SOS, Jpeg, Segment, read_segments
 from cama.errors import CamaError
 
@@ -26,7 +26,7 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str]) -
     without those that hold metadata. What the encoder cannot imitate is an error that names the trait.
     """
     tables = coding["quantisation"]
-    if coding["subsampling"] not in SUBSAMPLINGS.values() or coding["process"] not in ("baseline", "progressive"):
+    if coding["subsampling"] not in ("4:4:4", "4:2:2", "4:2:0") or coding["process"] not in ("baseline", "progressive"):
         raise CamaError(f"encoding: found {coding['process']}, {coding['subsampling']}, which cannot be imitated")
     data = _save(
         picture,
@@ -40,7 +40,10 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str]) -
     jpeg = read_segments(data)
     bare = Jpeg(tuple(segment for segment in jpeg.segments if not APP0 <= segment.marker <= APP0 + 15))
     wanted = [name for name in order if name.split()[0] in CODING]
-    data = (_arranged(bare, wanted) if len(bare.of(SOS)) == 1 else bare).to_bytes()
+    built = _arranged(bare, wanted) if len(bare.of(SOS)) == 1 else bare
+    if [segment.name for segment in built.segments] != wanted:
+        raise CamaError("encoding: found another order of segments than asked for, which cannot be imitated")
+    data = built.to_bytes()
     found = describe(read_coding(read_segments(data)))
     for trait, value in coding.items():
         if found[trait] != value:

@@ -27,11 +27,14 @@ TYPES = {
     11: (4, "f"),
     12: (8, "d"),
     13: (4, "I"),
+    129: (1, ""),
 }
-ASCII, UNDEFINED, RATIONALS = 2, 7, (5, 10)
+ASCII, UTF8, UNDEFINED, RATIONALS, OFFSETS = 2, 129, 7, (5, 10), (3, 4, 13)
 POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 MOST_VALUES = 64  # of one entry that are worth showing
+# of EXIF 3.0, which Pillow does not name yet
+NEWER = {0xA436: "ImageTitle", 0xA437: "Photographer", 0xA438: "ImageEditor"}
 INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
 
 
@@ -47,11 +50,13 @@ class Entry:
     @property
     def name(self) -> str:
         """The tag's name in the standard, or its number."""
-        names = {"GPS": GPSTAGS, "Interop": INTEROP}.get(self.group, TAGS)
+        names = {"GPS": GPSTAGS, "Interop": INTEROP}.get(self.group, TAGS | NEWER)
         return names.get(self.tag, f"0x{self.tag:04x}")
 
     def text(self) -> str:
         """The value for a person."""
+        if self.name.startswith("XP") and self.group == "IFD0" and isinstance(self.value, (bytes, tuple)):
+            return bytes(self.value).decode("utf-16-le", "replace").rstrip("\0")  # Windows writes its texts so
         if isinstance(self.value, bytes):
             return f"{len(self.value)} bytes"
         if isinstance(self.value, str):
@@ -73,6 +78,11 @@ class Exif:
         """The value of an entry, or None."""
         return next((e.value for e in self.entries if e.group == group and e.tag == tag), None)
 
+    def offset(self, group: str, tag: int) -> int | None:
+        """The value of an entry that is one number of a type without a sign, or None."""
+        found = next((e for e in self.entries if e.group == group and e.tag == tag and e.kind in OFFSETS), None)
+        return found.value if found is not None and isinstance(found.value, int) else None
+
 
 def read_exif(payload: bytes, name: str = "picture") -> Exif:
     """Read an APP1 payload that begins with `Exif`. Only a header that is none is an error; all else is in `faults`."""
@@ -92,12 +102,12 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
         entries, following = _directory(tiff, order, group, start, exif.faults)
         exif.entries += entries
         for entry in entries:
-            if entry.tag in POINTERS and isinstance(entry.value, int):
+            if entry.tag in POINTERS and entry.kind in OFFSETS and isinstance(entry.value, int):
                 waiting.append((POINTERS[entry.tag], entry.value))
         if group == "IFD0" and following:
             waiting.append(("IFD1", following))
-    start, size = exif.get("IFD1", THUMBNAIL), exif.get("IFD1", THUMBNAIL_SIZE)
-    if isinstance(start, int) and isinstance(size, int):
+    start, size = (exif.offset("IFD1", tag) for tag in (THUMBNAIL, THUMBNAIL_SIZE))
+    if start is not None and size is not None:
         if start + size > len(tiff):
             exif.faults.append("IFD1: a thumbnail that ends behind the segment")
         else:
@@ -107,8 +117,8 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
 
 def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str]) -> tuple[list[Entry], int]:
     """The entries of a directory at `start`, and where the next one is, 0 for nowhere."""
-    if start + 2 > len(tiff):
-        faults.append(f"{group}: a directory behind the end of the segment")
+    if start < 8 or start + 2 > len(tiff):
+        faults.append(f"{group}: a directory outside the segment")
         return [], 0
     count = struct.unpack_from(f"{order}H", tiff, start)[0]
     end = start + 2 + 12 * count
@@ -137,9 +147,9 @@ def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str
 
 def _value(tiff: bytes, order: str, kind: int, place: int, count: int, size: int, form: str) -> Any:
     raw = tiff[place : place + size * count]
-    if kind == ASCII:
-        return raw.split(b"\0")[0].decode("utf-8", "replace")
-    if kind == UNDEFINED:
+    if kind in (ASCII, UTF8):  # some hold several texts, such as a photographer's and an editor's copyright
+        return "; ".join(text.decode("utf-8", "replace") for text in raw.rstrip(b"\0").split(b"\0"))
+    if kind == UNDEFINED or (kind == 1 and count > MOST_VALUES):
         return raw
     shown = min(count, MOST_VALUES)
     flat = struct.unpack_from(f"{order}{form * shown}", raw)

@@ -23,11 +23,12 @@ SIGNATURES = (
     (0xED, b"Photoshop 3.0\0", "Photoshop"),
     (0xEE, b"Adobe", "Adobe"),
 )
-# The end of a scan: a marker that is neither a stuffed byte nor a restart, with the fill bytes before it.
-_SCAN_END = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
+# The end of a scan: a marker that is neither a stuffed byte nor a restart (and the fill bytes before it).
+_SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+MOST = 20_000  # segments; a progressive picture has some dozens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One marker with what belongs to it."""
 
@@ -121,5 +122,10 @@ def read_segments(data: bytes, name: str = "picture") -> Jpeg:
             end = _SCAN_END.search(data, at)
             if end is None:
                 raise refuse(len(data), "the end of the file", "the end of a scan: it is truncated")
-            scan, at = data[at : end.start()], end.start()
+            stop = end.start()
+            while stop > at and data[stop - 1] == 0xFF:
+                stop -= 1
+            scan, at = data[at:stop], stop
         segments.append(Segment(marker, payload, scan, fill, start))
+        if len(segments) > MOST:
+            raise refuse(start, f"more than {MOST} segments", "a photograph")

@@ -8,6 +8,7 @@ from pathlib import Path
 from cama.container.exif import read_exif
 from cama.container.segments import read_segments
 from cama.errors import CamaError
+from cama.images import read_file
 
 MAKE, MODEL, SERIAL = ("IFD0", 0x010F), ("IFD0", 0x0110), ("Exif", 0xA431)
 VISION = re.compile(
@@ -15,7 +16,7 @@ VISION = re.compile(
 )
 # What stands beside the natural photographs: flat fields, and copies that went through networks.
 VISION_OTHER = re.compile(r"D\d\d_[^/]+/(images/(flat|natFBH|natFBL|natWA)|videos)/.+")
-SPCUP = re.compile(r"(?P<make>[^-/]+)-(?P<model>[^/]+)/\((?P=make)-(?P=model)\)(?P<number>\d+)\.jpe?g")
+SPCUP = re.compile(r"(?P<make>[^-/]+)-(?P<model>[^/]+)/\([^()/]+\)(?P<number>\d+)\.jpe?g", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,10 @@ def vision(name: str, path: Path) -> Origin | None:
 
 
 def spcup2018(name: str, path: Path) -> Origin:
-    """`Make-Model/(Make-Model)1.jpg`, one device a model (IEEE Signal Processing Cup 2018)."""
+    """`Make-Model/(short name)1.jpg`, one device a model (IEEE Signal Processing Cup 2018)."""
     found = SPCUP.fullmatch(name)
     if not found:
-        raise _outside(path, "Make-Model/(Make-Model)1.jpg")
+        raise _outside(path, "Make-Model/(short name)1.jpg")
     return Origin(f"{found['make']}_{found['model']}", 0, int(found["number"]))
 
 
@@ -74,7 +75,7 @@ def folder(name: str, path: Path) -> Origin:
         return Origin(f"{make}_{model.replace(' ', '-')}", parts[1])
     if len(parts) > 1:
         raise _outside(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
-    segments = read_segments(path.read_bytes(), str(path)).holding("Exif")
+    segments = read_segments(read_file(path), str(path)).holding("Exif")
     exif = read_exif(segments[0].payload, str(path)) if segments else None
     make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in (MAKE, MODEL, SERIAL))
     if not (make and model and serial):

@@ -8,15 +8,15 @@ import numpy as np
 
 from cama.container.coding import read_coding, standard_quality
 from cama.container.exif import Entry, read_exif
-from cama.container.segments import COM, Jpeg, read_segments
+from cama.container.segments import COM, Jpeg, Segment, read_segments
 from cama.errors import CamaError
-from cama.images import centre, read_rgb
+from cama.images import centre, read_file, read_rgb
 from cama.photo.profile import match_profile, read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
-# What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else the settings.
+# What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else is unknown.
 TELLS = {
-    **dict.fromkeys(("Artist", "Copyright", "CameraOwnerName", "XPAuthor"), "person"),
+    **dict.fromkeys(("Artist", "Copyright", "CameraOwnerName", "XPAuthor", "Photographer", "ImageEditor"), "person"),
     **dict.fromkeys(
         (
             "DateTime",
@@ -38,6 +38,37 @@ TELLS = {
     **dict.fromkeys(("Software", "ProcessingSoftware", "HostComputer"), "software"),
     **dict.fromkeys(("ImageDescription", "UserComment", "XPTitle", "XPComment", "XPKeywords", "XPSubject"), "content"),
 }
+# Entries of how the picture was taken and how it is stored, which tell the camera's style and no more.
+SETTINGS = {
+    *(
+        "Orientation",
+        "XResolution",
+        "YResolution",
+        "ResolutionUnit",
+        "YCbCrPositioning",
+        "YCbCrCoefficients",
+        "WhitePoint",
+    ),
+    *("PrimaryChromaticities", "ReferenceBlackWhite", "Compression", "ImageWidth", "ImageLength", "BitsPerSample"),
+    *("ExposureTime", "FNumber", "ExposureProgram", "ISOSpeedRatings", "SensitivityType", "RecommendedExposureIndex"),
+    *("ExifVersion", "ComponentsConfiguration", "CompressedBitsPerPixel", "ShutterSpeedValue", "ApertureValue"),
+    *(
+        "BrightnessValue",
+        "ExposureBiasValue",
+        "MaxApertureValue",
+        "SubjectDistance",
+        "MeteringMode",
+        "LightSource",
+        "Flash",
+    ),
+    *("FocalLength", "SubjectLocation", "FlashPixVersion", "ColorSpace", "ExifImageWidth", "ExifImageHeight"),
+    *("FocalPlaneXResolution", "FocalPlaneYResolution", "FocalPlaneResolutionUnit", "ExposureIndex", "SensingMethod"),
+    *("FileSource", "SceneType", "CFAPattern", "CustomRendered", "ExposureMode", "WhiteBalance", "DigitalZoomRatio"),
+    *("FocalLengthIn35mmFilm", "SceneCaptureType", "GainControl", "Contrast", "Saturation", "Sharpness", "Gamma"),
+    *("SubjectDistanceRange", "InteroperabilityIndex", "InteroperabilityVersion", "GPSVersionID", "CompositeImage"),
+}
+# What the standard's own headers take; more is something else.
+HEADERS = {"JFIF": 14, "Adobe": 12}
 # What a segment tells that is neither coding nor EXIF.
 SEGMENTS = {
     "JFXX": ("thumbnail", "a thumbnail"),
@@ -50,7 +81,6 @@ SEGMENTS = {
 }
 ORDER = ("person", "place", "time", "device", "camera", "software", "content", "thumbnail", "unknown", "settings")
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
-LARGEST = 500_000_000  # bytes of a file
 FINGERPRINT_CROP = 1024  # pixels a side of what fingerprints compare
 
 
@@ -65,7 +95,7 @@ def inspect(
     `classifiers`: model files that attribute the pixels to camera models. `references`: other photographs of one device, whose
     fingerprint is looked for. `profiles`: container profiles of camera models, whose traits are looked for.
     """
-    data = read_photograph(path)
+    data = read_file(path)
     jpeg = read_segments(data, str(path))
     coding = read_coding(jpeg, str(path))
     picture = read_rgb(path) if len(coding.components) == 3 or classifiers or references else None
@@ -112,15 +142,6 @@ def inspect(
     return record
 
 
-def read_photograph(path: Path) -> bytes:
-    """The bytes of a file that is not too large to be a photograph."""
-    if not path.is_file():
-        raise CamaError(f"{path}: no such photograph")
-    if path.stat().st_size > LARGEST:
-        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {LARGEST}")
-    return path.read_bytes()
-
-
 def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[dict], list[dict], list[str]]:
     """What the segments tell, the thumbnails, and what breaks the standards."""
     leaks, thumbnails, faults = [], [], []
@@ -140,14 +161,16 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
                 continue
             faults += exif.faults
             for entry in exif.entries:
-                if entry.group != "IFD1" and entry.name not in POINTERS:
-                    leak(_tells(entry), f"Exif {entry.name}", _text(entry))
+                told = _tells(entry)
+                if entry.name not in POINTERS and not (entry.group == "IFD1" and told == "settings"):
+                    where = "thumbnail's" if entry.group == "IFD1" else "Exif"
+                    leak(told, f"{where} {entry.name}", _text(entry))
             if exif.thumbnail:
                 thumbnails.append(_thumbnail(exif.thumbnail, picture))
         elif segment.kind in SEGMENTS:
             tells, text = SEGMENTS[segment.kind]
             leak(tells, segment.kind, f"{len(segment.payload)} bytes: {text}")
-        elif segment.name.endswith("unknown"):
+        elif segment.name.endswith("unknown") or segment.name.startswith("marker") or _overlong(segment):
             leak("unknown", segment.name, f"{len(segment.payload)} bytes: {_shown(segment.payload)}")
     if jpeg.trailer:
         leak("unknown", "behind the picture", f"{len(jpeg.trailer)} bytes: {_shown(jpeg.trailer)}")
@@ -158,7 +181,14 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
 def _tells(entry: Entry) -> str:
     if entry.name in TELLS:
         return TELLS[entry.name]
-    return "place" if entry.group == "GPS" and entry.name != "GPSVersionID" else "settings"
+    if entry.name in SETTINGS:
+        return "settings"
+    return "place" if entry.group == "GPS" else "unknown"
+
+
+def _overlong(segment: Segment) -> bool:
+    """Whether a header holds more than the standard gives it, such as a thumbnail."""
+    return len(segment.payload) > HEADERS.get(segment.kind, len(segment.payload))
 
 
 def _text(entry: Entry) -> str:

@@ -11,6 +11,7 @@ from cama.container.exif import Exif, read_exif
 from cama.container.segments import Jpeg, read_segments
 from cama.errors import CamaError
 from cama.files import write_text
+from cama.images import read_file
 
 KIND, VERSION = "container profile", 1
 # Entries whose values say something of the camera's firmware, and nothing of a photograph, a device or a person.
@@ -107,9 +108,7 @@ def match_profile(jpeg: Jpeg, coding: Coding, profile: dict[str, Any]) -> dict[s
 
 
 def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
-    if not path.is_file():
-        raise CamaError(f"{path}: no such photograph")
-    jpeg = read_segments(path.read_bytes(), str(path))
+    jpeg = read_segments(read_file(path), str(path))
     segments = jpeg.holding("Exif")
     if not segments:
         raise CamaError(f"{path}: found no EXIF, expected a photograph as a camera wrote it")

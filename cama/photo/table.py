@@ -53,8 +53,12 @@ def as_table(record: dict[str, Any]) -> str:
         rows.append(("fingerprint", f"PCE {found['pce']:.1f} with {found['references']} references: {verdict}"))
     width = max(len(head) for head, _ in rows)
     lines = [f"{head:<{width}}  {text if len(text) <= MOST else text[: MOST - 3] + '...'}" for head, text in rows]
-    # nothing from the file may command the terminal
-    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in (record["file"], *lines))
+    return "\n".join(printable(line) for line in (record["file"], *lines))
+
+
+def printable(text: str) -> str:
+    """Text of which nothing commands the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _thumbnail(thumbnail: dict[str, Any]) -> str:

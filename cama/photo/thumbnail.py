@@ -21,7 +21,7 @@ DARK = 24  # grey levels of the bars that cameras put around a picture of other 
 def read_thumbnail(data: bytes) -> Image.Image | None:
     """The decoded thumbnail in grey, or None where it is no picture, or one of more than `LARGEST` pixels."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             return image.convert("L") if image.width * image.height <= LARGEST else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -26,7 +26,7 @@ class BodySpec(Spec):
     """An image-to-image network."""
 
     features: int = Field(64, ge=1, description="features after the first convolution")
-    downsamplings: int = Field(2, ge=0, description="stride-2 convolutions, each doubling the features")
+    downsamplings: int = Field(2, ge=0, le=4, description="stride-2 convolutions, each doubling the features")
     blocks: int = Field(2, ge=0, description="residual blocks")
     kernel: Odd = Field(7, ge=1, description="size of the first and last convolution, odd")
 

@@ -73,9 +73,9 @@ def test_the_thumbnail_is_found():
         (tiff("<", (1, 99, 1, b"1234")), "IFD0: an entry 0x0001 of the unknown type 99"),
         (tiff("<", (MAKE, 2, 400, struct.pack("<I", 20))), "IFD0: an entry 0x010f that ends behind the segment"),
         (tiff("<", (MAKE, 2, 2**32 - 1, struct.pack("<I", 8))), "IFD0: an entry 0x010f that ends behind the segment"),
-        (tiff("<", (0x8769, 4, 1, struct.pack("<I", 60000))), "Exif: a directory behind the end of the segment"),
+        (tiff("<", (0x8769, 4, 1, struct.pack("<I", 60000))), "Exif: a directory outside the segment"),
         (tiff("<", (0x8769, 4, 1, struct.pack("<I", 8))), "Exif: a second directory of that kind"),
-        (tiff("<", (0x0112, 3, 1, b"\1\0\0\0"), following=8000), "IFD1: a directory behind the end of the segment"),
+        (tiff("<", (0x0112, 3, 1, b"\1\0\0\0"), following=8000), "IFD1: a directory outside the segment"),
         (HEADER + b"II*\0\x08\0\0\0\xff\xff", "IFD0: 65535 entries that end behind the segment"),
         (
             tiff("<", *[(0x0201, 4, 1, b"\x09\0\0\0"), (0x0202, 4, 1, b"\xff\xff\0\0")] * 1, following=0),
@@ -98,6 +98,29 @@ def test_what_breaks_the_standard_is_a_fault_and_the_rest_is_read(payload, fault
 def test_a_header_that_is_none_is_refused(payload):
     with pytest.raises(CamaError, match="expected a TIFF header"):
         read_exif(payload, "a.jpg")
+
+
+@pytest.mark.parametrize("value", [-1, -20, -(2**31)])
+@pytest.mark.parametrize("kind", [9, 6, 8])
+def test_offsets_with_a_sign_are_not_followed(kind, value):
+    packed = struct.pack("<i", value)
+    exif = read_exif(tiff("<", (0x8769, kind, 1, packed), (0x8825, kind, 1, packed)))
+    assert {entry.group for entry in exif.entries} == {"IFD0"}
+
+
+def test_a_directory_in_the_header_is_a_fault():
+    assert read_exif(tiff("<", (0x8769, 4, 1, b"\0\0\0\0"))).faults == ["Exif: a directory outside the segment"]
+
+
+def test_all_texts_of_an_entry_are_read():
+    copyright_ = b" \0the editor\0"
+    exif = read_exif(tiff("<", (0x8298, 2, len(copyright_), struct.pack("<I", 26)), after=copyright_))
+    assert exif.get("IFD0", 0x8298) == " ; the editor"
+    author = "Jorunn".encode("utf-16-le") + b"\0\0"
+    exif = read_exif(tiff("<", (0x9C9D, 1, len(author), struct.pack("<I", 26)), after=author))
+    assert exif.entries[0].text() == "Jorunn"
+    exif = read_exif(tiff("<", (0xA437, 129, 4, b"Ann\0")))
+    assert exif.get("IFD0", 0xA437) == "Ann"
 
 
 def test_entries_that_share_their_bytes_do_not_multiply():

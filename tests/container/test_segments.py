@@ -1,6 +1,7 @@
 """Tests of cama.container.segments: every byte is somewhere, and nothing that is no JPEG passes."""
 
 import io
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,24 @@ def test_what_is_no_jpeg_is_refused_with_its_place(data, words):
         read_segments(data, "a.jpg")
     assert str(error.value).startswith("a.jpg: found ")
     assert words in str(error.value)
+
+
+def test_long_runs_of_fill_bytes_take_no_time():
+    start = time.process_time()
+    data = jpeg()
+    at = data.index(b"\xff\xda") + 14
+    for end in (b"\0", b"\xd0", b""):
+        hostile = data[:at] + b"\xff" * 300_000 + end
+        with pytest.raises(CamaError):
+            read_segments(hostile)
+        whole = hostile + data[at:]
+        assert read_segments(whole).to_bytes() == whole
+    assert time.process_time() - start < 2
+
+
+def test_a_file_of_countless_segments_is_refused():
+    with pytest.raises(CamaError, match="found more than 20000 segments"):
+        read_segments(b"\xff\xd8" + b"\xff\xfe\0\2" * 30_000)
 
 
 def test_every_truncation_is_refused():

@@ -37,7 +37,8 @@ def test_names_of_dresden_are_parsed_from_the_right(name, expected):
         ("vision", "D13_Apple_iPad2/images/flat/D13_I_flat_0001.jpg", None),
         ("vision", "D13_Apple_iPad2/images/natWA/D13_I_natWA_0001.jpg", None),
         ("spcup2018", "HTC-1-M7/(HTC-1-M7)25.jpg", Origin("HTC_1-M7", 0, 25)),
-        ("spcup2018", "iPhone-4s/(iPhone-4s)3.jpg", Origin("iPhone_4s", 0, 3)),
+        ("spcup2018", "iPhone-4s/(iP4s)3.jpg", Origin("iPhone_4s", 0, 3)),
+        ("spcup2018", "Sony-NEX-7/(Nex7)1.JPG", Origin("Sony_NEX-7", 0, 1)),
         ("folder", "Nikon D70 s/my body/any name.JPG", Origin("Nikon_D70-s", "my body")),
     ],
 )
@@ -53,7 +54,7 @@ def test_each_data_set_names_its_photographs(kind, name, expected):
         ("vision", "D05_Apple_iPhone5c/images/nat/D05_I_natWA_0012.jpg"),
         ("vision", "D05_Apple_iPhone5c/images/other/D05_I_nat_0012.jpg"),
         ("vision", "D05/images/nat/D05_I_nat_0012.jpg"),
-        ("spcup2018", "HTC-1-M7/(HTC-1-M8)25.jpg"),
+        ("spcup2018", "more/HTC-1-M7/(HTC-1-M7)25.jpg"),
         ("spcup2018", "HTC-1-M7/25.jpg"),
         ("folder", "NikonD70/body/a.jpg"),
         ("folder", "Nikon D70/a.jpg"),

@@ -25,6 +25,7 @@ from cama.photo.profile import learn_profile
 from cama.settings.networks import GeneratorSpec
 from cama.transfer.distortion import psnr
 from tests.container.helpers import jpeg, scene
+from tests.container.test_exif import tiff
 from tests.models.helpers import net_spec, shake, tiny_classifier
 from tests.real import needs_photographs, photographs
 
@@ -135,14 +136,20 @@ def test_the_orientation_is_applied(orientation, tmp_path):
 
 def test_colours_become_srgb(tmp_path):
     wide = ImageCms.createProfile("LAB")
-    with pytest.raises(CamaError, match="cannot be turned upright and to sRGB"):
+    with pytest.raises(CamaError, match="cannot be brought to sRGB"):
         path = tmp_path / "lab.jpg"
         path.write_bytes(jpeg(icc_profile=ImageCms.ImageCmsProfile(wide).tobytes()))
         upright(path)
     path = tmp_path / "srgb.jpg"
+    picture = scene(48, 64)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     path.write_bytes(jpeg(icc_profile=profile))
     assert np.array_equal(upright(path), read_rgb(path))
+    # the same with red and green exchanged, under another name
+    swapped = profile.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
+    swapped = swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap")
+    path.write_bytes(jpeg(picture, icc_profile=swapped, quality=100, subsampling="4:4:4"))
+    assert psnr(upright(path), np.ascontiguousarray(read_rgb(path)[..., [1, 0, 2]])) > 35
 
 
 def test_an_existing_file_is_replaced_by_force_alone(photo, model, tmp_path):
@@ -191,11 +198,56 @@ def test_one_bad_file_does_not_stop_the_others(data, photo, model, tmp_path, cap
     arguments = [str(tmp_path / "bad.jpg"), str(photo), "--model", str(model), "--to", "Alcyon_A10"]
     assert main(["anonymize", *arguments, "--out", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
-    assert f"cama anonymize: {tmp_path / 'bad.jpg'}: found " in captured.err
+    assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
+    assert captured.err.count("cama anonymize") == 1
     assert "1 written, 1 failed." in captured.out
     (written,) = (tmp_path / "out").iterdir()
     assert written.name.startswith("picture-")
     assert "IMG" not in written.name
+
+
+def test_odd_exif_does_not_stop_a_photograph(model, tmp_path):
+    """Values of types that libraries stumble over when they write EXIF again."""
+    entries = (0x0112, 3, 1, b"\6\0\0\0"), (0x0128, 4, 1, b"\x70\x11\1\0"), (0x011A, 2, 3, b"72\0\0")
+    (tmp_path / "a.jpg").write_bytes(jpeg(scene(48, 64), exif=tiff("<", *entries)))
+    record = anonymize(tmp_path / "a.jpg", tmp_path / "out.jpg", how(model), force=False)
+    assert (record["width"], record["height"]) == (48, 64)
+
+
+def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
+    torch.manual_seed(0)
+    save_generator(tmp_path / "wild.safetensors", shake(Generator(3, SPEC), 2.0).eval(), SPEC, LABELS, {})
+    with pytest.raises(CamaError, match="found it changed beyond recognition"):
+        anonymize(photo, tmp_path / "out.jpg", how(tmp_path / "wild.safetensors"), force=False)
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
+    out = tmp_path / "out.jpg"
+    real = module.check_bare
+
+    def check_and_lose_the_race(data: bytes, name: str) -> object:
+        out.write_bytes(b"somebody else's")
+        return real(data, name)
+
+    monkeypatch.setattr(module, "check_bare", check_and_lose_the_race)
+    with pytest.raises(OSError, match="exists"):
+        anonymize(photo, out, how(model), force=False)
+    assert out.read_bytes() == b"somebody else's"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"codings": []}, {"segments": [{"count": 1, "value": ["SOI"]}]}, {"codings": [{"value": {}}]}]
+)
+def test_a_profile_that_cannot_be_imitated_is_refused_at_once(change, model, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Dorado", "D5"
+    (tmp_path / "d.jpg").write_bytes(jpeg(exif=exif.tobytes()))
+    profile = learn_profile([tmp_path / "d.jpg"], tmp_path / "p.json") | change
+    (tmp_path / "p.json").write_text(json.dumps(profile))
+    with pytest.raises(CamaError, match="imitated"):
+        how(model, tmp_path / "p.json")
 
 
 def test_a_target_that_the_model_does_not_know_is_refused(photo, model, capsys):

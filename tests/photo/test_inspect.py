@@ -66,6 +66,24 @@ def test_every_layer_is_told(photo):
     assert record["coding"]["standard_quality"] == 90
 
 
+def test_what_hides_in_plain_headers_is_told(tmp_path):
+    start, header, *rest = read_segments(jpeg()).segments
+    odd = Image.Exif()
+    odd[0x010D], odd[0x9C9D] = "secret name", "Jorunn".encode("utf-16-le")
+    path = tmp_path / "odd.jpg"
+    hidden = (
+        Segment(header.marker, header.payload + b"hidden"),
+        Segment(0xEE, b"Adobe" + bytes(7) + b"more"),
+        Segment(0xE1, odd.tobytes()),
+    )
+    path.write_bytes(b"".join(segment.to_bytes() for segment in (start, *hidden, *rest)))
+    record = inspect(path)
+    unknown = told(record, "unknown")
+    assert set(unknown) == {"APP0 JFIF", "APP14 Adobe", "Exif DocumentName"}
+    assert "secret name" in unknown["Exif DocumentName"]
+    assert told(record, "person") == {"Exif XPAuthor": "Jorunn"}
+
+
 def test_a_bare_picture_tells_nothing(tmp_path):
     path = tmp_path / "bare.jpg"
     path.write_bytes(jpeg())
