@@ -34,7 +34,7 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.reporting.forms import to_markdown  # noqa: E402
+from cama.reporting.forms import to_markdown, with_intervals  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
 
@@ -84,30 +84,29 @@ def results_table(results: Path) -> str:
 
 
 def comparison_table(results: Path) -> str:
-    """Each method in- and out-of-distribution, after an 8-bit save and after a JPEG save, means over F of the known labels."""
+    """Each method in- and out-of-distribution after some saves, means over F of the known labels."""
     table = pd.read_csv(results / "tables" / "summary.csv")
-    table = table[table.labels == table.labels.min()]
+    table = table[table.labels == table.labels.min()].set_index(["method", "set", "save"])
     rows = []
-    for method in table.method.unique():
-        cells: dict[str, object] = {"method": method}
-        for kind in ("in", "out"):
-            of = table[(table.method == method) & (table.set == kind)].set_index("save")
-            for save in ("png", "jpeg85"):
-                row = of.loc[save]
-                bounds = f"({row.targeted_low:.2f} to {row.targeted_high:.2f})"
-                cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {bounds}"
-            cells[f"{kind}, dB"] = of.loc["png"].psnr
-        rows.append(cells)
+    for method in table.index.unique("method"):
+        plain = table.loc[(method, "in", "png")]
+        bounds = f"({plain.targeted_low:.2f} to {plain.targeted_high:.2f})"
+        cells: dict[str, object] = {"method": method, "in, png": f"{plain.targeted:.2f} {bounds}"}
+        for kind, save in (("in", "jpeg95"), ("in", "jpeg85"), ("out", "png"), ("out", "jpeg85")):
+            if save in table.index.unique("save"):
+                cells[f"{kind}, {save}"] = f"{table.loc[(method, kind, save)].targeted:.2f}"
+        rows.append({**cells, "in, dB": plain.psnr})
     return to_markdown(pd.DataFrame(rows), 1)
 
 
-def paired_table(results: Path, methods: tuple[str, ...]) -> str:
-    """Some methods beside the baseline, for each F, in-distribution after an 8-bit save."""
+def paired_table(results: Path, method: str) -> str:
+    """One method beside the baseline, for each F of the known labels, in-distribution after an 8-bit save."""
     table = pd.read_csv(results / "tables" / "paired.csv")
-    chosen = table[(table.set == "in") & (table.save == "png") & table.method.isin(methods)]
-    columns = ["method", "labels", "classifier", "difference", "difference_low", "difference_high"]
-    columns += ["fewer_failures", "fewer_failures_low", "fewer_failures_high", "psnr_difference"]
-    return to_markdown(chosen[columns], 2)
+    chosen = table[(table.set == "in") & (table.save == "png") & (table.method == method)]
+    chosen = chosen[chosen.labels == chosen.labels.min()]
+    names = ("difference", "fewer_failures")
+    columns = [f"{name}{bound}" for name in names for bound in ("", "_low", "_high")]
+    return to_markdown(with_intervals(chosen[["classifier", *columns]], 2))
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -137,12 +136,12 @@ def main() -> None:
                 target.unlink()
     if options.compare:
         text = fill(text, "comparison", comparison_table(options.compare))
-        text = fill(text, "paired", paired_table(options.compare, ("cama-plus",)))
+        text = fill(text, "paired", paired_table(options.compare, "cama-plus"))
         for name in COMPARED:
             shutil.copy(options.compare / "plots" / f"{name}.png", PROJECT / "docs" / "images" / f"compare_{name}.png")
     if options.unseen:
         text = fill(text, "unseen", comparison_table(options.unseen))
-        text = fill(text, "unseen_paired", paired_table(options.unseen, ("cama-plus",)))
+        text = fill(text, "unseen_paired", paired_table(options.unseen, "cama-plus"))
     README.write_text(text)
 
 
