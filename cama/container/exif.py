@@ -32,6 +32,7 @@ TYPES = {
 ASCII, UTF8, UNDEFINED, RATIONALS, OFFSETS = 2, 129, 7, (5, 10), (3, 4, 13)
 POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
+MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last in the directory Exif
 MOST_VALUES = 64  # of one entry that are worth showing
 # of EXIF 3.0, which Pillow does not name yet
 NEWER = {0xA436: "ImageTitle", 0xA437: "Photographer", 0xA438: "ImageEditor"}

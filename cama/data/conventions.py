@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cama.container.exif import read_exif
+from cama.container.exif import MAKE, MODEL, SERIAL, read_exif
 from cama.container.segments import read_segments
 from cama.errors import CamaError
 from cama.images import read_file
 
-MAKE, MODEL, SERIAL = ("IFD0", 0x010F), ("IFD0", 0x0110), ("Exif", 0xA431)
+NAMED = ("IFD0", MAKE), ("IFD0", MODEL), ("Exif", SERIAL)
 VISION = re.compile(
     r"(?P<device>D\d\d)_(?P<make>[^_/]+)_(?P<model>[^/]+)/images/nat/(?P=device)_I_nat_(?P<number>\d+)\.jpe?g"
 )
@@ -77,7 +77,7 @@ def folder(name: str, path: Path) -> Origin:
         raise _outside(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
     segments = read_segments(read_file(path), str(path)).holding("Exif")
     exif = read_exif(segments[0].payload, str(path)) if segments else None
-    make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in (MAKE, MODEL, SERIAL))
+    make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in NAMED)
     if not (make and model and serial):
         lacking = [key for key, value in (("make", make), ("model", model), ("serial number", serial)) if not value]
         found = " and no ".join(lacking)

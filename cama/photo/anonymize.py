@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from cama.attacks.tiles import transform
 from cama.container.encoding import check_bare, encode_like, encode_neutral
-from cama.container.exif import read_exif
+from cama.container.exif import ORIENTATION, read_exif
 from cama.container.segments import read_segments
 from cama.errors import CamaError
 from cama.images import read_file, read_rgb
@@ -32,7 +32,6 @@ from cama.transfer.distortion import psnr
 
 NEUTRAL_TIME = 946_684_800  # the file's times: the beginning of 2000, UTC
 WORST = 20.0  # dB between what was to be written and what the file decodes to; below, something went wrong
-ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -112,7 +111,7 @@ def anonymize(photo: Path, out: Path, how: Anonymizer, force: bool) -> dict[str,
         delivered = np.array(image)
     if delivered.shape != changed.shape or psnr(changed, delivered) < WORST:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
-    stored = read_rgb(photo)
+    stored = read_rgb(photo) if how.classifiers else None  # as everyone else would show it to them
     record = {
         "photo": photo.name,
         "out": str(out),

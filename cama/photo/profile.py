@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cama.container.coding import Coding, describe, read_coding
-from cama.container.exif import Exif, read_exif
+from cama.container.exif import MAKE, MODEL, Exif, read_exif
 from cama.container.segments import Jpeg, read_segments
 from cama.errors import CamaError
 from cama.files import write_text
@@ -116,7 +116,7 @@ def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
 
 
 def _camera(exif: Exif, path: Path) -> tuple[str, str]:
-    make, model = (str(exif.get("IFD0", tag) or "").strip() for tag in (0x010F, 0x0110))
+    make, model = (str(exif.get("IFD0", tag) or "").strip() for tag in (MAKE, MODEL))
     if not (make and model):
         raise CamaError(f"{path}: found no make and model in its EXIF, expected a photograph as a camera wrote it")
     return make, model
