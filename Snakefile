@@ -1,5 +1,6 @@
 # From photographs to tables, plots and a report. `snakemake --cores all` runs everything;
-# each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots, controls, report.
+# each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots,
+# controls, report, models.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -16,6 +17,7 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         tables(),
+        models(),
 
 
 include: "rules/data.smk"

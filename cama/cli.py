@@ -2,13 +2,12 @@
 
 import argparse
 import importlib
-import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cama import __version__
+from cama import __version__, tool
 from cama.errors import CamaError
 from cama.settings import stages
 from cama.settings.config import load_config
@@ -84,6 +83,12 @@ STAGES = {
     "tables": Command(
         "tables:tables", stages.TablesStageSpec, "make the tables", ("rows*", "detections*?", "devices*?", "out")
     ),
+    "package": Command(
+        "package:package",
+        stages.PackageStageSpec,
+        "put G, E, profiles and scores into one model file",
+        ("model", "evaluators*", "splits", "root", "tables", "out"),
+    ),
     "plots": Command(
         "plots:plots",
         stages.PlotsStageSpec,
@@ -110,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="cama", description="Conditional adversarial camera model anonymization.")
     top.add_argument("--version", action="version", version=f"cama {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    tool.register(commands)
     for name, stage in STAGES.items():
         sub = commands.add_parser(name, help=stage.help, description=f"{stage.help[0].upper()}{stage.help[1:]}.")
         sub.add_argument("--spec", default="{}", help="settings as JSON (see `cama spec`); `{}` for the defaults")
@@ -126,38 +132,6 @@ def parser() -> argparse.ArgumentParser:
     reference = commands.add_parser("reference", help="record the statistics of real photographs for the controls")
     reference.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
     reference.add_argument("--out", type=Path, required=True, metavar="FILE")
-    inspect = commands.add_parser("inspect", help="what a photograph tells: metadata, container, pixels")
-    inspect.add_argument("photo", type=Path, metavar="PHOTO")
-    inspect.add_argument("--json", action="store_true", help="print the whole record")
-    inspect.add_argument(
-        "--classifier", type=Path, nargs="+", metavar="FILE", help="model files that attribute the pixels"
-    )
-    inspect.add_argument(
-        "--reference",
-        type=Path,
-        nargs="+",
-        metavar="PHOTO",
-        help="photographs of one device, to look for its fingerprint",
-    )
-    inspect.add_argument("--profile", type=Path, nargs="+", metavar="FILE", help="container profiles of camera models")
-    profile = commands.add_parser("profile", help="learn how a camera model builds its JPEG files")
-    profile.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO")
-    profile.add_argument("--out", type=Path, required=True, metavar="FILE")
-    anonymize = commands.add_parser("anonymize", help="make a photograph look like another camera's, without metadata")
-    anonymize.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
-    anonymize.add_argument("--model", type=Path, required=True, metavar="FILE", help="model file of a generator")
-    anonymize.add_argument("--to", required=True, metavar="CAMERA", help="one of the camera models that it knows")
-    anonymize.add_argument(
-        "--out", type=Path, metavar="PATH", help="a file, or a folder for several (default: neutral names)"
-    )
-    anonymize.add_argument(
-        "--profile", type=Path, metavar="FILE", help="container profile to encode like (default: neutral)"
-    )
-    anonymize.add_argument(
-        "--classifier", type=Path, nargs="+", default=[], metavar="FILE", help="asked before and after"
-    )
-    anonymize.add_argument("--force", action="store_true", help="replace files of the same name")
-    anonymize.add_argument("--json", action="store_true", help="print the whole record")
     return top
 
 
@@ -172,12 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(STAGES[options["stage"]].spec().to_json())
         elif command == "check-config":
             load_config(*options["files"])
-        elif command == "inspect":
-            _inspect(options)
-        elif command == "anonymize":
-            return _anonymize(options)
-        elif command == "profile":
-            importlib.import_module("cama.photo.profile").learn_profile(options["photographs"], options["out"])
+        elif "run" in options:
+            return 1 if options.pop("run")(options) is False else 0
         else:
             importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
     except CamaError as error:
@@ -198,21 +168,6 @@ def _run_stage(stage: Command, options: dict) -> None:
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     module, _, function = stage.function.partition(":")
     getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
-
-
-def _inspect(options: dict) -> None:
-    from cama.photo.inspect import inspect
-    from cama.photo.table import as_table
-
-    record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
-    print(json.dumps(record, indent=2, ensure_ascii=True) if options["json"] else as_table(record))
-
-
-def _anonymize(options: dict) -> int:
-    from cama.photo.anonymize import Anonymizer, anonymize_all
-
-    how = Anonymizer.load(options["model"], options["to"], options["profile"], options["classifier"])
-    return 0 if anonymize_all(options["photos"], options["out"], how, options["force"], options["json"]) else 1
 
 
 def _required(kind: type[Spec]) -> bool:

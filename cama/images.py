@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from cama.errors import CamaError
 
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
-MAX_PIXELS = 200_000_000  # larger than any camera of the data sets; bounds what a picture bomb can allocate
+MAX_PIXELS = 110_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
 MAX_BYTES = 500_000_000  # of a file
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 

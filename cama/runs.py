@@ -51,7 +51,11 @@ def _cpu_has_bfloat16() -> bool:
 
 def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
     """Weights and buffers as safetensors, `header` (JSON) in the file's metadata under `cama`."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_tensors(path, {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, header)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Tensors on the CPU, of which no two share memory, as a model file with this header."""
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata={"cama": json.dumps(header, sort_keys=True)})
 
@@ -61,9 +65,9 @@ def read_header(path: Path) -> dict[str, Any]:
     return _read(path, with_tensors=False)[1]
 
 
-def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict and header of a model file of this kind."""
-    state, header = _read(path, with_tensors=True)
+def read_model(path: Path, kind: str, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict, empty unless `with_tensors`, and header of a model file of this kind."""
+    state, header = _read(path, with_tensors)
     if header.get("kind") != kind:
         raise CamaError(f"{path}: found a model of kind {header.get('kind')!r}, expected {kind!r}")
     missing = [key for key in HEADER_KEYS.get(kind, ()) if key not in header]

@@ -55,7 +55,7 @@ def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:
             rows.append((f"{prefix}{name}", str(value), field.description or ""))
         elif isinstance(value, BaseModel):
             rows += _keys(value, f"{prefix}{name}.")
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and isinstance(next(iter(value.values()), None), BaseModel):
             first = next(iter(value))
             rows.append((f"{prefix}{name}", ", ".join(value), (field.description or "") + "; each has the keys below"))
             rows += _keys(value[first], f"{prefix}{name}.{first}.")
@@ -63,7 +63,7 @@ def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:
             rows.append((f"{prefix}{name}", f"{len(value)}", (field.description or "") + "; each has the keys below"))
             rows += _keys(value[0], f"{prefix}{name}.0.")
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, (tuple, dict)) else str(value)
             rows.append((f"{prefix}{name}", shown, field.description or ""))
     return rows
 

@@ -188,6 +188,12 @@ def tables():
     )
 
 
+def models():
+    """The model files: one for each method that is a trained generator."""
+    learned = [method for method, settings in METHODS.items() if settings.generator]
+    return expand(f"{RESULTS}/models/{{method}}.safetensors", method=learned)
+
+
 TABLES = ["summary", "transfer", "per_label"]
 TABLES += ["paired"] if CONFIG.tables.baseline else []
 TABLES += ["detection"] if CONFIG.detection.methods else []

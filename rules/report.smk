@@ -158,3 +158,38 @@ rule report:
         "python -m cama report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"
         " --controls {params.controls:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+# Of several trainings the first goes into the model file, with what was measured over all.
+rule package:
+    input:
+        model=lambda wildcards: generators(METHODS[wildcards.method].generator)[0],
+        evaluators=lambda wildcards: evaluators_of(METHODS[wildcards.method].generator),
+        splits=f"{RESULTS}/splits.csv",
+        tables=tables(),
+        code=code("package"),
+    output:
+        f"{RESULTS}/models/{{method}}.safetensors",
+    log:
+        f"{RESULTS}/logs/models/{{method}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/models/{{method}}.tsv"
+    conda:
+        "../envs/cama.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: spec("package", method=wildcards.method),
+        root=lambda wildcards: ROOT,
+        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
+    shell:
+        "python -m cama package --spec {params.spec:q} --threads {threads} --model {input.model:q}"
+        " --evaluators {input.evaluators:q} --splits {input.splits:q} --root {params.root:q}"
+        " --tables {params.tables:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule models:
+    input:
+        models(),

@@ -415,7 +415,7 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found |= {("generator", n): ({"name": n}, "train-generator") for n in config.adversary.generators}
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
-    found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices")}
+    found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
     found |= {(name,): ({}, name) for name in ("manifest", "split", "tables", "plots", "controls", "report")}
     return found | {("split", "check"): ({}, "check-split")}
 

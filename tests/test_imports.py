@@ -35,6 +35,7 @@ LAYERS = (
     "reporting",
     "photo",
     "stages",
+    "tool",
     "cli",
 )
 

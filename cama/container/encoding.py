@@ -7,12 +7,13 @@ import numpy as np
 from PIL import Image
 
 from cama.container.coding import describe, read_coding
-from cama.container.segments import APP0, SOS, Jpeg, Segment, read_segments
+from cama.container.segments import APP0, APP1, SOS, Jpeg, Segment, read_segments
 from cama.errors import CamaError
 
 # What everyone's encoder writes: that of the Independent JPEG Group, baseline, with its own header.
 NEUTRAL_QUALITY, NEUTRAL_SUBSAMPLING = 92, "4:2:0"
 CODING = ("SOI", "DQT", "SOF0", "SOF2", "DHT", "DRI", "SOS", "EOI")
+EXIF = "APP1 Exif"
 JFIF = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"  # version 1.01, no density, no thumbnail
 
 
@@ -21,9 +22,10 @@ def encode_neutral(picture: np.ndarray) -> bytes:
     return _save(picture, quality=NEUTRAL_QUALITY, subsampling=NEUTRAL_SUBSAMPLING)
 
 
-def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str]) -> bytes:
+def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str], exif: bytes = b"") -> bytes:
     """A JPEG of (H, W, 3), uint8, RGB, with the traits `coding` (of `describe`) and its segments in the `order` of these names,
-    without those that hold metadata. What the encoder cannot imitate is an error that names the trait.
+    without those that hold metadata, but for the payload `exif` where the order names it. What the encoder cannot imitate is an
+    error that names the trait.
     """
     tables = coding["quantisation"]
     if coding["subsampling"] not in ("4:4:4", "4:2:2", "4:2:0") or coding["process"] not in ("baseline", "progressive"):
@@ -38,8 +40,9 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str]) -
         restart_marker_blocks=coding["restart_interval"],
     )
     jpeg = read_segments(data)
-    bare = Jpeg(tuple(segment for segment in jpeg.segments if not APP0 <= segment.marker <= APP0 + 15))
-    wanted = [name for name in order if name.split()[0] in CODING]
+    coded = [segment for segment in jpeg.segments if not APP0 <= segment.marker <= APP0 + 15]
+    wanted = [name for name in order if name.split()[0] in CODING or (exif and name == EXIF)]
+    bare = Jpeg((*coded[:1], *([Segment(APP1, exif)] if exif else []), *coded[1:]))
     built = _arranged(bare, wanted) if len(bare.of(SOS)) == 1 else bare
     if [segment.name for segment in built.segments] != wanted:
         raise CamaError("encoding: found another order of segments than asked for, which cannot be imitated")
@@ -51,13 +54,18 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str]) -
     return data
 
 
-def check_bare(data: bytes, name: str) -> Jpeg:
-    """The segments of a file that holds coded pixels and nothing else; any other byte is an error that names what it found."""
+def check_bare(data: bytes, name: str, exif: bytes = b"") -> Jpeg:
+    """The segments of a file that holds coded pixels and nothing else, but for one segment with the payload `exif`, if it is
+    not empty; any other byte is an error that names what it found.
+    """
     jpeg = read_segments(data, name)
     if jpeg.trailer:
         raise CamaError(f"{name}: found {len(jpeg.trailer)} bytes behind the picture, expected none")
+    if exif and [segment.payload for segment in jpeg.of(APP1)] != [exif]:
+        raise CamaError(f"{name}: found other EXIF than was to be in it")
     for segment in jpeg.segments:
         header = segment.marker == APP0 and segment.payload == JFIF
+        header |= bool(exif) and segment.marker == APP1
         if segment.fill or not (header or segment.name in CODING):
             raise CamaError(
                 f"{name}: found a segment {segment.name} at byte {segment.offset}, expected coded pixels alone"

@@ -1,5 +1,7 @@
 """Who owns which photographs, and the check that nobody owns what another does."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -53,6 +55,19 @@ def _share(photos: pd.DataFrame, roles: list[str], role: str, seed: int) -> pd.D
         raise CamaError(f"split: found {len(photos)} photographs of {name}, expected one at least for each of {roles}")
     order = np.random.default_rng(seed).permutation(len(photos))
     return photos.iloc[np.sort(np.array_split(order, len(roles))[roles.index(role)])]
+
+
+def check_counts(table: pd.DataFrame, expected: Mapping[str, int]) -> None:
+    """Raise where a role has another number of photographs than `expected`; names them device by device."""
+    for role, count in expected.items():
+        owned = table[table.role == role]
+        if len(owned) != count:
+            devices = owned.groupby(["model", "device"]).size()
+            each = ", ".join(f"{model} {device}: {n}" for (model, device), n in devices.items())
+            raise CamaError(
+                f"split.expected: found {len(owned)} photographs of the {role}, expected {count}, or null to go on;"
+                f" it has {each}"
+            )
 
 
 def check(table: pd.DataFrame, policy: str) -> None:

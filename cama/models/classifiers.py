@@ -173,8 +173,15 @@ def save_classifier(
 def load_classifier(path: Path) -> tuple[Classifier, tuple[str, ...]]:
     """Read a classifier, in evaluation mode, and its labels."""
     state, header = read_model(path, "classifier")
-    estimator = Estimator(parse(BodySpec, header["estimator"], str(path))) if header["estimator"] else None
-    labels = tuple(header["labels"])
-    classifier = Classifier(len(labels), parse(ClassifierNetSpec, header["net"], str(path)), estimator)
+    estimator = parse(BodySpec, header["estimator"], str(path)) if header["estimator"] else None
+    labels, net = tuple(header["labels"]), parse(ClassifierNetSpec, header["net"], str(path))
+    return restore_classifier(state, net, estimator, labels, path), labels
+
+
+def restore_classifier(
+    state: dict[str, Tensor], net: ClassifierNetSpec, estimator: BodySpec | None, labels: tuple[str, ...], path: Path
+) -> Classifier:
+    """A classifier, in evaluation mode, with the weights `state` from the file `path`; `estimator` is that of its front-end."""
+    classifier = Classifier(len(labels), net, Estimator(estimator) if estimator else None)
     load_weights(classifier, state, path)
-    return classifier.eval(), labels
+    return classifier.eval()

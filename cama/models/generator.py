@@ -48,6 +48,11 @@ def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...
     """Read G, in evaluation mode, what it was built from, and its labels."""
     state, header = read_model(path, "generator")
     spec, labels = parse(GeneratorSpec, header["net"], str(path)), tuple(header["labels"])
+    return restore_generator(state, spec, labels, path), spec, labels
+
+
+def restore_generator(state: dict[str, Tensor], spec: GeneratorSpec, labels: tuple[str, ...], path: Path) -> Generator:
+    """G, in evaluation mode, with the weights `state` from the file `path`."""
     generator = Generator(len(labels), spec)
     load_weights(generator, state, path)
-    return generator.eval(), spec, labels
+    return generator.eval()

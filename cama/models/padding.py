@@ -6,6 +6,7 @@ Under autocast on a CPU torch pads in float32, and convolutions convert that bac
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -51,6 +52,8 @@ class _Reflect(torch.autograd.Function):
 
 def reflect(x: Tensor, padding: int) -> Tensor:
     """(N, C, H, W) with `padding` reflected pixels on each side, H and W greater than `padding`."""
+    if torch.compiler.is_exporting():  # other programs know this operation, and would bake the sizes into the copies
+        return F.pad(x, (padding,) * 4, mode="reflect")
     return _Reflect.apply(x, padding) if padding else x
 
 

@@ -1,5 +1,6 @@
 """What classifiers say of a photograph's pixels."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,48 @@ from cama.errors import CamaError
 from cama.grid import PHASES
 from cama.images import centre
 from cama.models.classifiers import load_classifier
-from cama.models.folding import fold_norms_
+from cama.models.evaluator import Evaluator
 from cama.settings.training import ComputeSpec
-from cama.training.classifier import predict
+from cama.tensors import to_float
 from cama.training.loop import Compute
 
 CROP = 512  # pixels a side of what a classifier sees
 SMALLEST = 64
 
 
-def attribute(picture: np.ndarray, path: Path) -> dict[str, Any]:
-    """The probabilities that the classifier of the model file `path` gives its camera models, the likeliest first, for the
-    centre crop of (H, W, 3), uint8.
+@dataclass(frozen=True)
+class Witness:
+    """Classifiers that know the same camera models, and are asked about a picture."""
+
+    evaluator: Evaluator
+    labels: tuple[str, ...]
+
+
+def load_witness(path: Path) -> Witness:
+    """The classifier of a model file."""
+    classifier, labels = load_classifier(path)
+    return Witness(Evaluator({path.name: classifier}), labels)
+
+
+@torch.no_grad()
+def attribute(picture: np.ndarray, witness: Witness) -> list[dict[str, Any]]:
+    """The probabilities that each classifier gives its camera models, the likeliest first, for the centre crop of a picture
+    (H, W, 3), uint8.
     """
     crop = centre(picture, CROP, PHASES)
     if min(crop.shape[:2]) < SMALLEST:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")
-    classifier, labels = load_classifier(path)
     place = Compute(ComputeSpec(device="cpu"))
-    classifier = place.place(fold_norms_(classifier))
-    shares = np.exp(predict(classifier, torch.from_numpy(crop[None].copy()), place)[0])
-    ranked = sorted(zip(labels, shares.tolist(), strict=True), key=lambda pair: -pair[1])
-    return {"classifier": path.name, "probabilities": {label: round(share, 4) for label, share in ranked}}
+    evaluator = place.place(witness.evaluator)
+    with place.cast():
+        scores = evaluator(place.images(to_float(crop[None].copy())))
+    return [
+        {"classifier": name, "probabilities": _ranked(witness.labels, found[0].exp().tolist())}
+        for name, found in scores.items()
+    ]
+
+
+def _ranked(labels: tuple[str, ...], shares: list[float]) -> dict[str, float]:
+    pairs = sorted(zip(labels, shares, strict=True), key=lambda pair: -pair[1])
+    return {label: round(share, 4) for label, share in pairs}

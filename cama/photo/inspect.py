@@ -8,10 +8,11 @@ import numpy as np
 
 from cama.container.coding import read_coding, standard_quality
 from cama.container.exif import Entry, read_exif
+from cama.container.profile import match_profile
 from cama.container.segments import COM, Jpeg, Segment, read_segments
 from cama.errors import CamaError
 from cama.images import centre, read_file, read_rgb
-from cama.photo.profile import match_profile, read_profile
+from cama.photo.profile import read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
 # What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else is unknown.
@@ -128,15 +129,15 @@ def inspect(
         record["profiles"] = [
             {
                 "profile": file.name,
-                **(known := read_profile(file))["camera"],
+                **(known := read_profile(file)).camera.model_dump(),
                 "matches": match_profile(jpeg, coding, known),
             }
             for file in profiles
         ]
     if classifiers:
-        from cama.photo.attribution import attribute  # torch takes seconds, and is for those who ask
+        from cama.photo.attribution import attribute, load_witness  # torch takes seconds, and is for those who ask
 
-        record["attribution"] = [attribute(picture, classifier) for classifier in classifiers]
+        record["attribution"] = [found for path in classifiers for found in attribute(picture, load_witness(path))]
     if references:
         record["fingerprint"] = _fingerprint(picture, references, path)
     return record

@@ -1,4 +1,4 @@
-"""A camera model's container profile: how its JPEG files are built, learnt from photographs as the camera wrote them."""
+"""Learning a camera model's container profile from photographs as the camera wrote them, and its file."""
 
 import json
 from collections import Counter
@@ -8,12 +8,13 @@ from typing import Any
 
 from cama.container.coding import Coding, describe, read_coding
 from cama.container.exif import MAKE, MODEL, Exif, read_exif
+from cama.container.profile import Profile
 from cama.container.segments import Jpeg, read_segments
 from cama.errors import CamaError
 from cama.files import write_text
 from cama.images import read_file
+from cama.settings.strict import parse
 
-KIND, VERSION = "container profile", 1
 # Entries whose values say something of the camera's firmware, and nothing of a photograph, a device or a person.
 FIRMWARE = {
     *("Make", "Model", "Software", "YCbCrPositioning", "XResolution", "YResolution", "ResolutionUnit", "Compression"),
@@ -30,10 +31,8 @@ FIRMWARE = {
 }
 
 
-def learn_profile(photographs: Sequence[Path], out: Path) -> dict[str, Any]:
-    """Write the profile of the camera model that took `photographs` to `out`, and give it. All must name the same make and
-    model in their EXIF. `docs/inspect.md` has its keys.
-    """
+def learn_profile(photographs: Sequence[Path]) -> Profile:
+    """The profile of the camera model that took `photographs`, all of which must name the same make and model in their EXIF."""
     if not photographs:
         raise CamaError("profile: found no photographs, expected some of one camera model")
     cameras: dict[tuple[str, str], Path] = {}
@@ -47,7 +46,7 @@ def learn_profile(photographs: Sequence[Path], out: Path) -> dict[str, Any]:
         counts["codings"][_key(describe(coding))] += 1
         counts["segments"][_key([segment.name for segment in jpeg.segments])] += 1
         counts["dimensions"][_key([coding.width, coding.height])] += 1
-        orders["little" if exif.order == "<" else "big"] += 1
+        orders[_key("little" if exif.order == "<" else "big")] += 1
         for entry in exif.entries:
             place = (entry.group, entry.tag, entry.kind)
             names[place] = entry.name
@@ -56,55 +55,34 @@ def learn_profile(photographs: Sequence[Path], out: Path) -> dict[str, Any]:
         (first, path), (second, other) = list(cameras.items())[:2]
         raise CamaError(f"{other}: found the camera {' '.join(second)}, expected {' '.join(first)} as in {path}")
     ((make, model),) = cameras
-    profile = {
-        "kind": KIND,
-        "version": VERSION,
-        "camera": {"make": make, "model": model},
-        "photographs": len(photographs),
-        **{
-            name: [{"count": n, "value": json.loads(key)} for key, n in _ranked(count)]
-            for name, count in counts.items()
-        },
-        "exif": {
-            "byte_order": [{"count": n, "value": key} for key, n in _ranked(orders)],
-            "entries": [
-                {"group": place[0], "tag": place[1], "type": place[2], "name": names[place], "count": len(values)}
-                | ({"value": json.loads(values[0])} if names[place] in FIRMWARE and len(set(values)) == 1 else {})
-                for place, values in seen.items()
-            ],
-        },
-    }
-    write_text(out, json.dumps(profile, indent=1, ensure_ascii=False) + "\n")
-    return profile
+    entries = [
+        {"group": place[0], "tag": place[1], "type": place[2], "name": names[place], "count": len(values)}
+        | ({"value": json.loads(values[0])} if names[place] in FIRMWARE and len(set(values)) == 1 else {})
+        for place, values in seen.items()
+    ]
+    return Profile(
+        camera={"make": make, "model": model},
+        photographs=len(photographs),
+        exif={"byte_order": _ranked(orders), "entries": entries},
+        **{name: _ranked(count) for name, count in counts.items()},
+    )
 
 
-def read_profile(path: Path) -> dict[str, Any]:
-    """A profile that `learn_profile` wrote."""
+def write_profile(path: Path, profile: Profile) -> None:
+    """Write a profile as JSON; `docs/inspect.md` has its keys."""
+    values = profile.model_dump(mode="json", exclude_none=True)
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_profile(path: Path) -> Profile:
+    """A profile that `write_profile` wrote."""
     try:
-        profile = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CamaError(f"{path}: not a container profile ({error})") from error
-    if not isinstance(profile, dict) or profile.get("kind") != KIND or profile.get("version") != VERSION:
-        raise CamaError(f"{path}: found no container profile of version {VERSION}, expected what `cama profile` writes")
-    return profile
-
-
-def match_profile(jpeg: Jpeg, coding: Coding, profile: dict[str, Any]) -> dict[str, Any]:
-    """Which traits of a file this camera model's photographs share: `quantisation`, `subsampling`, `huffman`, `segments`,
-    `dimensions` (either way round), each true or false.
-    """
-    own = describe(coding)
-    codings = [entry["value"] for entry in profile["codings"]]
-    sizes = [sorted(entry["value"]) for entry in profile["dimensions"]]
-    orders = [entry["value"] for entry in profile["segments"]]
-    return {
-        **{
-            trait: any(other[trait] == own[trait] for other in codings)
-            for trait in ("quantisation", "subsampling", "huffman")
-        },
-        "segments": [segment.name for segment in jpeg.segments] in orders,
-        "dimensions": sorted([coding.width, coding.height]) in sizes,
-    }
+    if not isinstance(values, dict) or values.get("kind") != "container profile":
+        raise CamaError(f"{path}: found no container profile, expected what `cama profile` writes")
+    return parse(Profile, values, str(path))
 
 
 def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
@@ -131,6 +109,7 @@ def _key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+def _ranked(counts: Counter[str]) -> list[dict[str, Any]]:
     """The most frequent first, then in their own order, which does not hang on that of the files."""
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"count": count, "value": json.loads(key)} for key, count in ranked]

@@ -1,11 +1,11 @@
 """Settings of the photographs: which, whose, and what is cut from them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cama.grid import PHASES
-from cama.settings.strict import Spec
+from cama.settings.strict import Spec, without_null
 
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
 
@@ -76,6 +76,9 @@ class SplitSpec(Spec):
     in_distribution: DevicesIn = DevicesIn()
     out_of_distribution: DevicesOut = DevicesOut()
     validation: float = Field(0.1, ge=0, lt=1, description="share of a training role's photographs held out")
+    expected: Annotated[dict[Role, int], BeforeValidator(without_null)] = Field(
+        {}, description="how many photographs a role should have, by role; another count ends the run"
+    )
 
 
 class PatchesSpec(Spec):

@@ -123,6 +123,13 @@ class TablesStageSpec(Spec):
     tables: TablesSpec = TablesSpec()
 
 
+class PackageStageSpec(Spec):
+    """Stage `package`."""
+
+    name: str
+    dataset: str = Field(description="the convention of the photographs")
+
+
 class PlotsStageSpec(Spec):
     """Stage `plots`."""
 
@@ -259,6 +266,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
+    "package": lambda c, method: PackageStageSpec(name=method, dataset=c.dataset.kind),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,
     "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),

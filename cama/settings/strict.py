@@ -34,7 +34,8 @@ def _odd(value: int) -> int:
     return value
 
 
-def _without_null(value: Any) -> Any:
+def without_null(value: Any) -> Any:
+    """A mapping without what an overlay took out by setting it to null."""
     return {k: v for k, v in value.items() if v is not None} if isinstance(value, Mapping) else value
 
 
@@ -51,7 +52,7 @@ def _plain_names(value: dict[str, Any]) -> dict[str, Any]:
 
 Odd = Annotated[int, AfterValidator(_odd)]
 # Blocks by a name that becomes a file's; an overlay takes one out by setting it to null.
-Named = Annotated[dict[str, S], BeforeValidator(_without_null), AfterValidator(_plain_names)]
+Named = Annotated[dict[str, S], BeforeValidator(without_null), AfterValidator(_plain_names)]
 
 
 def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:
@@ -89,7 +90,7 @@ def _keys_beside(kind: type[BaseModel], location: tuple[int | str, ...]) -> list
             named = False
             continue
         todo, inner = [kind.model_fields[str(part)].annotation], []
-        named = get_origin(todo[0]) in (dict, tuple)
+        named = get_origin(todo[0]) in (dict, tuple, list)
         while todo:
             annotation = todo.pop()
             todo += get_args(annotation)

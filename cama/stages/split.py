@@ -15,7 +15,8 @@ def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:
 
 
 def check_split(spec: SplitStageSpec, splits: Path, out: Path) -> None:
-    """Copy the splits to `out` if they keep the policy."""
+    """Copy the splits to `out` if they are complete and keep the policy."""
     table = read_table(splits)
+    cama.data.splits.check_counts(table, spec.split.expected)
     cama.data.splits.check(table, spec.split.policy)
     write_text(out, table.to_csv(index=False))

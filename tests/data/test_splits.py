@@ -1,7 +1,9 @@
+import re
+
 import pandas as pd
 import pytest
 
-from cama.data.splits import check, split
+from cama.data.splits import check, check_counts, split
 from cama.errors import CamaError
 from cama.settings.data import DevicesIn, DevicesOut, ModelsSpec, SplitSpec
 
@@ -115,6 +117,18 @@ def table():
 
 def first(table, role):
     return table.index[table.role == role][0]
+
+
+def test_a_role_of_another_size_than_expected_is_named_device_by_device(table):
+    check_counts(table, {})
+    check_counts(table, {"adversary": 80, "test_outdist": 20})
+    short = table.drop(first(table, "adversary"))
+    said = (
+        "split.expected: found 79 photographs of the adversary, expected 80, or null to go on; it has"
+        " In_A 0: 19, In_A 1: 20, In_B 0: 20, In_B 1: 20"
+    )
+    with pytest.raises(CamaError, match=re.escape(said)):
+        check_counts(short, {"examiner": 80, "adversary": 80})
 
 
 @pytest.mark.parametrize("policy", ["device", "device+scene", "image"])

@@ -5,40 +5,37 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageCms
 
 from cama.cli import main
 from cama.container import encoding
+from cama.container.exif import read_exif
 from cama.container.segments import APP0, read_segments
 from cama.errors import CamaError
 from cama.images import read_rgb
-from cama.models.classifiers import save_classifier
-from cama.models.generator import Generator, save_generator
 from cama.photo import anonymize as module
-from cama.photo.anonymize import NEUTRAL_TIME, Anonymizer, anonymize, upright
+from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
+from cama.photo.attribution import attribute, load_witness
 from cama.photo.inspect import inspect
-from cama.photo.profile import learn_profile
-from cama.settings.networks import GeneratorSpec
+from cama.photo.profile import learn_profile, write_profile
+from cama.photo.upright import upright
 from cama.transfer.distortion import psnr
 from tests.container.helpers import jpeg, scene
 from tests.container.test_exif import tiff
-from tests.models.helpers import net_spec, shake, tiny_classifier
+from tests.photo.helpers import camera_file, model_file
 from tests.real import needs_photographs, photographs
 
-LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
-SPEC = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3, output="residual", input="rgb")
 SECRETS = (b"Jorunn", b"SN0042", b"2026", b"Alcyon", b"http")
 
 
 @pytest.fixture
 def model(tmp_path) -> Path:
-    torch.manual_seed(0)
-    save_generator(tmp_path / "g.safetensors", shake(Generator(3, SPEC), 0.03).eval(), SPEC, LABELS, {})
-    return tmp_path / "g.safetensors"
+    (tmp_path / "model").mkdir()
+    return model_file(tmp_path / "model")
 
 
 @pytest.fixture
@@ -51,8 +48,8 @@ def photo(tmp_path) -> Path:
     return path
 
 
-def how(model: Path, profile: Path | None = None, classifiers: tuple[Path, ...] = ()) -> Anonymizer:
-    return Anonymizer.load(model, "Corvus_C300", profile, classifiers)
+def how(model: Path, target: str = "Corvus_C300", **options: Any) -> Plan:
+    return Plan.load(model, target, **{"encoding": "neutral", **options})
 
 
 def test_the_written_file_holds_pixels_alone(photo, model, tmp_path):
@@ -91,28 +88,87 @@ def test_exiftool_finds_structure_alone(photo, model, tmp_path):
     assert {"Make", "SerialNumber", "Comment"} <= set(before)  # it would have found them
 
 
-def test_a_profile_is_imitated(photo, model, tmp_path):
-    for number, options in enumerate(({"subsampling": "4:2:2", "quality": 97},) * 2):
-        exif = Image.Exif()
-        exif[0x010F], exif[0x0110] = "Dorado", "D5"
-        (tmp_path / f"d{number}.jpg").write_bytes(jpeg(scene(48, 64, number), exif=exif.tobytes(), **options))
-    learn_profile([tmp_path / "d0.jpg", tmp_path / "d1.jpg"], tmp_path / "p.json")
-    record = anonymize(photo, tmp_path / "out.jpg", how(model, tmp_path / "p.json"), force=False)
-    (found,) = inspect(tmp_path / "out.jpg", profiles=[tmp_path / "p.json"])["profiles"]
+@pytest.fixture
+def profile(tmp_path) -> Path:
+    paths = [tmp_path / f"d{number}.jpg" for number in range(2)]
+    for number, path in enumerate(paths):
+        path.write_bytes(camera_file("Dorado_D5", number, subsampling="4:2:2", quality=97))
+    write_profile(tmp_path / "p.json", learn_profile(paths))
+    return tmp_path / "p.json"
+
+
+def test_a_profile_is_imitated(photo, model, profile, tmp_path):
+    record = anonymize(photo, tmp_path / "out.jpg", how(model, encoding="target", profile=profile), force=False)
+    (found,) = inspect(tmp_path / "out.jpg", profiles=[profile])["profiles"]
     # no EXIF is written, and the photograph keeps its size
     assert {trait for trait, same in found["matches"].items() if not same} == {"segments", "dimensions"}
-    assert record["encoding"] == "Dorado D5"
+    assert (record["encoding"], record["metadata"]) == ("Dorado D5", "none")
 
 
-def test_the_classifiers_are_asked_before_and_after(photo, model, tmp_path, capsys):
-    save_classifier(tmp_path / "f.safetensors", tiny_classifier("rgb"), net_spec("rgb"), LABELS, {})
+def test_the_model_files_own_profile_is_imitated(photo, model, tmp_path):
+    record = anonymize(photo, tmp_path / "out.jpg", how(model, encoding="target"), force=False)
+    assert record["encoding"] == "Corvus C300"
+    assert inspect(tmp_path / "out.jpg")["coding"]["subsampling"] == "4:2:2"
+    # it has none of the first camera
+    plan = how(model, "Alcyon_A10", encoding="target")
+    assert anonymize(photo, tmp_path / "neutral.jpg", plan, force=False)["encoding"] == "neutral"
+    assert inspect(tmp_path / "neutral.jpg")["coding"]["subsampling"] == "4:2:0"
+
+
+def test_minimal_exif_says_what_the_targets_firmware_says_and_nothing_of_the_photograph(photo, model, tmp_path):
+    plan = how(model, encoding="target", metadata="target")
+    record = anonymize(photo, tmp_path / "out.jpg", plan, force=False)
+    assert record["metadata"] == "target"
+    data = (tmp_path / "out.jpg").read_bytes()
+    assert not [secret for secret in SECRETS if secret in data]
+    exif = read_exif(read_segments(data).holding("Exif")[0].payload)
+    assert exif.faults == []
+    found = {(entry.group, entry.name): entry.value for entry in exif.entries}
+    assert found == {
+        ("IFD0", "Make"): "Corvus",
+        ("IFD0", "Model"): "C300",
+        ("IFD0", "Software"): "1.0",
+        ("IFD0", "Orientation"): 1,
+        ("IFD0", "XResolution"): (72, 1),
+        ("IFD0", "ExifOffset"): found["IFD0", "ExifOffset"],
+        ("Exif", "ExifVersion"): b"0220",
+        ("Exif", "ColorSpace"): 1,
+        ("Exif", "ExifImageWidth"): 128,
+        ("Exif", "ExifImageHeight"): 96,
+    }
+    with Image.open(tmp_path / "out.jpg") as image:  # an independent reader
+        assert image.getexif()[0x010F] == "Corvus"
+        assert image.getexif().get_ifd(0x8769)[0xA002] == 128
+
+
+def test_minimal_exif_needs_a_profile(model):
+    with pytest.raises(CamaError, match="--metadata: found target without a container profile of Alcyon_A10"):
+        how(model, "Alcyon_A10", encoding="target", metadata="target")
+    with pytest.raises(CamaError, match="--metadata: found target without"):
+        how(model, metadata="target")
+    with pytest.raises(CamaError, match="--encoding: found neutral beside --profile"):
+        how(model, profile=Path("p.json"))
+
+
+def test_e_and_the_classifiers_are_asked_before_and_after(photo, model, tmp_path, capsys):
+    classifier = model.with_name("e.safetensors")
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path / "out.jpg")]
-    assert main(["anonymize", *arguments, "--classifier", str(tmp_path / "f.safetensors"), "--json"]) == 0
+    assert main(["anonymize", *arguments, "--classifier", str(classifier), "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
-    for when in ("before", "after"):
-        (found,) = record[when]
-        assert set(found["probabilities"]) == set(LABELS)
-    assert "Nothing was measured against classifiers of real cameras" in record["caution"]
+    witness = load_witness(classifier)
+    for when, path in (("before", photo), ("after", tmp_path / "out.jpg")):
+        (expected,) = attribute(read_rgb(path), witness)
+        assert record[when]["classifiers"] == [expected]
+        assert record[when]["evaluator"] == [{**expected, "classifier": "rgb"}]
+        assert record[when]["target"] == expected["probabilities"]["Corvus_C300"]
+    assert record["before"] != record["after"]
+    assert "nothing was measured against classifiers of real ones" in record["caution"]
+
+
+def test_what_was_measured_on_real_cameras_is_not_called_simulated(photo, tmp_path):
+    plan = how(model_file(tmp_path, dataset="dresden"))
+    assert "photographs of its own data (dresden), not on yours" in plan.caution
+    assert "simulated" not in plan.caution
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -209,26 +265,44 @@ def test_one_bad_file_does_not_stop_the_others(data, photo, model, tmp_path, cap
 def test_odd_exif_does_not_stop_a_photograph(model, tmp_path):
     """Values of types that libraries stumble over when they write EXIF again."""
     entries = (0x0112, 3, 1, b"\6\0\0\0"), (0x0128, 4, 1, b"\x70\x11\1\0"), (0x011A, 2, 3, b"72\0\0")
-    (tmp_path / "a.jpg").write_bytes(jpeg(scene(48, 64), exif=tiff("<", *entries)))
+    (tmp_path / "a.jpg").write_bytes(jpeg(scene(64, 80), exif=tiff("<", *entries)))
     record = anonymize(tmp_path / "a.jpg", tmp_path / "out.jpg", how(model), force=False)
-    assert (record["width"], record["height"]) == (48, 64)
+    assert (record["width"], record["height"]) == (64, 80)
 
 
 def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
-    torch.manual_seed(0)
-    save_generator(tmp_path / "wild.safetensors", shake(Generator(3, SPEC), 2.0).eval(), SPEC, LABELS, {})
+    (tmp_path / "wild").mkdir()
     with pytest.raises(CamaError, match="found it changed beyond recognition"):
-        anonymize(photo, tmp_path / "out.jpg", how(tmp_path / "wild.safetensors"), force=False)
+        anonymize(photo, tmp_path / "out.jpg", how(model_file(tmp_path / "wild", change=2.0)), force=False)
     assert not (tmp_path / "out.jpg").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, capsys):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "second.jpg").write_bytes(jpeg(scene(64, 64, 1)))
+    (tmp_path / "out").mkdir()
+    photos = [str(tmp_path / name) for name in ("second.jpg", "bad.jpg", photo.name)]
+    arguments = [*photos, "--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path / "out")]
+    assert main(["anonymize", *arguments, "--jobs", str(jobs)]) == 1
+    captured = capsys.readouterr()
+    *lines, last = captured.out.splitlines()
+    assert [line.partition(" -> ")[0] for line in lines] == ["second.jpg", photo.name]
+    assert all("Corvus C300 encoding; E gives Corvus_C300 0." in line for line in lines)
+    assert last.startswith("2 written, 1 failed. The model knows simulated cameras")
+    assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    written = [next((tmp_path / "out").glob(line.split(" -> ")[1].split(":")[0].rpartition("/")[2])) for line in lines]
+    assert [read_rgb(path).shape for path in written] == [(64, 64, 3), (96, 128, 3)]
 
 
 def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
     out = tmp_path / "out.jpg"
     real = module.check_bare
 
-    def check_and_lose_the_race(data: bytes, name: str) -> object:
+    def check_and_lose_the_race(data: bytes, name: str, exif: bytes) -> object:
         out.write_bytes(b"somebody else's")
-        return real(data, name)
+        return real(data, name, exif)
 
     monkeypatch.setattr(module, "check_bare", check_and_lose_the_race)
     with pytest.raises(OSError, match="exists"):
@@ -238,16 +312,19 @@ def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "change", [{"codings": []}, {"segments": [{"count": 1, "value": ["SOI"]}]}, {"codings": [{"value": {}}]}]
+    ("change", "expected"),
+    [
+        ({"codings": []}, "codings: List should have at least 1 item"),
+        ({"codings": [{"count": 1, "value": {}}]}, "codings.0.value.process: Field required"),
+        ({"segments": [{"count": 1, "value": ["SOI"]}]}, "cannot be imitated"),
+        ({"colour": 1}, "unknown key 'colour'"),
+        ({"version": 2}, "version: "),
+    ],
 )
-def test_a_profile_that_cannot_be_imitated_is_refused_at_once(change, model, tmp_path):
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Dorado", "D5"
-    (tmp_path / "d.jpg").write_bytes(jpeg(exif=exif.tobytes()))
-    profile = learn_profile([tmp_path / "d.jpg"], tmp_path / "p.json") | change
-    (tmp_path / "p.json").write_text(json.dumps(profile))
-    with pytest.raises(CamaError, match="imitated"):
-        how(model, tmp_path / "p.json")
+def test_a_profile_that_cannot_be_imitated_is_refused_at_once(change, expected, model, profile):
+    profile.write_text(json.dumps(json.loads(profile.read_text()) | change))
+    with pytest.raises(CamaError, match=expected):
+        how(model, encoding="target", profile=profile)
 
 
 def test_a_target_that_the_model_does_not_know_is_refused(photo, model, capsys):
@@ -271,14 +348,14 @@ def test_bytes_behind_and_fill_bytes_are_found():
 
 
 @needs_photographs
-def test_real_photographs_are_imitated_by_their_own_profiles(tmp_path):
+def test_real_photographs_are_imitated_by_their_own_profiles():
     paths = photographs("natural")
     for name in ("D70", "D70s", "D200"):
         own = [path for path in paths if path.name.startswith(f"Nikon_{name}_")]
-        profile = learn_profile(own, tmp_path / f"{name}.json")
+        profile = learn_profile(own)
         picture = read_rgb(own[0])[:320, :480]
-        order = profile["segments"][0]["value"]
-        for coding in profile["codings"]:
-            data = encoding.encode_like(picture, coding["value"], order)
+        order = profile.order
+        for coding in profile.codings:
+            data = encoding.encode_like(picture, coding.value.model_dump(), order)
             written = encoding.check_bare(data, name)
             assert [segment.name for segment in written.segments] == [n for n in order if n != "APP1 Exif"]

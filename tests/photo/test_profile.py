@@ -7,23 +7,20 @@ from PIL import Image
 
 from cama.cli import main
 from cama.container.coding import read_coding
+from cama.container.profile import match_profile
 from cama.container.segments import read_segments
 from cama.errors import CamaError
 from cama.photo.inspect import inspect
-from cama.photo.profile import learn_profile, match_profile, read_profile
+from cama.photo.profile import learn_profile, read_profile, write_profile
 from cama.photo.table import as_table
-from tests.container.helpers import jpeg, scene
+from tests.container.helpers import jpeg
+from tests.photo.helpers import camera_file
 from tests.real import needs_photographs, photographs
 
 
 def photo(number: int, model: str = "A10", size: tuple[int, int] = (48, 64), **options: object) -> bytes:
     """A photograph of a camera that writes what its firmware, its owner and the moment say."""
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110], exif[0x0131], exif[0x013B] = "Alcyon", model, "1.0", "Jorunn Dahl"
-    exif.get_ifd(0x8769)[0xA431] = "SN0042"
-    exif.get_ifd(0x8769)[0x9003] = f"2026:11:25 12:00:{number:02d}"
-    exif.get_ifd(0x8769)[0xA001] = 1
-    return jpeg(scene(*size, seed=number), exif=exif.tobytes(), **{"quality": 93, **options})
+    return camera_file(f"Alcyon_{model}", number, size, **options)
 
 
 @pytest.fixture
@@ -38,35 +35,32 @@ def paths(tmp_path):
 
 
 def test_a_profile_counts_what_it_saw(paths, tmp_path):
-    profile = learn_profile(paths, tmp_path / "p.json")
+    profile = learn_profile(paths)
+    write_profile(tmp_path / "p.json", profile)
     assert profile == read_profile(tmp_path / "p.json")
-    assert profile["camera"] == {"make": "Alcyon", "model": "A10"}
-    assert profile["photographs"] == 4
-    assert [entry["count"] for entry in profile["codings"]] == [3, 1]
-    assert profile["dimensions"] == [{"count": 3, "value": [64, 48]}, {"count": 1, "value": [48, 64]}]
-    assert [entry["count"] for entry in profile["segments"]] == [4]
-    first = profile["codings"][0]["value"]
+    assert (profile.camera.make, profile.camera.model, profile.photographs) == ("Alcyon", "A10", 4)
+    assert [seen.count for seen in profile.codings] == [3, 1]
+    assert [(seen.count, seen.value) for seen in profile.dimensions] == [(3, (64, 48)), (1, (48, 64))]
+    assert [seen.count for seen in profile.segments] == [4]
+    first = profile.coding
     assert (first["process"], first["subsampling"], first["huffman"]) == ("baseline", "4:2:0", "standard")
 
 
 def test_only_the_firmwares_values_are_kept(paths, tmp_path):
-    text = json.dumps(learn_profile(paths, tmp_path / "p.json"))
+    write_profile(tmp_path / "p.json", learn_profile(paths))
+    text = (tmp_path / "p.json").read_text()
     entries = {entry["name"]: entry for entry in json.loads(text)["exif"]["entries"]}
     assert entries["Software"]["value"] == "1.0"
     assert entries["ColorSpace"]["value"] == 1
-    assert {"Artist", "BodySerialNumber", "DateTimeOriginal"} <= set(
-        entries
-    )  # that they are written is the camera's style
+    # that they are written is the camera's style
+    assert {"Artist", "BodySerialNumber", "DateTimeOriginal"} <= set(entries)
     for secret in ("Jorunn", "SN0042", "2026"):
         assert secret not in text
     assert all(entry["count"] == 4 for entry in entries.values())
 
 
-def test_the_profile_does_not_hang_on_the_order_of_its_photographs(paths, tmp_path):
-    learn_profile(paths, tmp_path / "a.json")
-    learn_profile(paths[::-1], tmp_path / "b.json")
-    a, b = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
-    assert a == b
+def test_the_profile_does_not_hang_on_the_order_of_its_photographs(paths):
+    assert learn_profile(paths) == learn_profile(paths[::-1])
 
 
 @pytest.mark.parametrize(
@@ -81,15 +75,15 @@ def test_the_profile_does_not_hang_on_the_order_of_its_photographs(paths, tmp_pa
         ({"size": (32, 64)}, {"dimensions"}),
     ],
 )
-def test_what_differs_from_a_profile_is_named(options, different, paths, tmp_path):
-    profile = learn_profile(paths, tmp_path / "p.json")
+def test_what_differs_from_a_profile_is_named(options, different, paths):
+    profile = learn_profile(paths)
     found = read_segments(photo(9, **options))
     matches = match_profile(found, read_coding(found), profile)
     assert {trait for trait, same in matches.items() if not same} == different
 
 
 def test_inspect_compares_with_profiles(paths, tmp_path):
-    learn_profile(paths, tmp_path / "p.json")
+    write_profile(tmp_path / "p.json", learn_profile(paths))
     record = inspect(paths[0], profiles=[tmp_path / "p.json"])
     (found,) = record["profiles"]
     assert (found["profile"], found["model"]) == ("p.json", "A10")
@@ -97,11 +91,10 @@ def test_inspect_compares_with_profiles(paths, tmp_path):
     assert "A10, in every trait" in as_table(record)
 
 
-def test_two_models_make_no_profile(paths, tmp_path):
+def test_two_models_make_no_profile(paths):
     paths[2].write_bytes(photo(2, model="A11"))
     with pytest.raises(CamaError, match=r"2.jpg: found the camera Alcyon A11, expected Alcyon A10 as in .*0.jpg"):
-        learn_profile(paths, tmp_path / "p.json")
-    assert not (tmp_path / "p.json").exists()
+        learn_profile(paths)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +116,9 @@ def test_what_is_no_profile_is_refused(text, tmp_path):
 
 
 @needs_photographs
-def test_real_models_have_profiles_of_their_own(tmp_path):
+def test_real_models_have_profiles_of_their_own():
     files = {model: [p for p in photographs() if p.name.startswith(f"Nikon_{model}_")] for model in ("D70", "D200")}
-    profiles = {model: learn_profile(paths, tmp_path / f"{model}.json") for model, paths in files.items()}
+    profiles = {model: learn_profile(paths) for model, paths in files.items()}
     for model, paths in files.items():
         jpeg_file = read_segments(paths[0].read_bytes())
         coding = read_coding(jpeg_file)

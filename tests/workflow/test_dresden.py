@@ -55,6 +55,7 @@ def test_the_dry_run_plans_exactly_the_papers_jobs(stand_in):
         "plots": 1,
         "controls": 1,
         "report": 1,
+        "package": 3,
     }
 
 
@@ -63,6 +64,7 @@ def small() -> dict:
     config = yaml.safe_load(CONFIG.read_text())
     classifiers, adversary = config["examiner"]["classifiers"], config["adversary"]
     return {
+        "split": {"expected": dict.fromkeys(("adversary", "examiner", "examiner_outdist"))},
         "patches": {"size": 32, "crop": 128},
         "compute": {"device": "cpu", "precision": "float32"},
         "adversary": {
@@ -80,6 +82,14 @@ def small() -> dict:
         "attack": {"photographs": 1, "methods": {"jpeg": None, "median": None, "remosaic": None}},
         "tables": {"resamples": 100},
     }
+
+
+def test_an_incomplete_data_set_is_named_device_by_device(stand_in):
+    overlay = {"split": {"expected": {"adversary": 24, "examiner": 25, "examiner_outdist": 24}}}
+    done = stand_in.run("results-dresden/splits.csv", overlay=small() | overlay, check=False)
+    assert done.returncode
+    said = "split.expected: found 24 photographs of the examiner, expected 25, or null to go on; it has Casio_EX-Z150 2: 2,"
+    assert said in done.stdout + done.stderr
 
 
 def test_a_small_version_runs_whole(stand_in):

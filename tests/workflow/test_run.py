@@ -6,6 +6,8 @@ import time
 import pandas as pd
 import pytest
 
+from cama.cli import main
+from cama.models.anonymizer import load_header
 from cama.settings.config import Config
 
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
@@ -14,7 +16,7 @@ COLUMNS += ["psnr", "psnr_p05", "ssim", "ms_ssim"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
 MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
 ENDS = {"plots": 1, "report": 1}
-SCORES = {"tables": 1, **ENDS}
+SCORES = {"tables": 1, "package": 2, **ENDS}  # a model file each of cama and plus
 
 
 TRACES = {"detect": 1, "devices": 1}  # of cama alone
@@ -47,6 +49,38 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     assert "nothing against classifiers of real cameras" in page
     assert "LPIPS was not measured" in page
     assert not list((results / "state").rglob("*.safetensors"))
+
+
+def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, capsys):
+    results = finished.folder / "results"
+    table = pd.read_csv(results / "tables" / "summary.csv")
+    for method, streams in (("cama", ["high", "low"]), ("plus", ["low", "rgb"])):
+        header = load_header(results / "models" / f"{method}.safetensors")
+        assert (header.name, header.labels) == (method, ["Alcyon_A10", "Borealis_B2"])
+        assert list(header.evaluators) == streams
+        assert header.simulated
+        assert header.photographs == {"Alcyon_A10": 8, "Borealis_B2": 8}
+        assert {name: profile.photographs for name, profile in header.profiles.items()} == header.photographs
+        own = table[table.method == method]
+        assert [row["targeted"] for row in header.scores.summary] == own.targeted.tolist()
+        assert header.training["learned"]["training"]["steps"] == 6
+    photo = next((results / "photographs" / "Alcyon_A10").glob("*.JPG"))
+    file = str(results / "models" / "cama.safetensors")
+    out = tmp_path / "out.jpg"
+    assert main(["anonymize", str(photo), "--model", file, "--to", "Borealis_B2", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "Borealis B2 encoding; E gives Borealis_B2 0." in said
+    assert "nothing was measured against classifiers of real ones" in said
+    assert main(["models", "show", file]) == 0
+    card = capsys.readouterr().out
+    assert f"| cameras it knows | png | 2 | 8 | {own_cell(table)} |" in card
+
+
+def own_cell(table: pd.DataFrame) -> str:
+    """The rate of cama in-distribution as the card shows it."""
+    row = table[(table.method == "cama") & (table.set == "in") & (table.save == "png") & (table.labels == 2)].iloc[0]
+    bounds = "" if pd.isna(row.targeted_low) else f" ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+    return f"{row.targeted:.2f}{bounds}"
 
 
 def test_every_transformation_is_a_row(finished):

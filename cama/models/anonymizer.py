@@ -1,0 +1,117 @@
+"""The model file in which the workflow ends: G, E, what was learnt of the targets' files, and what was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from cama.container.profile import Profile
+from cama.errors import CamaError
+from cama.models.classifiers import restore_classifier
+from cama.models.evaluator import Evaluator
+from cama.models.generator import Generator, restore_generator
+from cama.runs import read_model, save_tensors
+from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
+from cama.settings.strict import Spec, parse
+
+KIND = "anonymizer"
+GENERATOR, EVALUATORS = "generator.", "evaluators."
+
+
+class Stream(Spec):
+    """One of E's classifiers, and the estimator of its front-end."""
+
+    net: ClassifierNetSpec
+    estimator: BodySpec | None = None
+
+
+class Scores(Spec):
+    """What was measured: rows of the tables of these names, for this model alone."""
+
+    summary: list[dict[str, Any]] = Field([])
+    transfer: list[dict[str, Any]] = Field([])
+    per_label: list[dict[str, Any]] = Field([])
+
+
+class Header(Spec):
+    """What a model file says of itself."""
+
+    kind: Literal["anonymizer"] = KIND
+    version: Literal[1] = 1
+    name: str
+    labels: list[str] = Field(min_length=2, description="the camera models that it aims at")
+    generator: GeneratorSpec
+    evaluators: dict[str, Stream] = Field(min_length=1)
+    dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
+    photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")
+    training: dict[str, Any] = Field({}, description="the spec of G's training")
+    profiles: dict[str, Profile] = Field({}, description="how the camera models build their files")
+    scores: Scores = Scores()
+    versions: dict[str, str] = Field({}, description="of the packages that it was made with")
+    inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
+    card: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it knows simulated cameras alone."""
+        return self.dataset == "simulated"
+
+
+@dataclass(frozen=True)
+class Anonymizer:
+    """A model file's networks, in evaluation mode, and its header."""
+
+    generator: Generator
+    evaluator: Evaluator
+    header: Header
+
+
+def read_parts(generator: Path, evaluators: Mapping[str, Path]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a generator and of E's classifiers by name, and the keys `labels`, `generator`, `training` and
+    `evaluators` of a header, from their own model files.
+    """
+    state, own = read_model(generator, "generator")
+    tensors = {GENERATOR + name: value for name, value in state.items()}
+    streams = {}
+    for name, path in evaluators.items():
+        state, header = read_model(path, "classifier")
+        if header["labels"] != own["labels"]:
+            raise CamaError(f"{path}: found the labels {header['labels']}, expected {own['labels']} as in {generator}")
+        tensors |= {f"{EVALUATORS}{name}.{key}": value for key, value in state.items()}
+        streams[name] = {"net": header["net"], "estimator": header["estimator"]}
+    training = own.get("spec", {})
+    return tensors, {"labels": own["labels"], "generator": own["net"], "training": training, "evaluators": streams}
+
+
+def save_anonymizer(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
+    """Write the model file from the tensors of `read_parts`; one that cannot be read again is none."""
+    _restore(tensors, header, path)
+    save_tensors(path, tensors, header.model_dump(mode="json"))
+
+
+def load_anonymizer(path: Path) -> Anonymizer:
+    """Read a model file."""
+    state, header = read_model(path, KIND)
+    return _restore(state, parse(Header, header, str(path)), path)
+
+
+def load_header(path: Path) -> Header:
+    """What a model file says of itself, without its networks."""
+    return parse(Header, read_model(path, KIND, with_tensors=False)[1], str(path))
+
+
+def _restore(tensors: dict[str, Tensor], header: Header, path: Path) -> Anonymizer:
+    labels = tuple(header.labels)
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    generator = restore_generator(part(GENERATOR), header.generator, labels, path)
+    streams = {
+        name: restore_classifier(part(f"{EVALUATORS}{name}."), stream.net, stream.estimator, labels, path)
+        for name, stream in header.evaluators.items()
+    }
+    return Anonymizer(generator, Evaluator(streams), header)

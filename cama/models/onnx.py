@@ -1,0 +1,37 @@
+"""G as ONNX, for programs without torch."""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from cama.errors import CamaError
+from cama.files import atomic
+from cama.models.anonymizer import load_anonymizer
+
+SIDE = 64  # pixels, of the picture that the exporter sees; any other may follow
+
+
+def export_onnx(model: Path, out: Path) -> None:
+    """Write the G of a model file to `out`: inputs `images` (N, 3, H, W), float32 in [-1, 1], and `labels` (N,), int64, the
+    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels.
+    """
+    for package in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise CamaError(f"models export: found no package {package}, expected it: pip install onnx onnxscript")
+    anonymizer = load_anonymizer(model)
+    images, labels = torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, dtype=torch.int64)
+    batch = torch.export.Dim("batch")
+    sixteenths = {name: torch.export.Dim(name) for name in ("rows", "columns")}
+    shapes = {2: 16 * sixteenths["rows"], 3: 16 * sixteenths["columns"]}
+    program = torch.onnx.export(
+        anonymizer.generator,
+        (images, labels),
+        input_names=["images", "labels"],
+        output_names=["changed"],
+        dynamic_shapes={"images": {0: batch, **shapes}, "labels": {0: batch}},
+        dynamo=True,
+        verbose=False,
+    )
+    with atomic(out) as temporary:
+        program.save(temporary, external_data=False)

@@ -1,0 +1,114 @@
+"""Several photographs, one line each."""
+
+import json
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from cama.photo.anonymize import Plan, anonymize
+from cama.photo.table import printable
+from cama.progress import Progress
+
+Found = tuple[Path, dict[str, Any] | None, str]  # a photograph, its record, or what went wrong
+
+
+def anonymize_all(
+    photos: Sequence[Path], out: Path | None, settings: dict[str, Any], force: bool, as_json: bool, jobs: int = 1
+) -> bool:
+    """Anonymize several photographs, `jobs` at a time; says each result on standard output, each failure on standard error, and
+    whether there was none. `settings`: of `Plan.load`. `out`: a file for one photograph, a folder for more; None for neutral
+    names in the working folder.
+    """
+    plan = Plan.load(**settings)  # what is wrong with it ends all
+    folder = out is None or len(photos) > 1 or out.is_dir()
+    places = [(out or Path()) / f"picture-{secrets.token_hex(4)}.jpg" if folder else out for _ in photos]
+    tasks = list(zip(photos, places, strict=True))
+    records, failed = [], 0
+    results = _results(tasks, plan, settings, force, jobs)
+    # a bar where a person sees it, and none in a log
+    for photo, record, wrong in tqdm(results, "photographs", len(tasks), disable=None if len(tasks) > 1 else True):
+        if record is None:
+            failed += 1
+            named = wrong if str(photo) in wrong else f"{photo}: {wrong}"
+            tqdm.write(printable(f"cama anonymize: {named}"), file=sys.stderr)
+        else:
+            records.append(record)
+            if not as_json:
+                tqdm.write(printable(_line(record)))
+    if as_json:
+        print(json.dumps(records, indent=2, ensure_ascii=True))
+    else:
+        print(f"{len(records)} written, {failed} failed. {plan.caution if records else ''}".rstrip())
+    return not failed
+
+
+def _results(
+    tasks: list[tuple[Path, Path]], plan: Plan, settings: dict[str, Any], force: bool, jobs: int
+) -> Iterator[Found]:
+    """What came of each photograph, in their order."""
+    if len(tasks) == 1:
+        yield _one(plan, force, tasks[0], Progress("tiles", 0))
+        return
+    if jobs == 1:
+        yield from (_one(plan, force, task) for task in tasks)
+        return
+    # fresh processes, since torch's threads do not survive a fork
+    begin = partial(_begin, settings, force, max(1, torch.get_num_threads() // jobs))
+    with ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), begin) as pool:
+        for (photo, _), found in zip(tasks, [pool.submit(_in_process, task) for task in tasks], strict=True):
+            try:
+                yield found.result()
+            except BrokenProcessPool:
+                yield photo, None, "found its process ended, perhaps for lack of memory, expected fewer --jobs"
+
+
+def _one(plan: Plan, force: bool, task: tuple[Path, Path], progress: Progress | None = None) -> Found:
+    photo, out = task
+
+    def at(done: int, total: int) -> None:
+        if progress:
+            progress.total = total
+            progress.at(done)
+
+    try:
+        return photo, anonymize(photo, out, plan, force, at), ""
+    except Exception as error:  # whatever a hostile file raises must not stop the others
+        return photo, None, " ".join(str(error).split()) or type(error).__name__
+
+
+_process: dict[str, Any] = {}  # a process's own plan
+
+
+def _begin(settings: dict[str, Any], force: bool, threads: int) -> None:
+    torch.set_num_threads(threads)
+    _process.update(plan=Plan.load(**settings), force=force)
+
+
+def _in_process(task: tuple[Path, Path]) -> Found:
+    return _one(_process["plan"], _process["force"], task)
+
+
+def _line(record: dict[str, Any]) -> str:
+    before, after = record["before"], record["after"]
+    said = [f"E gives {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
+    said += [
+        f"{old['classifier']}: {_first(old)} before, {_first(new)} after"
+        for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
+    ]
+    with_exif = ", minimal EXIF" if record["metadata"] == "target" else ""
+    coded = f"{record['encoding']} encoding{with_exif}"
+    return f"{record['photo']} -> {record['out']}: {record['psnr']} dB, {coded}; {'; '.join(said)}"
+
+
+def _first(found: dict[str, Any]) -> str:
+    name, share = next(iter(found["probabilities"].items()))
+    return f"{name} {share:.2f}"

@@ -1,0 +1,66 @@
+"""Stage `package`: a trained attack as the one model file that `cama anonymize` takes."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from cama import __version__
+from cama.data.manifest import read_table
+from cama.errors import CamaError
+from cama.files import content_hash, read_csv
+from cama.models.anonymizer import Header, Scores, read_parts, save_anonymizer
+from cama.photo.profile import learn_profile
+from cama.reporting.card import model_card
+from cama.settings.stages import PackageStageSpec
+from cama.settings.strict import parse
+
+CODINGS = 20  # of a profile, the most frequent: a camera that sets its tables for each picture has as many as pictures
+
+
+def package(
+    spec: PackageStageSpec, model: Path, evaluators: list[Path], splits: Path, root: Path, tables: Path, out: Path
+) -> None:
+    """Write G, E's classifiers (named as their files), the container profiles of the adversary's photographs, and this method's
+    rows of the `tables` to one file.
+    """
+    tensors, parts = read_parts(model, {path.stem: path for path in evaluators})
+    split = read_table(splits)
+    owned = split[split.role == "adversary"]
+    photographs = {label: [root / path for path in owned[owned.model == label].path] for label in parts["labels"]}
+    header = parse(
+        Header,
+        {
+            **parts,
+            "name": spec.name,
+            "dataset": spec.dataset,
+            "photographs": {label: len(paths) for label, paths in photographs.items()},
+            "profiles": _profiles(photographs),
+            "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
+            "versions": {"cama": __version__, "torch": torch.__version__},
+            "inputs": {path.name: content_hash(path) for path in (model, *evaluators, splits)},
+        },
+        str(out),
+    )
+    save_anonymizer(out, tensors, header.model_copy(update={"card": model_card(header)}))
+
+
+def _profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
+    """A profile for each camera model whose photographs are as it wrote them."""
+    found = {}
+    for label, paths in photographs.items():
+        try:
+            profile = learn_profile(paths)
+        except CamaError as error:
+            print(f"package: no container profile of {label}: {error}", flush=True)
+        else:
+            found[label] = profile.model_copy(update={"codings": profile.codings[:CODINGS]})
+    return found
+
+
+def _rows(path: Path, method: str) -> list[dict[str, Any]]:
+    """A table's rows of one method, without columns that are empty in all of them."""
+    table = read_csv(path)
+    own = table[table.method == method].dropna(axis="columns", how="all")
+    return own.astype(object).where(pd.notna(own), None).to_dict("records")

@@ -1,0 +1,133 @@
+"""The commands for a person with photographs, beside the workflow's stages. Imports nothing heavy before one is called."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cama.errors import CamaError
+
+
+def register(commands: Any) -> None:
+    """Add the commands to the subparsers `commands`; each parser's default `run` is the function to call."""
+    for add in (_add_inspect, _add_profile, _add_anonymize, _add_models, _add_data):
+        add(commands)
+
+
+def _add_inspect(commands: Any) -> None:
+    sub = _command(commands, "inspect", "what a photograph tells: metadata, container, pixels", _inspect)
+    sub.add_argument("photo", type=Path, metavar="PHOTO")
+    sub.add_argument("--json", action="store_true", help="print the whole record")
+    sub.add_argument("--classifier", type=Path, nargs="+", metavar="FILE", help="model files that attribute the pixels")
+    sub.add_argument(
+        "--reference", type=Path, nargs="+", metavar="PHOTO", help="of one device, to look for its fingerprint"
+    )
+    sub.add_argument("--profile", type=Path, nargs="+", metavar="FILE", help="container profiles of camera models")
+
+
+def _inspect(options: dict[str, Any]) -> None:
+    from cama.photo.inspect import inspect
+    from cama.photo.table import as_table
+
+    record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
+    print(json.dumps(record, indent=2, ensure_ascii=True) if options["json"] else as_table(record))
+
+
+def _add_profile(commands: Any) -> None:
+    sub = _command(commands, "profile", "learn how a camera model builds its JPEG files", _profile)
+    sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO")
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+
+def _profile(options: dict[str, Any]) -> None:
+    from cama.photo.profile import learn_profile, write_profile
+
+    write_profile(options["out"], learn_profile(options["photographs"]))
+
+
+def _add_anonymize(commands: Any) -> None:
+    about = "make a photograph look like another camera's, without metadata"
+    sub = _command(commands, "anonymize", about, _anonymize)
+    sub.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="model file of the workflow")
+    sub.add_argument("--to", required=True, metavar="CAMERA", help="one of the camera models that it knows")
+    sub.add_argument(
+        "--out", type=Path, metavar="PATH", help="a file, or a folder for several (default: neutral names)"
+    )
+    sub.add_argument(
+        "--encoding",
+        choices=("target", "neutral"),
+        default="target",
+        help="like that camera's files, if the model file has its profile (default), or like everyone's",
+    )
+    sub.add_argument("--profile", type=Path, metavar="FILE", help="another container profile of that camera")
+    sub.add_argument(
+        "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"
+    )
+    sub.add_argument(
+        "--classifier", type=Path, nargs="+", default=[], metavar="FILE", help="asked before and after, beside E"
+    )
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, each with up to 2 GiB")
+    sub.add_argument("--force", action="store_true", help="replace files of the same name")
+    sub.add_argument("--json", action="store_true", help="print the whole record")
+
+
+def _anonymize(options: dict[str, Any]) -> bool:
+    from cama.photo.several import anonymize_all
+
+    if options["jobs"] < 1:
+        raise CamaError(f"--jobs: found {options['jobs']}, expected at least 1")
+    settings = {name: options[name] for name in ("model", "encoding", "profile", "metadata")}
+    settings |= {"target": options["to"], "classifiers": options["classifier"]}
+    return anonymize_all(
+        options["photos"], options["out"], settings, options["force"], options["json"], options["jobs"]
+    )
+
+
+def _add_models(commands: Any) -> None:
+    models = commands.add_parser("models", help="what a model file is, and G for other programs")
+    inner = models.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = _command(inner, "show", "print the model card", _show)
+    show.add_argument("file", type=Path, metavar="FILE")
+    show.add_argument("--json", action="store_true", help="print the whole header")
+    export = _command(inner, "export", "write G as ONNX", _export)
+    export.add_argument("file", type=Path, metavar="FILE")
+    export.add_argument("--onnx", type=Path, required=True, metavar="OUT")
+
+
+def _show(options: dict[str, Any]) -> None:
+    from cama.models.anonymizer import load_header
+
+    header = load_header(options["file"])
+    print(header.model_dump_json(indent=2) if options["json"] else header.card, end="")
+
+
+def _export(options: dict[str, Any]) -> None:
+    from cama.models.onnx import export_onnx
+
+    export_onnx(options["file"], options["onnx"])
+
+
+def _add_data(commands: Any) -> None:
+    data = commands.add_parser("data", help="get and count the photographs of a data set")
+    inner = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    fetch = _command(inner, "fetch", "download a data set from a mirror", _fetch)
+    fetch.add_argument("name", metavar="NAME", help="whose convention the file names follow: dresden, vision ...")
+    fetch.add_argument("--from", dest="url", required=True, metavar="URL", help="the mirror's folder")
+    fetch.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    fetch.add_argument(
+        "--sums", type=Path, metavar="FILE", help="SHA-256 and name of each file (default: SHA256SUMS of the mirror)"
+    )
+
+
+def _fetch(options: dict[str, Any]) -> bool:
+    from cama.data.fetch import fetch
+
+    return fetch(options["name"], options["url"], options["out"], options["sums"])
+
+
+def _command(commands: Any, name: str, about: str, run: Callable[[dict[str, Any]], Any]) -> argparse.ArgumentParser:
+    sub = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+    sub.set_defaults(run=run)
+    return sub

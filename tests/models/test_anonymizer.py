@@ -1,0 +1,123 @@
+"""Tests of cama.models.anonymizer and cama.models.onnx: a model file is whole, or refused with one line."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from cama.cli import main
+from cama.errors import CamaError
+from cama.models.anonymizer import load_anonymizer, load_header, read_parts
+from cama.models.classifiers import load_classifier, save_classifier
+from cama.models.generator import Generator, save_generator
+from cama.runs import read_model, save_tensors
+from cama.settings.networks import GeneratorSpec
+from tests.models.helpers import net_spec, pictures, shake, tiny_classifier
+from tests.photo.helpers import LABELS, model_file
+
+
+def rewritten(path, tensors=lambda t: t, **header):
+    """The model file with another header or other tensors."""
+    state, old = read_model(path, "anonymizer")
+    save_tensors(path, tensors(state), {key: value for key, value in {**old, **header}.items() if value is not None})
+    return path
+
+
+def test_a_model_file_holds_the_networks_that_went_into_it(tmp_path):
+    made = load_anonymizer(model_file(tmp_path))
+    classifier, labels = load_classifier(tmp_path / "e.safetensors")
+    assert tuple(made.header.labels) == labels == LABELS
+    images = pictures(2)
+    with torch.no_grad():
+        assert torch.allclose(made.evaluator(images)["rgb"], classifier(images).log_softmax(1), atol=1e-5)
+        changed = made.generator(images, torch.tensor([0, 2]))
+    assert not torch.equal(changed, images)
+    assert not made.generator.training
+
+
+def test_the_estimator_of_a_residual_front_end_comes_along(tmp_path):
+    g, e = tmp_path / "g.safetensors", tmp_path / "e.safetensors"
+    spec = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3)
+    save_generator(g, Generator(3, spec), spec, LABELS, {"spec": {"seed": 7}})
+    save_classifier(e, tiny_classifier("prnu_lp"), net_spec("prnu_lp"), LABELS, {})
+    tensors, parts = read_parts(g, {"high": e, "low": e})
+    assert parts["training"] == {"seed": 7}
+    assert parts["evaluators"]["high"]["estimator"]["features"]
+    assert any(name.startswith("evaluators.low.frontend.estimator.") for name in tensors)
+
+
+def test_an_evaluator_of_other_labels_is_refused(tmp_path):
+    model_file(tmp_path)
+    spec = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3)
+    save_generator(tmp_path / "g.safetensors", Generator(2, spec), spec, LABELS[:2], {})
+    with pytest.raises(CamaError, match=r"e.safetensors: found the labels .*, expected .* as in .*g.safetensors"):
+        read_parts(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"})
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"kind": "generator"}, "found a model of kind 'generator', expected 'anonymizer'"),
+        ({"version": 9}, "version: "),
+        ({"labels": ["A_1"]}, "labels: "),
+        ({"labels": ["A_1", "B_2"]}, "the weights do not fit the network that its header describes"),
+        ({"evaluators": {}}, "evaluators: "),
+        ({"evaluators": None}, "evaluators: Field required"),
+        ({"generator": {"features": "many"}}, "generator.features: "),
+        ({"colour": "red"}, "unknown key 'colour'"),
+        ({"profiles": {"Corvus_C300": {"kind": "container profile"}}}, "profiles.Corvus_C300.camera: Field required"),
+    ],
+)
+def test_a_header_that_is_not_as_it_should_be_is_one_line(header, expected, tmp_path, capsys):
+    path = rewritten(model_file(tmp_path), **header)
+    assert main(["anonymize", "a.jpg", "--model", str(path), "--to", LABELS[0]]) == 1
+    said = capsys.readouterr().err
+    assert f"cama anonymize: {path}: " in said
+    assert expected in said
+    assert said.count("\n") == 1
+
+
+def test_missing_weights_are_one_line(tmp_path):
+    def without(tensors):
+        return {name: value for name, value in tensors.items() if not name.startswith("evaluators.")}
+
+    with pytest.raises(CamaError, match="the weights do not fit"):
+        load_anonymizer(rewritten(model_file(tmp_path), without))
+
+
+def test_a_training_file_is_no_model_file(tmp_path, capsys):
+    model_file(tmp_path)
+    assert main(["models", "show", str(tmp_path / "e.safetensors")]) == 1
+    assert "found a model of kind 'classifier', expected 'anonymizer'" in capsys.readouterr().err
+
+
+def test_show_prints_the_card_or_the_header(tmp_path, capsys):
+    path = model_file(tmp_path)
+    assert main(["models", "show", str(path)]) == 0
+    assert capsys.readouterr().out == load_header(path).card
+    assert main(["models", "show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == list(LABELS)
+
+
+@pytest.mark.parametrize("label", ["maps", "modulation"])
+@pytest.mark.parametrize(("output", "downsamplings"), [("residual", 0), ("direct", 2)])
+def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
+    spec = GeneratorSpec(features=8, downsamplings=downsamplings, blocks=1, kernel=5, output=output, label=label)
+    torch.manual_seed(0)
+    model_file(tmp_path)
+    generator = shake(Generator(3, spec), 0.05).eval()
+    save_generator(tmp_path / "g.safetensors", generator, spec, LABELS, {})
+    tensors, parts = read_parts(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"})
+    path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, generator=parts["generator"])
+    out = tmp_path / "g.onnx"
+    assert main(["models", "export", str(path), "--onnx", str(out)]) == 0
+    session = onnxruntime.InferenceSession(out)
+    for count, height, width in ((1, 64, 64), (3, 96, 160)):
+        images, labels = torch.rand(count, 3, height, width) * 2 - 1, torch.arange(count)
+        (found,) = session.run(None, {"images": images.numpy(), "labels": labels.numpy()})
+        with torch.no_grad():
+            expected = generator(images, labels).numpy()
+        assert np.abs(found - expected).max() < 1e-3
+        assert np.abs(found - images.numpy()).max() > 0.02
