@@ -1,6 +1,7 @@
 """Pictures on disk: uint8, HWC, RGB. Reading, saving as its receiver decodes it, and the middle of one."""
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
 MAX_PIXELS = 110_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
 MAX_BYTES = 500_000_000  # of a file
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# Pillow looks for the density in damaged EXIF; whoever wants to know reads it by `container.exif`
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 
 
 def read_rgb(path: Path) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from cama.container.coding import read_coding
 from cama.container.exif import ORIENTATION, read_exif
 from cama.container.segments import read_segments
 from cama.errors import CamaError
@@ -27,8 +28,9 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 def upright(photo: Path) -> np.ndarray:
     """The pixels of a JPEG (H, W, 3), uint8, turned as its EXIF says, and in sRGB where a colour profile says what they are."""
-    segments = read_segments(read_file(photo), str(photo)).holding("Exif")
-    orientation = 1
+    jpeg = read_segments(read_file(photo), str(photo))
+    read_coding(jpeg, str(photo))  # refuses what nobody should decode
+    segments, orientation = jpeg.holding("Exif"), 1
     if segments:
         with contextlib.suppress(CamaError):  # damaged EXIF turns nothing
             orientation = read_exif(segments[0].payload).offset("IFD0", ORIENTATION) or 1

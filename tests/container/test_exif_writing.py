@@ -74,7 +74,7 @@ def test_pillow_reads_it():
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (Entry("IFD0", 0x010F, "caf\u00e9"), "found a Make that cannot be written"),
+        (Entry("IFD0", 0x010F, "\u00e9"), "found a Make that cannot be written"),
         (Entry("IFD0", 0x0112, 70_000, 3), "found a Orientation that cannot be written"),
         (Entry("IFD0", 0x0112, "one", 3), "found a Orientation that cannot be written"),
         (Entry("IFD0", 0x0112, 1, 99), "found a Orientation that cannot be written"),

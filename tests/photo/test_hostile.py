@@ -1,0 +1,154 @@
+"""Files that are damaged, of other kinds, or made to harm: a clear line or a correct result, soon, from both commands."""
+
+import io
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cama.cli import main
+from cama.container.segments import DQT, SOS, Jpeg, read_segments
+from cama.images import read_rgb
+from tests.container.helpers import jpeg, scene
+from tests.photo.helpers import LABELS, camera_file, model_file
+from tests.real import needs_photographs, photographs
+
+SOON = 20.0  # seconds, of which a slow machine may need most to import torch
+
+
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def with_frame(data: bytes, change: object) -> bytes:
+    """The file with another frame header."""
+    parts = read_segments(data).segments
+    return Jpeg(
+        tuple(
+            type(part)(part.marker, change(part.payload) if part.name.startswith("SOF") else part.payload, part.scan)
+            for part in parts
+        )
+    ).to_bytes()
+
+
+def bomb() -> bytes:
+    """A small file that says it is enormous."""
+    return with_frame(jpeg(), lambda frame: frame[:1] + struct.pack(">HH", 65_500, 65_500) + frame[5:])
+
+
+def many_scans() -> bytes:
+    """Thousands of scans over a large picture."""
+    small = read_segments(jpeg(progressive=True))
+    large = read_segments(
+        with_frame(small.to_bytes(), lambda frame: frame[:1] + struct.pack(">HH", 8000, 8000) + frame[5:])
+    )
+    scan = large.of(SOS)[-1]
+    return Jpeg((*large.segments[:-1], *[scan] * 3000, large.segments[-1])).to_bytes()
+
+
+GREY = Image.fromarray(scene()).convert("L")
+OTHERS = {
+    "png": saved(Image.fromarray(scene()), "PNG"),
+    "tiff": saved(Image.fromarray(scene()), "TIFF"),
+    "gif": saved(GREY, "GIF"),
+    "webp": saved(Image.fromarray(scene()), "WEBP"),
+    "bmp": saved(Image.fromarray(scene()), "BMP"),
+    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100),
+    "16-bit png": saved(Image.fromarray(np.zeros((64, 64), np.uint16)), "PNG"),
+    "text": b"once upon a time",
+    "empty": b"",
+    "cmyk": saved(Image.fromarray(scene(64, 64)).convert("CMYK"), "JPEG"),
+    "grey": saved(GREY, "JPEG"),
+    "12 bits": with_frame(jpeg(), lambda frame: b"\x0c" + frame[1:]),
+    "1x1": jpeg(scene(1, 1)),
+    "bomb": bomb(),
+    "many scans": many_scans(),
+    "no tables": Jpeg(tuple(s for s in read_segments(jpeg()).segments if s.marker != DQT)).to_bytes(),
+}
+INSPECTED = {"cmyk", "grey", "1x1"}  # about which the container says something all the same
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return model_file(tmp_path_factory.mktemp("model"))
+
+
+def one_line(arguments: list[str], capsys: pytest.CaptureFixture) -> tuple[int, str]:
+    """Status and error of a command that must end soon, and either well or with one line."""
+    begun = time.monotonic()
+    status = main(arguments)
+    assert time.monotonic() - begun < SOON
+    said = capsys.readouterr().err
+    lines = [line for line in said.splitlines() if line.startswith("cama ")]
+    assert len(lines) == (1 if status else 0), said
+    return status, said
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_other_kinds_are_one_line(name, ending, model, tmp_path, capsys):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(OTHERS[name])
+    status, said = one_line(["inspect", str(path)], capsys)
+    assert status == (0 if name in INSPECTED else 1)
+    out = tmp_path / "out.jpg"
+    status, said = one_line(
+        ["anonymize", str(path), "--model", str(model), "--to", LABELS[0], "--out", str(out)], capsys
+    )
+    assert status == 1
+    assert f"cama anonymize: {path}: " in said
+    assert not out.exists()
+
+
+def test_a_very_wide_picture_is_written(model, tmp_path, capsys):
+    picture = np.tile(scene(64, 1000), (1, 30, 1))
+    (tmp_path / "a.jpg").write_bytes(jpeg(picture))
+    out = tmp_path / "out.jpg"
+    command = ["anonymize", str(tmp_path / "a.jpg"), "--model", str(model), "--to", LABELS[0], "--out", str(out)]
+    assert main(command) == 0
+    assert read_rgb(out).shape == (64, 30_000, 3)
+    assert one_line(["inspect", str(out)], capsys)[0] == 0
+
+
+def damaged(data: bytes, count: int, rng: np.random.Generator) -> list[bytes]:
+    """The file cut at 20 places, and copies with one byte changed."""
+    cuts = [data[:at] for at in np.linspace(0, len(data) - 1, 20).astype(int)]
+    flips = []
+    for at in rng.integers(0, len(data), count):
+        flips.append(data[:at] + bytes([data[at] ^ rng.integers(1, 256)]) + data[at + 1 :])
+    return cuts + flips
+
+
+def check_damaged(data: bytes, count: int, model: Path, folder: Path, capsys: pytest.CaptureFixture) -> None:
+    path, out = folder / "a.jpg", folder / "out.jpg"
+    commands = (
+        ["inspect", str(path)],
+        ["anonymize", str(path), "--model", str(model), "--to", LABELS[0], "--out", str(out)],
+    )
+    for copy in damaged(data, count, np.random.default_rng(0)):
+        path.write_bytes(copy)
+        for command in commands:
+            status, _ = one_line(command, capsys)
+            assert status in (0, 1)
+        assert out.exists() == (status == 0)
+        out.unlink(missing_ok=True)
+
+
+def test_a_damaged_file_is_one_line_or_a_result(model, tmp_path, capsys):
+    check_damaged(camera_file("Alcyon_A10", size=(64, 80)), 80, model, tmp_path, capsys)
+
+
+@needs_photographs
+def test_a_damaged_real_file_is_one_line_or_a_result(model, tmp_path, capsys):
+    """Its own header, with all that its camera wrote, over a small picture."""
+    path = photographs("natural")[0]
+    whole = read_segments(path.read_bytes())
+    head = [part for part in whole.segments if part.name.startswith("APP")]
+    small = read_segments(jpeg(read_rgb(path)[:64, :96], subsampling="4:2:2")).segments
+    data = Jpeg((small[0], *head, *[part for part in small[1:] if not part.name.startswith("APP")])).to_bytes()
+    check_damaged(data, 80, model, tmp_path, capsys)
