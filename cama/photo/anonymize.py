@@ -16,11 +16,10 @@ from cama.container.encoding import check_bare, encode_like, encode_neutral
 from cama.container.exif_writing import minimal_exif
 from cama.container.profile import Profile
 from cama.errors import CamaError
-from cama.images import read_rgb
 from cama.models.anonymizer import Anonymizer, load_anonymizer
 from cama.photo.attribution import Witness, attribute, load_witness
 from cama.photo.profile import read_profile
-from cama.photo.upright import upright
+from cama.photo.upright import read_stored, turn
 from cama.transfer.distortion import psnr
 
 NEUTRAL_TIME = 946_684_800  # the file's times: the beginning of 2000, UTC
@@ -117,8 +116,8 @@ def anonymize(
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
-    picture = upright(photo)
-    before = _attributed(read_rgb(photo), plan)  # as everyone else would show it to them
+    picture, orientation = read_stored(photo)
+    before = _attributed(picture, plan)
     header = plan.model.header
     target = header.labels.index(plan.target)
     changed = transform(picture, plan.model.generator, header.generator, target, progress=progress)
@@ -127,6 +126,8 @@ def anonymize(
         raise CamaError(
             f"{photo}: found it changed beyond recognition ({level:.1f} dB), expected a generator that changes little"
         )
+    # turned only now: G knows photographs as they are stored, with their mosaic and their JPEG grid
+    changed = np.ascontiguousarray(turn(changed, orientation))
     data, exif = plan.encode(changed)
     check_bare(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
@@ -139,7 +140,7 @@ def anonymize(
         "target": plan.target,
         "width": delivered.shape[1],
         "height": delivered.shape[0],
-        "psnr": round(psnr(picture, delivered), 2),
+        "psnr": round(psnr(turn(picture, orientation), delivered), 2),
         "encoding": "neutral" if plan.profile is None else f"{plan.profile.camera.make} {plan.profile.camera.model}",
         "metadata": "target" if exif else "none",
         "before": before,

@@ -16,6 +16,7 @@ from cama.images import read_file, read_rgb
 
 # What an orientation asks for, as a change of rows and columns.
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda picture: picture,
     2: lambda picture: picture[:, ::-1],
     3: lambda picture: picture[::-1, ::-1],
     4: lambda picture: picture[::-1],
@@ -26,8 +27,10 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def upright(photo: Path) -> np.ndarray:
-    """The pixels of a JPEG (H, W, 3), uint8, turned as its EXIF says, and in sRGB where a colour profile says what they are."""
+def read_stored(photo: Path) -> tuple[np.ndarray, int]:
+    """The pixels of a JPEG (H, W, 3), uint8, as they are stored, in sRGB where a colour profile says what they are; and the
+    orientation (1 to 8) that its EXIF asks for.
+    """
     jpeg = read_segments(read_file(photo), str(photo))
     read_coding(jpeg, str(photo))  # refuses what nobody should decode
     segments, orientation = jpeg.holding("Exif"), 1
@@ -46,4 +49,9 @@ def upright(photo: Path) -> np.ndarray:
                 picture = np.array(shown)
     except (OSError, ValueError, SyntaxError, TypeError, ImageCms.PyCMSError) as error:
         raise CamaError(f"{photo}: cannot be brought to sRGB ({' '.join(str(error).split())})") from error
-    return np.ascontiguousarray(TURNS[orientation](picture)) if orientation in TURNS else picture
+    return picture, orientation if orientation in TURNS else 1
+
+
+def turn(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of a stored picture (H, W, 3) as a person is to see it."""
+    return TURNS[orientation](picture)

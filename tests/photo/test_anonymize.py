@@ -22,7 +22,7 @@ from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
 from cama.photo.attribution import attribute, load_witness
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
-from cama.photo.upright import upright
+from cama.photo.upright import read_stored, turn
 from cama.transfer.distortion import psnr
 from tests.container.helpers import jpeg, scene
 from tests.container.test_exif import tiff
@@ -171,6 +171,10 @@ def test_what_was_measured_on_real_cameras_is_not_called_simulated(photo, tmp_pa
     assert "simulated" not in plan.caution
 
 
+def upright(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(turn(*read_stored(path)))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_orientation_is_applied(orientation, tmp_path):
     exif = Image.Exif()
@@ -188,6 +192,19 @@ def test_the_orientation_is_applied(orientation, tmp_path):
         8: np.rot90(picture, 1),
     }[orientation]
     assert psnr(upright(tmp_path / "a.jpg"), np.ascontiguousarray(expected)) > 35
+
+
+def test_g_sees_a_photograph_as_it_is_stored(model, tmp_path):
+    """Turned before or after G is another picture, since neither mosaics nor kernels turn along."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = scene(96, 128)
+    for name, more in (("stored.jpg", {}), ("turned.jpg", {"exif": exif.tobytes()})):
+        (tmp_path / name).write_bytes(jpeg(picture, quality=100, subsampling="4:4:4", **more))
+        anonymize(tmp_path / name, tmp_path / f"out-{name}", how(model), force=False)
+    plain, turned = (read_rgb(tmp_path / f"out-{name}") for name in ("stored.jpg", "turned.jpg"))
+    assert turned.shape == (128, 96, 3)
+    assert psnr(np.ascontiguousarray(np.rot90(plain, 3)), turned) > 35  # but for the grids of the two saves
 
 
 def test_colours_become_srgb(tmp_path):
