@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cama import __version__, tool
-from cama.errors import CamaError
+from cama.errors import CamaError, printable
 from cama.settings import stages
 from cama.settings.config import load_config
 from cama.settings.strict import Spec, parse_json
@@ -87,7 +87,7 @@ STAGES = {
         "package:package",
         stages.PackageStageSpec,
         "put G, E, profiles and scores into one model file",
-        ("model", "evaluators*", "splits", "root", "tables", "out"),
+        ("model*", "evaluators*", "splits", "root", "tables", "out"),
     ),
     "plots": Command(
         "plots:plots",
@@ -151,10 +151,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             importlib.import_module("cama.stages.reference").reference(options["photographs"], options["out"])
     except CamaError as error:
-        print(f"cama {command}: {error}", file=sys.stderr)
+        print(printable(f"cama {command}: {error}"), file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"cama {command}: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(printable(f"cama {command}: {error.filename or ''}: {error.strerror or error}"), file=sys.stderr)
         return 1
     return 0
 

@@ -12,6 +12,7 @@ from cama.errors import CamaError
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
 MAX_PIXELS = 110_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
 MAX_BYTES = 500_000_000  # of a file
+SCAN, MANY_SCANS, MOST_WORK = b"\xff\xda", 12, 1_500_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # Pillow looks for the density in damaged EXIF; whoever wants to know reads it by `container.exif`
 warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
@@ -19,21 +20,29 @@ warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 
 def read_rgb(path: Path) -> np.ndarray:
     """Decode an RGB photograph to uint8 (H, W, 3). Grey, CMYK, truncated and empty files are errors."""
-    if not path.exists():
-        raise CamaError(f"{path}: no such photograph")
-    if path.stat().st_size == 0:
+    data = read_file(path)
+    if not data:
         raise CamaError(f"{path}: the file is empty (0 bytes), expected an RGB photograph")
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:
+            size = f"{image.width}x{image.height} pixels"
             if image.width * image.height > MAX_PIXELS:
-                raise CamaError(
-                    f"{path}: found {image.width}x{image.height} pixels, expected at most {MAX_PIXELS} in all"
-                )
+                raise CamaError(f"{path}: found {size}, expected at most {MAX_PIXELS} in all")
+            if takes_hours(data, image.width, image.height):
+                raise CamaError(f"{path}: found scan upon scan of {size}, expected a photograph")
             if image.mode != "RGB":
                 raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB")
             return np.array(image)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error
+
+
+def takes_hours(data: bytes, width: int, height: int) -> bool:
+    """Whether a file of few bytes would keep a decoder busy: it has more scans than a progressive JPEG needs, over too many
+    pixels in all.
+    """
+    scans = data.count(SCAN)
+    return scans > MANY_SCANS and scans * width * height > MOST_WORK
 
 
 def read_file(path: Path) -> bytes:

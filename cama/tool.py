@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cama.errors import CamaError
+from cama.errors import CamaError, printable
 
 
 def register(commands: Any) -> None:
@@ -100,7 +100,10 @@ def _show(options: dict[str, Any]) -> None:
     from cama.models.anonymizer import load_header
 
     header = load_header(options["file"])
-    print(header.model_dump_json(indent=2) if options["json"] else header.card, end="")
+    if options["json"]:
+        print(json.dumps(header.model_dump(mode="json"), indent=2, ensure_ascii=True))
+    else:
+        print("\n".join(map(printable, header.card.splitlines())))
 
 
 def _export(options: dict[str, Any]) -> None:

@@ -160,10 +160,10 @@ rule report:
         " --controls {params.controls:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-# Of several trainings the first goes into the model file, with what was measured over all.
+# Of several trainings the first goes into the model file, with what was measured over all, and their number.
 rule package:
     input:
-        model=lambda wildcards: generators(METHODS[wildcards.method].generator)[0],
+        model=lambda wildcards: generators(METHODS[wildcards.method].generator),
         evaluators=lambda wildcards: evaluators_of(METHODS[wildcards.method].generator),
         splits=f"{RESULTS}/splits.csv",
         tables=tables(),

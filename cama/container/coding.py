@@ -15,8 +15,6 @@ from cama.errors import CamaError
 PROCESSES = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless"}
 # Of three components, of which the first has these factors and the others 1x1.
 SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-# A file of few bytes can hold scans that take hours to decode: more than a progressive picture has, over so many pixels in all.
-MANY_SCANS, MOST_WORK = 12, 1_500_000_000
 # The order in which a table of 64 is stored, as places of the 8x8 block (T.81, figure 5).
 ZIGZAG = tuple(
     row * 8 + column
@@ -158,8 +156,6 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     if not scans:
         raise CamaError(f"{name}: found no scan, expected a picture")
     precision, height, width, components = _frame(frames[0], name)
-    if len(scans) > MANY_SCANS and len(scans) * width * height > MOST_WORK:
-        raise CamaError(f"{name}: found {len(scans)} scans of {width}x{height} pixels, expected a photograph")
     known = {component.identifier for component in components}
     quantisation: dict[int, tuple[int, ...]] = {}
     for segment in jpeg.of(DQT):

@@ -13,6 +13,7 @@ from cama.container.exif import (
     THUMBNAIL_SIZE,
     TYPES,
     UNDEFINED,
+    UTF8,
     Entry,
 )
 from cama.container.profile import ExifStyle
@@ -21,15 +22,19 @@ from cama.errors import CamaError
 LONG = 4
 MOST_BYTES = 65_533 - len(HEADER)  # of TIFF in one segment
 POINTED = {group: tag for tag, group in POINTERS.items()}
-ABOVE = {"Exif": "IFD0", "GPS": "IFD0", "Interop": "Exif"}  # the directory that points to it
+ABOVE = {"Exif": "IFD0", "Interop": "Exif"}  # the directory that points to it
 GROUPS = ("IFD0", "Exif", "Interop", "IFD1")
 ORIENTATION, WIDTH, HEIGHT = ("IFD0", 0x0112), ("Exif", 0xA002), ("Exif", 0xA003)
+COLOURS, INTEROPERABILITY = ("Exif", 0xA001), ("Interop", 1)
 
 
 def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> bytes:
     """The APP1 payload with these entries, in the byte order `<` or `>`; a `thumbnail` becomes that of IFD1. The pointers among
     directories and to the thumbnail are made here, and are not to be among the entries.
     """
+    unknown = next((entry for entry in entries if entry.group not in GROUPS), None)
+    if unknown:
+        raise CamaError(f"EXIF: found a {unknown.name} in {unknown.group}, expected one of {', '.join(GROUPS)}")
     if thumbnail:
         entries = [*entries, Entry("IFD1", THUMBNAIL, 0, LONG), Entry("IFD1", THUMBNAIL_SIZE, len(thumbnail), LONG)]
     tables = {group: [entry for entry in entries if entry.group == group] for group in GROUPS}
@@ -70,10 +75,10 @@ def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> 
 
 def minimal_exif(style: ExifStyle, photographs: int, width: int, height: int, thumbnail: bytes) -> bytes:
     """The least EXIF in a camera's style that contradicts nothing: what its firmware wrote alike into all `photographs` of its
-    profile, the size of the picture in pixels, that it stands upright, and a `thumbnail`, each where the camera has such an
-    entry. No time, exposure or maker's note: they would have to be invented.
+    profile, the size of the picture in pixels, that it stands upright in sRGB, and a `thumbnail`, each where the camera has
+    such an entry. No time, exposure or maker's note: they would have to be invented.
     """
-    own = {ORIENTATION: 1, WIDTH: width, HEIGHT: height}
+    own = {ORIENTATION: 1, WIDTH: width, HEIGHT: height, COLOURS: 1, INTEROPERABILITY: "R98"}  # sRGB
     entries, has_thumbnail = [], False
     for seen in style.entries:
         key = (seen.group, seen.tag)
@@ -101,8 +106,8 @@ def _pack(entry: Entry, order: str) -> tuple[int, bytes]:
     try:
         if isinstance(entry.value, bytes):
             return len(entry.value), entry.value
-        if entry.kind == ASCII:
-            data = entry.value.encode("ascii") + b"\0"
+        if entry.kind in (ASCII, UTF8):
+            data = entry.value.encode("ascii" if entry.kind == ASCII else "utf-8") + b"\0"
             return len(data), data
         single = not isinstance(entry.value, tuple) or (entry.kind in RATIONALS and isinstance(entry.value[0], int))
         values = (entry.value,) if single else entry.value

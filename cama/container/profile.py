@@ -1,12 +1,14 @@
 """A camera model's container profile: how its JPEG files are built, with how often each trait was seen."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from cama.container.coding import Coding, describe
 from cama.container.segments import Jpeg
 from cama.settings.strict import Spec
+
+Table = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=64, max_length=64)]
 
 
 class Camera(Spec):
@@ -23,9 +25,9 @@ class Traits(Spec):
     precision: int
     components: list[list[int]]
     subsampling: str
-    quantisation: dict[str, list[int]]
+    quantisation: dict[str, Table]
     huffman: Literal["standard", "own"]
-    restart_interval: int
+    restart_interval: int = Field(ge=0, le=65535)
     scans: list[list[Any]]
 
 
@@ -63,8 +65,8 @@ class SeenEntry(Spec):
     """
 
     group: str
-    tag: int
-    type: int
+    tag: int = Field(ge=0, le=65535)
+    type: int = Field(ge=1, le=65535)
     name: str
     count: int
     value: Any = None

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 import urllib3
 
 from cama.data.conventions import CONVENTIONS
 from cama.data.manifest import SUFFIXES
-from cama.errors import CamaError
-from cama.files import content_hash, write_text
+from cama.errors import CamaError, printable
+from cama.files import content_hash
 from cama.images import MAX_BYTES
 
 SUMS = "SHA256SUMS"
@@ -23,7 +23,8 @@ LIST_BYTES = 50_000_000  # of the list, at most
 ATTEMPTS = 5  # in a row without a byte that is new
 CHUNK = 1 << 16
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+LENGTH = re.compile(r"[0-9]{1,15}")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})")
 
 
 class Again(Exception):
@@ -50,38 +51,43 @@ def fetch(name: str, url: str, out: Path, sums: Path | None = None, patience: Pa
     known = [other for other in CONVENTIONS if other != "simulated"]
     if name not in known:
         raise CamaError(f"data fetch: found the data set {name!r}, expected one of {', '.join(known)}")
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not re.match(r"https?://[^\s/\[\]]+", url):
         raise CamaError(f"--from: found {url!r}, expected the address of a folder, http or https")
-    patience = patience or Patience()
     with requests.Session() as session:
-        client = _Client(session, url.rstrip("/"), patience)
-        if sums is None:
-            write_text(out / SUMS, client.text(SUMS, LIST_BYTES))
-        elif not sums.is_file():
-            raise CamaError(f"{sums}: no such list")
-        listed, other = read_sums(sums or out / SUMS, name)
+        client = _Client(session, url.rstrip("/"), patience or Patience())
+        text = client.text(SUMS, LIST_BYTES) if sums is None else _text(sums)
+        listed, other = read_sums(text, str(sums or f"{url}/{SUMS}"), name)
         if other:
             print(
                 f"data fetch: {len(other)} files are no photographs and are left out, {other[0]} the first", flush=True
             )
-        failed = 0
+        there = set()
         for done, (path, digest) in enumerate(listed.items(), start=1):
             try:
                 said = client.file(path, digest, out / path)
-            except CamaError as error:
-                failed += 1
+                there.add(path)
+            except (CamaError, OSError) as error:
                 said = f"FAILED: {error}"
-            print(f"{done}/{len(listed)} {path}: {said}", flush=True)
-    print(_counted(listed, name, out), flush=True)
-    return not failed
+            print(printable(f"{done}/{len(listed)} {path}: {said}"), flush=True)
+    print(_counted(listed, name, there), flush=True)
+    return len(there) == len(listed)
 
 
-def read_sums(path: Path, name: str) -> tuple[dict[str, str], list[str]]:
-    """The photographs of a list with their SHA-256, and the other files that it names. A path that leaves the folder, or that
-    the data set's convention does not understand, is an error.
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise CamaError(f"{path}: no such list")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CamaError(f"{path}: found no text in UTF-8 ({error})") from error
+
+
+def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str]]:
+    """The photographs of the list `text` with their SHA-256, and the other files that it names. A path that leaves the
+    folder, or that the data set's convention does not understand, is an error that names the list by its `path`.
     """
     listed, other = {}, []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         found = LINE.fullmatch(line)
@@ -165,7 +171,7 @@ class _Client:
         begun = part.stat().st_size if part.exists() else 0
         with self._get(path, begun) as answer:
             length = answer.headers.get("Content-Length", "")
-            total = int(length) if length.isascii() and length.isdigit() else None
+            total = int(length) if LENGTH.fullmatch(length) else None
             if (
                 answer.status_code == 416
             ):  # nothing behind what is there: whole, or not its beginning, which the hash tells
@@ -178,6 +184,8 @@ class _Client:
                 total = int(given[2])
             else:
                 begun = 0
+            if (total or 0) > MAX_BYTES:
+                raise CamaError(f"{answer.url}: found {total} bytes, expected at most {MAX_BYTES}")
             with part.open("r+b" if begun else "wb") as file:
                 file.seek(begun)
                 while chunk := answer.raw.read1(CHUNK):  # keeps what came before a connection broke
@@ -216,7 +224,7 @@ class _Client:
                 self.patience.sleep(min(self.patience.first * 2 ** (self.tried - 1), self.patience.most))
 
 
-def _counted(listed: dict[str, str], name: str, out: Path) -> str:
+def _counted(listed: dict[str, str], name: str, fetched: set[str]) -> str:
     """How many photographs of each device are there."""
     there, missing = Counter(), Counter()
     for path in listed:
@@ -225,7 +233,7 @@ def _counted(listed: dict[str, str], name: str, out: Path) -> str:
         else:
             origin = CONVENTIONS[name](path, Path(path))
             place = f"{origin.model} {origin.device}"
-        (there if (out / path).exists() else missing)[place] += 1
+        (there if path in fetched else missing)[place] += 1
     lines = [
         f"{place}: {there[place]} photographs" + (f", {missing[place]} missing" if missing[place] else "")
         for place in sorted(there | missing)

@@ -29,7 +29,7 @@ class Stream(Spec):
 
 
 class Scores(Spec):
-    """What was measured: rows of the tables of these names, for this model alone."""
+    """What was measured: rows of the tables of these names, for this method alone."""
 
     summary: list[dict[str, Any]] = Field([])
     transfer: list[dict[str, Any]] = Field([])
@@ -47,6 +47,7 @@ class Header(Spec):
     evaluators: dict[str, Stream] = Field(min_length=1)
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
     photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")
+    runs: int = Field(1, description="trainings, over which the scores are means; the first is in the file")
     training: dict[str, Any] = Field({}, description="the spec of G's training")
     profiles: dict[str, Profile] = Field({}, description="how the camera models build their files")
     scores: Scores = Scores()

@@ -1,6 +1,7 @@
 """G as ONNX, for programs without torch."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import torch
@@ -14,7 +15,9 @@ SIDE = 64  # pixels, of the picture that the exporter sees; any other may follow
 
 def export_onnx(model: Path, out: Path) -> None:
     """Write the G of a model file to `out`: inputs `images` (N, 3, H, W), float32 in [-1, 1], and `labels` (N,), int64, the
-    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels.
+    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. The file's metadata
+    holds the `labels`, as JSON, and as `input` what the images are to be: `rgb`, or `remosaic` for photographs whose mosaic was
+    sampled and demosaiced anew, which the network does not do itself.
     """
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
@@ -33,5 +36,7 @@ def export_onnx(model: Path, out: Path) -> None:
         dynamo=True,
         verbose=False,
     )
+    header = anonymizer.header
+    program.model.metadata_props.update(labels=json.dumps(header.labels), input=header.generator.input)
     with atomic(out) as temporary:
         program.save(temporary, external_data=False)

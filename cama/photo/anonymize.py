@@ -69,7 +69,7 @@ class Plan:
         plan = cls(anonymizer, target, like, metadata == "target", witnesses)
         try:
             plan.encode(np.zeros((32, 32, 3), np.uint8))  # a trial, before the long work
-        except (CamaError, KeyError, IndexError, TypeError, ValueError, OSError) as error:
+        except (CamaError, KeyError, IndexError, TypeError, ValueError, OverflowError, OSError) as error:
             raise CamaError(
                 f"{profile or model}: found a profile that cannot be imitated ({error}), expected another or --encoding neutral"
             ) from error
@@ -112,6 +112,8 @@ def anonymize(
     Fails closed: after any error there is no file `out`, or the one that was there. `photo` is never changed, and only `force`
     replaces another file. `progress` is called with the tiles done and all.
     """
+    if not out.parent.is_dir():
+        raise CamaError(f"{out}: found no folder {out.parent}, expected one")
     if out.exists() and not force:
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
     if out.exists() and out.samefile(photo):

@@ -166,7 +166,7 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
                 if entry.name not in POINTERS and not (entry.group == "IFD1" and told == "settings"):
                     where = "thumbnail's" if entry.group == "IFD1" else "Exif"
                     leak(told, f"{where} {entry.name}", _text(entry))
-            if exif.thumbnail:
+            if exif.thumbnail and not thumbnails:  # a file of thousands of them is no photograph
                 thumbnails.append(_thumbnail(exif.thumbnail, picture))
         elif segment.kind in SEGMENTS:
             tells, text = SEGMENTS[segment.kind]

@@ -3,7 +3,7 @@
 import json
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from cama.errors import CamaError, printable
 from cama.photo.anonymize import Plan, anonymize
-from cama.photo.table import printable
 from cama.progress import Progress
 
 Found = tuple[Path, dict[str, Any] | None, str]  # a photograph, its record, or what went wrong
@@ -30,6 +30,8 @@ def anonymize_all(
     """
     plan = Plan.load(**settings)  # what is wrong with it ends all
     folder = out is None or len(photos) > 1 or out.is_dir()
+    if folder and out is not None and not out.is_dir():
+        raise CamaError(f"--out: found no folder {out}, expected one for {len(photos)} photographs")
     places = [(out or Path()) / f"picture-{secrets.token_hex(4)}.jpg" if folder else out for _ in photos]
     tasks = list(zip(photos, places, strict=True))
     records, failed = [], 0
@@ -63,12 +65,24 @@ def _results(
         return
     # fresh processes, since torch's threads do not survive a fork
     begin = partial(_begin, settings, force, max(1, torch.get_num_threads() // jobs))
-    with ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), begin) as pool:
-        for (photo, _), found in zip(tasks, [pool.submit(_in_process, task) for task in tasks], strict=True):
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), begin)
+    try:
+        for task, future in [(task, pool.submit(_in_process, task)) for task in tasks]:
             try:
-                yield found.result()
-            except BrokenProcessPool:
-                yield photo, None, "found its process ended, perhaps for lack of memory, expected fewer --jobs"
+                yield future.result()
+            except BrokenProcessPool:  # of one photograph, and of all that were waiting
+                yield _alone(task, begin)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _alone(task: tuple[Path, Path], begin: Callable[[], None]) -> Found:
+    """What comes of a photograph in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn"), begin) as pool:
+        try:
+            return pool.submit(_in_process, task).result()
+        except BrokenProcessPool:
+            return task[0], None, "found its process ended, perhaps for lack of memory"
 
 
 def _one(plan: Plan, force: bool, task: tuple[Path, Path], progress: Progress | None = None) -> Found:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from cama.errors import printable
+
 HEADS = {
     "person": "who",
     "place": "where",
@@ -54,11 +56,6 @@ def as_table(record: dict[str, Any]) -> str:
     width = max(len(head) for head, _ in rows)
     lines = [f"{head:<{width}}  {text if len(text) <= MOST else text[: MOST - 3] + '...'}" for head, text in rows]
     return "\n".join(printable(line) for line in (record["file"], *lines))
-
-
-def printable(text: str) -> str:
-    """Text of which nothing commands the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _thumbnail(thumbnail: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
+from cama.images import takes_hours
+
 # One picture: a correlation from SAME with a mean difference up to NEAR grey levels (two skies correlate too, at other levels),
 # or a difference up to FLAT (on a wall nothing correlates). Of 16 real photographs: at least 0.90 with at most 5.8; each
 # with the thumbnails of others: up to 0.98, with at least 19.
@@ -22,7 +24,8 @@ def read_thumbnail(data: bytes) -> Image.Image | None:
     """The decoded thumbnail in grey, or None where it is no picture, or one of more than `LARGEST` pixels."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            return image.convert("L") if image.width * image.height <= LARGEST else None
+            fit = image.width * image.height <= LARGEST and not takes_hours(data, image.width, image.height)
+            return image.convert("L") if fit else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 

@@ -49,9 +49,10 @@ def _measured(header: Header) -> list[str]:
         "targeted_worst_label",
         "psnr",
     ]
+    several = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
     texts = [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
-        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.",
+        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several}",
         to_markdown(with_intervals(shown.reindex(columns=columns), 2), 2),
     ]
     labels = pd.DataFrame(header.scores.per_label)
@@ -79,7 +80,9 @@ def _limits(header: Header) -> str:
 
 def _profiles(header: Header) -> str:
     if not header.profiles:
-        return "None: the photographs name no make and model. Pictures are written in a neutral encoding."
+        return (
+            "None: the photographs are not as one camera model wrote each. Pictures are written in a neutral encoding."
+        )
     missing = [label for label in header.labels if label not in header.profiles]
     lacking = f" None of {', '.join(missing)}: pictures for these are written in a neutral encoding." if missing else ""
     return f"Learnt from {_counted({k: v.photographs for k, v in header.profiles.items()})} photographs.{lacking}"

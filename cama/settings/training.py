@@ -117,6 +117,11 @@ class LearnedSpec(Spec):
     adversarial_loss: Literal["least_squares", "cross_entropy"] = Field("least_squares", description="of G and D")
     pixel_loss: Literal["l1", "l2"] = Field("l1", description="mean absolute or mean squared difference")
     weights: LossWeights = LossWeights()
+    psnr: Weight = Field(
+        _ramp(0.0),
+        validate_default=True,
+        description="in dB, a number or a ramp: the pixel weight moves until the training pictures have it; 0 to leave it",
+    )
     handling: HandlingSpec = HandlingSpec()
     training: TrainingSpec = TrainingSpec(steps=234_375)
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)

@@ -20,14 +20,15 @@ CODINGS = 20  # of a profile, the most frequent: a camera that sets its tables f
 
 
 def package(
-    spec: PackageStageSpec, model: Path, evaluators: list[Path], splits: Path, root: Path, tables: Path, out: Path
+    spec: PackageStageSpec, model: list[Path], evaluators: list[Path], splits: Path, root: Path, tables: Path, out: Path
 ) -> None:
-    """Write G, E's classifiers (named as their files), the container profiles of the adversary's photographs, and this method's
-    rows of the `tables` to one file.
+    """Write G (of several trainings the first), E's classifiers (named as their files), the container profiles of the
+    adversary's photographs, and this method's rows of the `tables` to one file.
     """
-    tensors, parts = read_parts(model, {path.stem: path for path in evaluators})
+    tensors, parts = read_parts(model[0], {path.stem: path for path in evaluators})
     split = read_table(splits)
     owned = split[split.role == "adversary"]
+    trained_on = owned[owned.part == "train"].model.value_counts()
     photographs = {label: [root / path for path in owned[owned.model == label].path] for label in parts["labels"]}
     header = parse(
         Header,
@@ -35,11 +36,12 @@ def package(
             **parts,
             "name": spec.name,
             "dataset": spec.dataset,
-            "photographs": {label: len(paths) for label, paths in photographs.items()},
+            "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
+            "runs": len(model),
             "profiles": _profiles(photographs),
             "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
             "versions": {"cama": __version__, "torch": torch.__version__},
-            "inputs": {path.name: content_hash(path) for path in (model, *evaluators, splits)},
+            "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, splits)},
         },
         str(out),
     )

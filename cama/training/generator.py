@@ -51,6 +51,9 @@ def train_generator(
     if spec.average:
         averaged = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(spec.average), use_buffers=True)
         parts["averaged"] = averaged
+    volume = Volume(steps).to(place.device)
+    if spec.psnr.end:
+        parts["volume"] = volume
 
     def judge(x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         losses = []
@@ -79,26 +82,56 @@ def train_generator(
         pixel = PIXEL[spec.pixel_loss](x, changed)
         fooled = evaluator_loss(streams.values(), target)
         share, weights = index / steps, spec.weights
+        pixel_weight = ramp_at(weights.pixel, share) * volume.factor
         g_loss = (
             ramp_at(weights.adversarial, share) * adversarial
-            + ramp_at(weights.pixel, share) * pixel
+            + pixel_weight * pixel
             + ramp_at(weights.evaluator, share) * fooled
         )
         update_g.update(g_loss, index)
         if spec.average:
             averaged.update_parameters(generator)
         error = (x - changed.detach()).square().mean((1, 2, 3)) / 4
+        psnr = (-10 * error.log10()).mean()
+        if spec.psnr.end:
+            volume.towards(ramp_at(spec.psnr, share), psnr)
         return {
             "d_loss": d_loss.detach(),
             "adversarial": adversarial.detach(),
             "pixel": pixel.detach(),
             "evaluator": fooled.detach(),
             **{f"evaluator_{key}": (log.argmax(1) == target).float().mean() for key, log in streams.items()},
-            "psnr": (-10 * error.log10()).mean(),
+            "psnr": psnr,
+            **({"pixel_weight": pixel_weight} if spec.psnr.end else {}),
         }
 
     curve = run(name, parts, step, steps, derive_seed(seed, "steps"), checkpoint)
     return (averaged.module if spec.average else generator).eval(), discriminators, curve
+
+
+class Volume(nn.Module):
+    """A factor of the pixel weight that holds G at a distortion, as a multiplier holds a constraint (Rezende and Viola 2018). G
+    and D are rivals, and with a fixed weight chance decides at which distortion they end.
+    """
+
+    PACE, FAR = 2.5, 5.0  # of its logarithm over a training that lacks one dB, and the dB that count at most
+    MOST = 2.0  # of its logarithm, from 0
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.rate = self.PACE / steps  # faster than G follows, it would swing
+        self.register_buffer("logarithm", torch.zeros(()))
+
+    @property
+    def factor(self) -> torch.Tensor:
+        """The factor, a tensor without dimensions."""
+        return self.logarithm.exp()
+
+    def towards(self, wanted: float, psnr: torch.Tensor) -> None:
+        """Move the factor up where pictures have less than the wanted dB, down where they have more."""
+        lacking = (wanted - psnr).clamp(-self.FAR, self.FAR)  # an untrained G may change nothing
+        moved = self.logarithm + self.rate * lacking
+        self.logarithm = moved.clamp(-self.MOST, self.MOST)
 
 
 def ramp_at(ramp: Ramp, share: float) -> float:

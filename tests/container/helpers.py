@@ -1,9 +1,13 @@
 """JPEG files that the tests of the container share."""
 
 import io
+import struct
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+
+from cama.container.segments import FRAMES, Jpeg, Segment, read_segments
 
 
 def scene(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -19,3 +23,19 @@ def jpeg(picture: np.ndarray | None = None, **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(scene() if picture is None else picture).save(buffer, "JPEG", **{"quality": 90, **options})
     return buffer.getvalue()
+
+
+def with_frame(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The file with another frame header."""
+    parts = [
+        Segment(part.marker, change(part.payload) if part.marker in FRAMES else part.payload, part.scan)
+        for part in read_segments(data).segments
+    ]
+    return Jpeg(tuple(parts)).to_bytes()
+
+
+def many_scans(side: int, count: int) -> bytes:
+    """A small file with `count` scans over a picture of `side` pixels a side."""
+    large = with_frame(jpeg(progressive=True), lambda frame: frame[:1] + struct.pack(">HH", side, side) + frame[5:])
+    *parts, end = read_segments(large).segments
+    return Jpeg((*parts, *[parts[-1]] * count, end)).to_bytes()

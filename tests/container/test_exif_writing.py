@@ -32,9 +32,10 @@ def entries(draw: st.DrawFn) -> list[Entry]:
     for group, tag in places:
         if tag in POINTERS:
             continue
-        kind = draw(st.sampled_from([2, 3, 4, 5, 7, 8, 9, 10]))
-        if kind == 2:
-            value = draw(st.text(st.characters(codec="ascii", exclude_characters="\0;"), max_size=20))
+        kind = draw(st.sampled_from([2, 129, 3, 4, 5, 7, 8, 9, 10]))
+        if kind in (2, 129):
+            codec = "ascii" if kind == 2 else "utf-8"
+            value = draw(st.text(st.characters(codec=codec, exclude_characters="\0;"), max_size=20))
         elif kind == 7:
             value = draw(st.binary(max_size=20))
         else:
@@ -80,6 +81,7 @@ def test_pillow_reads_it():
         (Entry("IFD0", 0x0112, 1, 99), "found a Orientation that cannot be written"),
         (Entry("IFD0", 0x011A, (1,), 5), "found a XResolution that cannot be written"),
         (Entry("IFD0", 0x010F, "a" * 66_000), "expected at most"),
+        (Entry("GPS", 1, "N"), "found a GPSLatitudeRef in GPS, expected one of IFD0"),
     ],
 )
 def test_what_cannot_be_written_is_named(entry, expected):
@@ -103,6 +105,7 @@ def style(**changes: object) -> ExifStyle:
             entry("Exif", 0x9000, 7, "ExifVersion", "30323231"),
             entry("Exif", 0x9101, 7, "ComponentsConfiguration", "01020300"),
             entry("Exif", 0x927C, 7, "MakerNote"),
+            entry("Exif", 0xA001, 3, "ColorSpace", 65535),  # all were taken in Adobe RGB
             entry("Exif", 0xA002, 3, "ExifImageWidth"),
             entry("Exif", 0xA003, 4, "ExifImageHeight"),
             entry("GPS", 0, 1, "GPSVersionID", [2, 2, 0, 0]),
@@ -123,6 +126,7 @@ def test_minimal_exif_holds_what_never_varies_and_the_pictures_size():
         ("IFD0", "XResolution"): ((300, 1), 5),
         ("Exif", "ExifVersion"): (b"0221", 7),
         ("Exif", "ComponentsConfiguration"): (b"\1\2\3\0", 7),
+        ("Exif", "ColorSpace"): (1, 3),
         ("Exif", "ExifImageWidth"): (640, 3),
         ("Exif", "ExifImageHeight"): (480, 4),
         ("IFD1", "Compression"): (6, 3),

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,8 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             shown = start + 1 if fault == "shifted" else start
             self.send_header("Content-Range", f"bytes {shown}-{len(data) - 1}/{len(data)}")
-        if fault != "unsaid":
-            self.send_header("Content-Length", str(len(body)))
+        said = {"unsaid": "", "endless": "9" * 12, "nonsense": "1" * 5000}.get(fault, str(len(body)))
+        if said:
+            self.send_header("Content-Length", said)
         self.end_headers()
         if fault in ("cut", "stall"):
             self.wfile.write(body[: len(body) // 2])
@@ -175,6 +177,8 @@ def test_a_server_that_knows_no_ranges_is_started_over(server, patience, tmp_pat
     ("faults", "ranges", "expected", "asked"),
     [
         (["404"], True, "found the answer 404", 1),
+        (["endless"], True, "found 999999999999 bytes, expected at most", 1),
+        (["nonsense"], True, "", 1),
         (["403"], True, "found the answer 403", 1),
         (["503"] * 9, True, f"found the answer 503 Service Unavailable, {ATTEMPTS} times in a row", ATTEMPTS),
         (["page"] * 9, True, "found SHA-256", 2),
@@ -198,10 +202,17 @@ def test_what_does_not_pass_is_an_error_and_leaves_nothing_under_the_name(
         assert "Nikon_D70 0: 1 photographs, 1 missing" in said
 
 
-def test_another_file_of_that_name_is_kept(server, patience, tmp_path):
+def test_another_file_of_that_name_is_kept(server, patience, tmp_path, capsys):
     (tmp_path / TARGET).write_bytes(b"mine")
     assert not fetch("dresden", server.url, tmp_path, patience=patience)
     assert (tmp_path / TARGET).read_bytes() == b"mine"
+    assert "2 photographs, 1 missing" in capsys.readouterr().out
+
+
+def test_a_folder_in_the_way_stops_that_file_alone(server, patience, tmp_path, capsys):
+    (tmp_path / f".{TARGET}.part").mkdir()
+    assert not fetch("dresden", server.url, tmp_path, patience=patience)
+    assert "2 photographs, 1 missing" in capsys.readouterr().out
 
 
 def test_a_list_of_ones_own_is_obeyed(server, patience, tmp_path):
@@ -226,19 +237,17 @@ def test_a_list_of_ones_own_is_obeyed(server, patience, tmp_path):
         ("0" * 64 + "  README.txt", "found no photograph"),
     ],
 )
-def test_a_list_that_leaves_the_folder_or_the_convention_is_refused(line, expected, tmp_path):
-    (tmp_path / "sums").write_text(line + "\n")
-    with pytest.raises(CamaError, match=expected):
-        read_sums(tmp_path / "sums", "dresden")
+def test_a_list_that_leaves_the_folder_or_the_convention_is_refused(line, expected):
+    with pytest.raises(CamaError, match=f"^(sums|holiday.JPG): .*{expected}"):
+        read_sums(line + "\n", "sums", "dresden")
 
 
-def test_other_files_are_named_and_left_out(tmp_path):
-    path = tmp_path / "sums"
+def test_other_files_are_named_and_left_out():
     one, two = "0" * 64, "F" * 64
-    path.write_text(
+    text = (
         f"{one}  D01_A_B/images/nat/D01_I_nat_0001.jpg\n{two} *D01_A_B/images/flat/D01_I_flat_0001.jpg\n{one}  a.txt\n"
     )
-    listed, other = read_sums(path, "vision")
+    listed, other = read_sums(text, "sums", "vision")
     assert listed == {"D01_A_B/images/nat/D01_I_nat_0001.jpg": one}
     assert other == ["D01_A_B/images/flat/D01_I_flat_0001.jpg", "a.txt"]
 
@@ -248,7 +257,9 @@ def test_other_files_are_named_and_left_out(tmp_path):
     [
         (["simulated", "--from", "http://127.0.0.1:1/"], "found the data set 'simulated', expected one of dresden"),
         (["dresden", "--from", "file:///etc"], "--from: found 'file:///etc', expected the address of a folder"),
+        (["dresden", "--from", "http://[::1/x"], "--from: found 'http://[::1/x', expected the address of a folder"),
         (["dresden", "--from", "http://127.0.0.1:1/", "--sums", "nowhere"], "nowhere: no such list"),
+        (["dresden", "--from", "http://127.0.0.1:1/", "--sums", sys.executable], "found no text in UTF-8"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments, expected, tmp_path, capsys):

@@ -101,6 +101,12 @@ def test_show_prints_the_card_or_the_header(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["labels"] == list(LABELS)
 
 
+def test_a_card_does_not_command_the_terminal(tmp_path, capsys):
+    path = rewritten(model_file(tmp_path), card="# model\x1b[2J\n\nfine \ud800\n")
+    assert main(["models", "show", str(path)]) == 0
+    assert capsys.readouterr().out == "# model?[2J\n\nfine ?\n"
+
+
 @pytest.mark.parametrize("label", ["maps", "modulation"])
 @pytest.mark.parametrize(("output", "downsamplings"), [("residual", 0), ("direct", 2)])
 def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
@@ -114,6 +120,8 @@ def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
     out = tmp_path / "g.onnx"
     assert main(["models", "export", str(path), "--onnx", str(out)]) == 0
     session = onnxruntime.InferenceSession(out)
+    told = session.get_modelmeta().custom_metadata_map
+    assert (json.loads(told["labels"]), told["input"]) == (list(LABELS), spec.input)
     for count, height, width in ((1, 64, 64), (3, 96, 160)):
         images, labels = torch.rand(count, 3, height, width) * 2 - 1, torch.arange(count)
         (found,) = session.run(None, {"images": images.numpy(), "labels": labels.numpy()})

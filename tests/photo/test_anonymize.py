@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from cama.container.segments import APP0, read_segments
 from cama.errors import CamaError
 from cama.images import read_rgb
 from cama.photo import anonymize as module
+from cama.photo import several
 from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
 from cama.photo.attribution import attribute, load_witness
 from cama.photo.inspect import inspect
@@ -319,6 +321,38 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     assert [read_rgb(path).shape for path in written] == [(64, 64, 3), (96, 128, 3)]
 
 
+def dies_of_the_second(task: tuple[Path, Path]) -> tuple[Path, dict | None, str]:
+    """What runs in a process of its own, and takes it down."""
+    if task[0].name == "second.jpg":
+        os._exit(9)
+    return task[0], None, "was reached"
+
+
+def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(several, "_in_process", dies_of_the_second)
+    names = ["first.jpg", "second.jpg", "third.jpg"]
+    command = ["anonymize", *[str(tmp_path / name) for name in names], "--model", str(model), "--to", "Corvus_C300"]
+    (tmp_path / "out").mkdir()
+    assert main([*command, "--out", str(tmp_path / "out"), "--jobs", "2"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("cama ")]
+    assert said == [
+        f"cama anonymize: {tmp_path / 'first.jpg'}: was reached",
+        f"cama anonymize: {tmp_path / 'second.jpg'}: found its process ended, perhaps for lack of memory",
+        f"cama anonymize: {tmp_path / 'third.jpg'}: was reached",
+    ]
+
+
+@pytest.mark.parametrize(("photos", "out"), [(1, "nowhere/out.jpg"), (2, "nowhere"), (2, "a.jpg")])
+def test_a_missing_folder_is_named_before_the_work(photos, out, photo, model, tmp_path, capsys):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    command = ["anonymize", *[str(photo)] * photos, "--model", str(model), "--to", "Corvus_C300"]
+    assert main([*command, "--out", str(tmp_path / out)]) == 1
+    assert (
+        f"found no folder {tmp_path / out if photos > 1 else tmp_path / 'nowhere'}, expected one"
+        in capsys.readouterr().err
+    )
+
+
 def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
     out = tmp_path / "out.jpg"
     real = module.check_bare
@@ -340,6 +374,7 @@ def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypat
         ({"codings": []}, "codings: List should have at least 1 item"),
         ({"codings": [{"count": 1, "value": {}}]}, "codings.0.value.process: Field required"),
         ({"segments": [{"count": 1, "value": ["SOI"]}]}, "cannot be imitated"),
+        ({"codings": [{"count": 1, "value": {"quantisation": {"0": [70_000] * 64}}}]}, "less than or equal to 65535"),
         ({"colour": 1}, "unknown key 'colour'"),
         ({"version": 2}, "version: "),
     ],

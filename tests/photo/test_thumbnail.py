@@ -10,7 +10,7 @@ from cama.container.exif import read_exif
 from cama.container.segments import read_segments
 from cama.images import read_rgb
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
-from tests.container.helpers import jpeg, scene
+from tests.container.helpers import jpeg, many_scans, scene
 from tests.real import needs_photographs, photographs
 
 
@@ -61,6 +61,8 @@ def test_what_is_no_picture_is_none():
     buffer = io.BytesIO()
     Image.new("L", (3000, 2000)).save(buffer, "JPEG")
     assert read_thumbnail(buffer.getvalue()) is None  # too large for a thumbnail
+    assert read_thumbnail(many_scans(1900, 3000)) is None  # minutes of decoding
+    assert read_thumbnail(jpeg(progressive=True)) is not None
 
 
 @needs_photographs

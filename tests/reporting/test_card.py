@@ -53,6 +53,11 @@ def test_a_card_of_real_cameras_says_whose():
     assert "simulated" not in card
 
 
+def test_several_trainings_are_said():
+    assert "Means over 3 trainings, of which the first is in this file." in model_card(header(runs=3))
+    assert "trainings" not in model_card(header())
+
+
 def test_what_was_not_measured_is_said():
     assert "## Measured\n\nNothing." in model_card(header(scores=Scores()))
 

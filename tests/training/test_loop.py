@@ -20,6 +20,7 @@ from cama.settings.training import (
     LearnedSpec,
     LossWeights,
     OptimiserSpec,
+    Ramp,
     TrainingSpec,
 )
 from cama.training import classifier as classifier_training
@@ -368,6 +369,7 @@ def train_generator(output: str, patches: Patches, checkpoint: Checkpoint, **cha
 
 HANDLED = HandlingSpec(round=True, jpeg=0.5, resample=0.5)
 TWO = (DiscriminatorSpec(features=4), DiscriminatorSpec(features=4, frontend="rgb+finite_difference"))
+LOUD = Ramp(start=20, end=30)
 RAMPED = LossWeights(pixel={"start": 1, "end": 9, "until": 0.5})
 
 
@@ -379,7 +381,7 @@ TRAININGS = {
     "generator direct": (generator_training, lambda *a: train_generator("direct", *a)),
     "generator averaged, handled": (
         generator_training,
-        lambda *a: train_generator("residual", *a, average=0.9, handling=HANDLED),
+        lambda *a: train_generator("residual", *a, average=0.9, handling=HANDLED, psnr=LOUD),
     ),
     "generator with two discriminators, ramped": (
         generator_training,

@@ -1,5 +1,6 @@
 """Tiny trainings that must learn something, and the rules of the protocol that they must keep."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +28,7 @@ from cama.tensors import to_float
 from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
 from cama.training.estimator import train_estimator
-from cama.training.generator import ramp_at
+from cama.training.generator import Volume, ramp_at
 from cama.training.loop import Compute
 from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU, camera_patches
@@ -280,6 +281,34 @@ def test_weights_move_along_their_ramps(patches, tmp_path):
 
     assert torch.equal(trained(5), trained({"start": 5, "end": 5, "until": 0.5}))
     assert not torch.equal(trained(5), trained({"start": 5, "end": 0}))
+
+
+def test_the_pixel_weight_moves_until_pictures_have_the_psnr_that_was_asked_for(patches, tmp_path):
+    for wanted, weight in ((26.0, 50.0), (34.0, 0.5)):
+        spec = cama_spec(
+            150,
+            weights=LossWeights(adversarial=1, pixel=weight, evaluator=0.2),
+            psnr=wanted,
+            generator_optimiser=OptimiserSpec(rate=5e-3, beta1=0.5),
+        )
+        *_, curve = generator_training.train_generator(
+            "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path / str(wanted), {})
+        )
+        assert abs(curve.psnr.tail(30).mean() - wanted) < 1
+        moved = curve.pixel_weight.iloc[-1] / weight
+        assert moved < 0.9 if weight == 50 else moved > 1.1
+
+
+def test_the_volume_is_bounded_and_moves_the_right_way():
+    volume = Volume(100)
+    volume.towards(30, torch.tensor(28.0))
+    assert volume.factor.item() == pytest.approx(math.exp(2 * Volume.PACE / 100))
+    for level in (float("inf"), 90.0):
+        volume.towards(30, torch.tensor(level))
+    assert 1 > volume.factor > 0.7  # not at once
+    for _ in range(1000):
+        volume.towards(30, torch.tensor(0.0))
+    assert volume.factor.item() == pytest.approx(math.exp(Volume.MOST))
 
 
 def test_the_average_of_the_weights_lags_behind_them(patches, tmp_path):

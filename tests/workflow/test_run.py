@@ -59,8 +59,11 @@ def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, ca
         assert (header.name, header.labels) == (method, ["Alcyon_A10", "Borealis_B2"])
         assert list(header.evaluators) == streams
         assert header.simulated
-        assert header.photographs == {"Alcyon_A10": 8, "Borealis_B2": 8}
-        assert {name: profile.photographs for name, profile in header.profiles.items()} == header.photographs
+        assert header.photographs == {"Alcyon_A10": 7, "Borealis_B2": 7}  # one is held out for validation
+        assert {name: profile.photographs for name, profile in header.profiles.items()} == dict.fromkeys(
+            header.labels, 8
+        )
+        assert header.runs == (2 if method == "plus" else 1)
         own = table[table.method == method]
         assert [row["targeted"] for row in header.scores.summary] == own.targeted.tolist()
         assert header.training["learned"]["training"]["steps"] == 6
