@@ -52,14 +52,14 @@ def _measured(header: Header) -> list[str]:
     several = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
     texts = [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
-        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several}",
+        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several} `labels` is how many cameras the classifiers know.",
         to_markdown(with_intervals(shown.reindex(columns=columns), 2), 2),
     ]
     labels = pd.DataFrame(header.scores.per_label)
     if not labels.empty:
-        labels = labels[(labels.save == "png") & (labels.labels == labels.labels.min())]
+        labels = labels[(labels.save == "png") & labels.classifier.isin(clean.index)]
         by_target = labels.groupby(["target", "set"], sort=False).targeted.mean().unstack("set")
-        by_target = by_target.reindex(columns=[name for name in SETS if name in by_target])
+        by_target = by_target.reindex(header.labels, columns=[name for name in SETS if name in by_target])
         by_target.columns = [SETS[name] for name in by_target]
         texts += ["By the camera aimed at, after an 8-bit save:", to_markdown(by_target.reset_index(), 2)]
     return texts

@@ -16,7 +16,7 @@ TRANSFER = [
     for name, clean in (("rgb", 1.0), ("con_conv", 0.875))
 ]
 PER_LABEL = [
-    {**ROW, "set": "in", "classifier": name, "target": target, "targeted": rate}
+    {"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target, "targeted": rate}
     for name in ("rgb", "con_conv")
     for target, rate in zip(LABELS, (0.2, 0.5, 0.8), strict=True)
 ]
