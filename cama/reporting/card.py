@@ -52,7 +52,8 @@ def _measured(header: Header) -> list[str]:
     several = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
     texts = [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
-        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several} `labels` is how many cameras the classifiers know.",
+        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several}"
+        " `labels` is how many cameras the classifiers know.",
         to_markdown(with_intervals(shown.reindex(columns=columns), 2), 2),
     ]
     labels = pd.DataFrame(header.scores.per_label)
