@@ -283,20 +283,29 @@ def test_weights_move_along_their_ramps(patches, tmp_path):
     assert not torch.equal(trained(5), trained({"start": 5, "end": 0}))
 
 
-def test_the_pixel_weight_moves_until_pictures_have_the_psnr_that_was_asked_for(patches, tmp_path):
-    for wanted, weight in ((26.0, 50.0), (34.0, 0.5)):
-        spec = cama_spec(
-            150,
-            weights=LossWeights(adversarial=1, pixel=weight, evaluator=0.2),
-            psnr=wanted,
-            generator_optimiser=OptimiserSpec(rate=5e-3, beta1=0.5),
-        )
-        *_, curve = generator_training.train_generator(
-            "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path / str(wanted), {})
-        )
-        assert abs(curve.psnr.tail(30).mean() - wanted) < 1
-        moved = curve.pixel_weight.iloc[-1] / weight
-        assert moved < 0.9 if weight == 50 else moved > 1.1
+def test_the_pixel_weight_moves_with_the_psnr_of_each_step(patches, tmp_path):
+    spec = cama_spec(
+        60, weights=LossWeights(pixel={"start": 2, "end": 8}, evaluator=0.2), psnr={"start": 20, "end": 30}
+    )
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
+    logarithm, expected = 0.0, []
+    for step, psnr in enumerate(curve.psnr):
+        expected.append((2 + 6 * step / 60) * math.exp(logarithm))
+        lacking = np.clip(20 + 10 * step / 60 - psnr, -Volume.FAR, Volume.FAR)
+        logarithm = np.clip(logarithm + lacking * Volume.PACE / 60, -Volume.MOST, Volume.MOST)
+    assert np.allclose(curve.pixel_weight, expected, rtol=1e-4)
+    assert curve.pixel_weight.nunique() > 50
+
+
+def test_the_volume_finds_the_weight_that_gives_the_psnr():
+    """A training that follows slowly, as G does: a unit of the logarithm is 3 dB, after some 40 of 900 steps."""
+    volume, psnr = Volume(900), 30.0
+    for _ in range(900):
+        psnr += (30 + 3 * volume.logarithm.item() - psnr) / 40
+        volume.towards(33, torch.tensor(psnr))
+    assert psnr == pytest.approx(33, abs=0.1)
 
 
 def test_the_volume_is_bounded_and_moves_the_right_way():

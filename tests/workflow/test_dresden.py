@@ -86,7 +86,7 @@ def small() -> dict:
 
 def test_an_incomplete_data_set_is_named_device_by_device(stand_in):
     overlay = {"split": {"expected": {"adversary": 24, "examiner": 25, "examiner_outdist": 24}}}
-    done = stand_in.run("results-dresden/splits.csv", overlay=small() | overlay, check=False)
+    done = stand_in.run("--until", "check_split", overlay=small() | overlay, check=False)
     assert done.returncode
     said = "split.expected: found 24 photographs of the examiner, expected 25, or null to go on; it has Casio_EX-Z150 2: 2,"
     assert said in done.stdout + done.stderr
