@@ -374,7 +374,6 @@ def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypat
         ({"codings": []}, "codings: List should have at least 1 item"),
         ({"codings": [{"count": 1, "value": {}}]}, "codings.0.value.process: Field required"),
         ({"segments": [{"count": 1, "value": ["SOI"]}]}, "cannot be imitated"),
-        ({"codings": [{"count": 1, "value": {"quantisation": {"0": [70_000] * 64}}}]}, "less than or equal to 65535"),
         ({"colour": 1}, "unknown key 'colour'"),
         ({"version": 2}, "version: "),
     ],
@@ -382,6 +381,17 @@ def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypat
 def test_a_profile_that_cannot_be_imitated_is_refused_at_once(change, expected, model, profile):
     profile.write_text(json.dumps(json.loads(profile.read_text()) | change))
     with pytest.raises(CamaError, match=expected):
+        how(model, encoding="target", profile=profile)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"), [([70_000] * 64, "less than or equal to 65535"), ([1], "at least 64 items")]
+)
+def test_a_profile_of_impossible_tables_is_refused_at_once(table, expected, model, profile):
+    values = json.loads(profile.read_text())
+    values["codings"][0]["value"]["quantisation"]["0"] = table
+    profile.write_text(json.dumps(values))
+    with pytest.raises(CamaError, match=f"codings.0.value.quantisation.*{expected}"):
         how(model, encoding="target", profile=profile)
 
 
