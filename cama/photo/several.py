@@ -18,6 +18,7 @@ from cama.errors import CamaError, printable
 from cama.photo.anonymize import Plan, anonymize
 from cama.progress import Progress
 
+BELIEVED = 0.5  # E's mean probability of the target from which it takes a picture for that camera's
 Found = tuple[Path, dict[str, Any] | None, str]  # a photograph, its record, or what went wrong
 
 
@@ -49,7 +50,11 @@ def anonymize_all(
     if as_json:
         print(json.dumps(records, indent=2, ensure_ascii=True))
     else:
-        print(f"{len(records)} written, {failed} failed. {plan.caution if records else ''}".rstrip())
+        said = [f"{len(records)} written, {failed} failed."]
+        doubted = sum(record["after"]["target"] < BELIEVED for record in records)
+        if doubted:
+            said.append(f"{doubted} NOT taken for {plan.target} even by the model's own evaluator.")
+        print(" ".join([*said, *([plan.caution] if records else [])]))
     return not failed
 
 

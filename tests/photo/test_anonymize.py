@@ -314,7 +314,11 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     *lines, last = captured.out.splitlines()
     assert [line.partition(" -> ")[0] for line in lines] == ["second.jpg", photo.name]
     assert all("Corvus C300 encoding; E gives Corvus_C300 0." in line for line in lines)
-    assert last.startswith("2 written, 1 failed. The model knows simulated cameras")
+    doubted = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
+    assert doubted  # E is not even trained
+    assert last.startswith(
+        f"2 written, 1 failed. {doubted} NOT taken for Corvus_C300 even by the model's own evaluator. The model knows simulated"
+    )
     assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
     assert len(list((tmp_path / "out").iterdir())) == 2
     written = [next((tmp_path / "out").glob(line.split(" -> ")[1].split(":")[0].rpartition("/")[2])) for line in lines]
