@@ -133,7 +133,7 @@ def anonymize(
     data, exif = plan.encode(changed)
     check_bare(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
-        delivered = np.array(image)
+        delivered = np.asarray(image)  # no copy: of a large photograph few fit
     if delivered.shape != changed.shape or psnr(changed, delivered) < WORST:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
     record = {
