@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from cama.errors import CamaError
 
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
-MAX_PIXELS = 100_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
+MAX_PIXELS = 90_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
 MAX_BYTES = 500_000_000  # of a file
 SCAN, MANY_SCANS, MOST_WORK = b"\xff\xda", 12, 1_500_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
