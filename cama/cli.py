@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; an error that a person can mend is one line, and status 1."""
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         if command in STAGES:
             _run_stage(STAGES[command], options)
@@ -156,7 +158,14 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(printable(f"cama {command}: {error.filename or ''}: {error.strerror or error}"), file=sys.stderr)
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _leave(*_: object) -> None:
+    """End on SIGTERM as on an error, so that no half-written file stays."""
+    raise SystemExit(143)
 
 
 def _run_stage(stage: Command, options: dict) -> None:

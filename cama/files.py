@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pandas as pd
 
 from cama.errors import CamaError
@@ -16,17 +16,52 @@ from cama.errors import CamaError
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, renamed to it on success and deleted on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary name beside `path`, renamed to it on success and deleted on failure. What a killed process left of
+    the same file is deleted. A full disk, or a folder that cannot be written, is an error that names `path`.
+    """
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{path.stem[:100]}.{socket.gethostname()}."
+        _sweep(path.parent, prefix, path.suffix)
+        handle, name = tempfile.mkstemp(path.suffix, f"{prefix}{os.getpid()}.", path.parent)
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # or a machine that loses its power could keep the name and lose the content
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        # errors of writing name no file or these; all others are of what the caller read meanwhile
+        if error.errno is None or error.filename not in (None, str(path.parent), str(temporary)):
+            raise
+        raise CamaError(f"{path}: could not be written ({os.strerror(error.errno)})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path, prefix: str, suffix: str) -> None:
+    """Delete the temporary files of this name whose process, of this machine, is no more."""
+    if os.name != "posix":
+        return
+    for entry in os.scandir(folder):
+        name = entry.name
+        if name.startswith(prefix) and name.endswith(suffix):
+            process = name.removeprefix(prefix).partition(".")[0]
+            if process.isdecimal() and not _lives(int(process)):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,26 +80,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
         raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 
 
-def open_hdf5(path: Path, *needed: str) -> h5py.File:
-    """Open an HDF5 file for reading; what is missing or damaged, or lacks a data set, is an error that names it."""
-    if not path.exists():
-        raise CamaError(f"{path}: no such HDF5 file")
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
-    for name in needed:
-        if name not in file:
-            file.close()
-            raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
-    return file
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of an HDF5 file, the hash that was stored when it was written, if it has one."""
-    if path.suffix == ".h5":
-        with open_hdf5(path) as file:
-            if "sha256" in file.attrs:
-                return str(file.attrs["sha256"])
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

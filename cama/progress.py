@@ -1,5 +1,6 @@
 """Progress of long stages."""
 
+import contextlib
 import math
 import sys
 import time
@@ -21,4 +22,5 @@ class Progress:
         rate = (done - self.first) / max(now - self.start, 1e-9)
         left = (self.total - done) / rate if rate > 0 else math.inf
         text = f"{self.label}: {done}/{self.total}, {rate:.3g}/s, {left:.0f} s left"
-        print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # whoever reads may be gone
+            print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)

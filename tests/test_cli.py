@@ -6,17 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from cama.cli import STAGES, main
-from cama.files import content_hash
+from cama.hdf5 import content_hash, write_attribute, write_hdf5, write_texts
+from cama.model_files import read_header
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import load_generator
-from cama.runs import read_header
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.stages import TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec, TrainingSpec
@@ -47,14 +46,14 @@ def write_patches(path: Path, labels: tuple[str, ...] = LABELS, side: int = 32) 
     rng = np.random.default_rng(0)
     count = 6 * len(labels)
     rgb = rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-    with h5py.File(path, "w") as file:
+    with write_hdf5(path) as file:
         file["rgb"], file["remosaic"] = rgb, rgb // 2
         file["residual"] = rng.normal(0, 2, rgb.shape).astype(np.float16)
         file["label"], file["validation"] = np.arange(count) % len(labels), np.zeros(count, bool)
         for name in ("photograph", "scene"):
-            file[name] = np.array([f"{name}{i}" for i in range(count)], dtype=h5py.string_dtype())
+            write_texts(file, name, [f"{name}{i}" for i in range(count)])
         file["origin"] = np.zeros((count, 2), int)
-        file.attrs["labels"], file.attrs["sha256"] = json.dumps(labels), f"hash of {path.name}"
+        write_attribute(file, "labels", labels)
     return path
 
 
@@ -139,8 +138,8 @@ def train_classifier(folder: Path, *more: object) -> list[object]:
 
 
 def nothing_written(folder: Path) -> bool:
-    """Whether the folder holds no file, but for the identity of an undeclared state."""
-    return not [p for p in (folder / "out").rglob("*") if p.is_file() and p.name != "identity.json"]
+    """Whether the folder holds no file, but for the identity and the lock of an undeclared state."""
+    return not [p for p in (folder / "out").rglob("*") if p.is_file() and p.name not in ("identity.json", "lock")]
 
 
 @pytest.mark.parametrize(
@@ -320,7 +319,7 @@ def test_the_adversary_trains_from_patches_to_a_generator(tmp_path):
     header = read_header(tmp_path / "g.safetensors")
     assert header["spec"]["learned"]["training"] == {"steps": 2, "batch": 4}
     streams = [tmp_path / f"{name}.safetensors" for name in ("prnu_lp", "prnu_lp_low")]
-    assert header["inputs"] == {"adversary.h5": "hash of adversary.h5", **{p.name: content_hash(p) for p in streams}}
+    assert header["inputs"] == {"adversary.h5": content_hash(patches), **{p.name: content_hash(p) for p in streams}}
     assert read_header(tmp_path / "d.safetensors")["kind"] == "discriminators"
     curve = pd.read_csv(tmp_path / "g.csv")
     assert list(curve.step) == [1, 2]

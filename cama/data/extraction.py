@@ -5,18 +5,15 @@ chunk, so that a patch is one read; beside them `label` (N,), `validation` (N,) 
 (N,) and `origin` (N, 2: row, column). The attribute `labels` names the classes.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from cama.errors import CamaError
-from cama.files import atomic
 from cama.grid import PHASES, grid_origins
+from cama.hdf5 import create_images, write_attribute, write_hdf5, write_texts
 from cama.images import read_rgb
 from cama.progress import Progress
 from cama.seeds import derive_seed
@@ -66,12 +63,9 @@ def extract(
     per_crop = (spec.crop // size) ** 2
     progress = Progress("patches", len(splits))
     meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "scene": [], "origin": []}
-    digest = hashlib.sha256()
-    with atomic(out) as temporary, h5py.File(temporary, "w") as file:
+    with write_hdf5(out) as file:
         for name in FIELDS:
-            kind = np.float16 if name == "residual" else np.uint8
-            shape = (0, size, size, 3)
-            file.create_dataset(name, shape, kind, maxshape=(None, *shape[1:]), chunks=(1, *shape[1:]))
+            create_images(file, name, 0, (size, size, 3), np.float16 if name == "residual" else np.uint8)
         for done, photo in enumerate(splits.itertuples(), start=1):
             picture = read_rgb(root / photo.path)
             try:
@@ -84,7 +78,6 @@ def extract(
                 for name, patches in fields.items():
                     file[name].resize(first + per_crop, axis=0)
                     file[name][first:] = patches
-                    digest.update(patches.tobytes())
                 steps = range(0, spec.crop, size)
                 meta["origin"] += [(origin[0] + y, origin[1] + x) for y in steps for x in steps]
                 meta["label"] += [labels.index(photo.model)] * per_crop
@@ -94,10 +87,8 @@ def extract(
             progress.at(done)
         for name, values in meta.items():
             if name in ("photograph", "scene"):
-                file.create_dataset(name, data=np.array(values, object), dtype=h5py.string_dtype())
+                write_texts(file, name, values)
             else:  # named types and shapes, since there may be no value to tell them
                 stored = np.array(values, bool if name == "validation" else np.int64)
                 file.create_dataset(name, data=stored.reshape(-1, 2) if name == "origin" else stored)
-        digest.update(json.dumps([list(labels), meta]).encode())
-        file.attrs["labels"] = json.dumps(list(labels))
-        file.attrs["sha256"] = digest.hexdigest()
+        write_attribute(file, "labels", list(labels))

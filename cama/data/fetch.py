@@ -14,7 +14,7 @@ import urllib3
 from cama.data.conventions import CONVENTIONS
 from cama.data.manifest import SUFFIXES
 from cama.errors import CamaError, printable
-from cama.files import content_hash
+from cama.files import file_hash
 from cama.images import MAX_BYTES
 
 SUMS = "SHA256SUMS"
@@ -138,7 +138,7 @@ class _Client:
     def file(self, path: str, digest: str, out: Path) -> str:
         """Fetch one file to `out`; says what was done."""
         if out.exists():
-            if content_hash(out) == digest:
+            if file_hash(out) == digest:
                 return "is there"
             raise CamaError(f"{out}: there is another file of that name, expected SHA-256 {digest}")
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ class _Client:
                 if reached > furthest:
                     furthest = reached
                     self.tried = 0
-            found = content_hash(part)
+            found = file_hash(part)
             if found != digest:
                 part.unlink()
                 wrong += 1

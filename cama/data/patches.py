@@ -1,6 +1,5 @@
 """Patches in memory, and the batches of a training. `extraction` writes the files."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cama.errors import CamaError
-from cama.files import open_hdf5
+from cama.hdf5 import open_hdf5, read_attribute, read_values
 from cama.tensors import symmetry
 
 
@@ -29,19 +28,13 @@ class Patches:
     @classmethod
     def read(cls, path: Path, *fields: str) -> "Patches":
         """Read the named fields of a patch file."""
-        with open_hdf5(path) as file:
-            try:
-                return cls(
-                    {name: torch.from_numpy(file[name][:]) for name in fields},
-                    file["label"][:],
-                    file["validation"][:],
-                    file["photograph"].asstr()[:],
-                    file["scene"].asstr()[:],
-                    file["origin"][:],
-                    tuple(json.loads(file.attrs["labels"])),
-                )
-            except (OSError, KeyError) as error:
-                raise CamaError(f"{path}: not a patch file of this project, or damaged ({error})") from error
+        about = ("label", "validation", "photograph", "scene", "origin")
+        with open_hdf5(path, *fields, *about) as file:
+            return cls(
+                {name: torch.from_numpy(read_values(file, name)) for name in fields},
+                *(read_values(file, name) for name in about),
+                tuple(read_attribute(file, "labels")),
+            )
 
 
 def join(parts: Sequence[Patches]) -> Patches:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from cama.container.profile import Profile
 from cama.errors import CamaError
+from cama.model_files import read_model, save_tensors
 from cama.models.classifiers import restore_classifier
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, restore_generator
-from cama.runs import read_model, save_tensors
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.strict import Spec, parse
 
@@ -101,7 +101,7 @@ def load_anonymizer(path: Path) -> Anonymizer:
 
 def load_header(path: Path) -> Header:
     """What a model file says of itself, without its networks."""
-    return parse(Header, read_model(path, KIND, with_tensors=False)[1], str(path))
+    return parse(Header, read_model(path, KIND)[1], str(path))
 
 
 def _restore(tensors: dict[str, Tensor], header: Header, path: Path) -> Anonymizer:

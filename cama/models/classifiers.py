@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cama.model_files import load_weights, read_model, save_model
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
-from cama.runs import load_weights, read_model, save_model
 from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.strict import parse
 

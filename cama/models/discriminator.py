@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cama.model_files import save_model
 from cama.models.body import init_normal_, label_maps
 from cama.models.frontends import build_frontend
-from cama.runs import save_model
 from cama.settings.networks import DiscriminatorSpec
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cama.model_files import load_weights, read_model, save_model
 from cama.models.body import build_body
-from cama.runs import load_weights, read_model, save_model
 from cama.settings.networks import BodySpec
 from cama.settings.strict import parse
 

@@ -1,23 +1,17 @@
-"""Stage `attack`: one method on the test photographs, in- and out-of-distribution.
+"""Stage `attack`: one method on the test photographs, in- and out-of-distribution."""
 
-Output: HDF5 with `images` (T, H, W, 3) uint8, one image a chunk, and for each `set` (in, out), `row` (of the patch file of
-that set), `target` (label, -1 where the method has no target: the one picture then serves every target) and `run` (which
-training of the generator, from 1); the attribute `bound` of a gradient attack, in grey levels.
-"""
-
-import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from cama.attacks.build import build_attack, matching_bound
 from cama.attacks.classical import Attack
 from cama.attacks.oracle import oracle_pictures
+from cama.data.attacked import Pair, open_attacked, write_attacked
 from cama.data.patches import Patches
 from cama.errors import CamaError
-from cama.files import atomic, open_hdf5
 from cama.progress import Progress
 from cama.settings.stages import AttackStageSpec
 from cama.transfer.distortion import psnr
@@ -46,26 +40,19 @@ def attack(
         raise CamaError("--oracle: found none, expected the folder of the oracle's pictures")
     bound = _bound(spec, evaluators or [], match, tests, pairs) if spec.method.gradient else 0.0
     trainings = model or [None]
-    total = len(trainings) * len(pairs)
-    progress = Progress(f"attack {spec.name}", total)
-    with atomic(out) as temporary, h5py.File(temporary, "w") as file:
-        shape = tests["in"].fields["rgb"].shape[1:]
-        images = file.create_dataset("images", (total, *shape), np.uint8, chunks=(1, *shape))
-        for run, path in enumerate(trainings):
+    progress = Progress(f"attack {spec.name}", len(trainings) * len(pairs))
+
+    def pictures() -> Iterator[np.ndarray]:
+        for path in trainings:
             if spec.method.kind == "oracle":
                 picture = partial(_truth, oracle, spec.targets)
             else:
                 apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, bound)
                 picture = partial(_attacked, apply)
-            for place, (kind, row, target) in enumerate(pairs, start=run * len(pairs)):
-                images[place] = picture(tests[kind], row, target)
-                progress.at(place + 1)
-        sets, rows, aims = zip(*pairs * len(trainings), strict=True)
-        file["set"] = np.array(sets, dtype=h5py.string_dtype())
-        file["row"], file["target"] = np.array(rows), np.array(aims)
-        file["run"] = np.repeat(np.arange(1, len(trainings) + 1), len(pairs))
-        file.attrs["targets"] = json.dumps(spec.targets)
-        file.attrs["bound"] = bound
+            for kind, row, target in pairs:
+                yield picture(tests[kind], row, target)
+
+    write_attacked(out, pairs, len(trainings), pictures(), spec.targets, bound, progress.at)
 
 
 def _truth(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
@@ -103,7 +90,7 @@ def _bound(
     evaluators: list[Path],
     match: Path | None,
     tests: dict[str, Patches],
-    jobs: list[tuple[str, int, int]],
+    jobs: list[Pair],
 ) -> float:
     """The bound at which a gradient attack's mean PSNR is that of the pictures `match`."""
     if match is None:
@@ -117,14 +104,14 @@ def _bound(
     return bound
 
 
-def _psnr_of(match: Path, tests: dict[str, Patches], jobs: set[tuple[str, int, int]]) -> float:
+def _psnr_of(match: Path, tests: dict[str, Patches], jobs: set[Pair]) -> float:
     """The mean PSNR of another method's pictures of the same photographs and targets, by the first training."""
-    with open_hdf5(match, "images", "set", "row", "target", "run") as file:
-        places = zip(file["set"].asstr()[:], file["row"][:].tolist(), file["target"][:].tolist(), strict=True)
-        shared = {(kind, row, -1) for kind, row, _ in jobs} | jobs
-        chosen = [at for at, place in enumerate(places) if place in shared and file["run"][at] == 1]
-        sets, rows = file["set"].asstr()[:], file["row"][:]
-        found = np.array([psnr(tests[sets[at]].fields["rgb"][rows[at]].numpy(), file["images"][at]) for at in chosen])
+    shared = {(kind, row, -1) for kind, row, _ in jobs} | jobs
+    with open_attacked(match) as file:
+        sets, rows = file.sets, file.rows
+        places = zip(sets, rows.tolist(), file.aims.tolist(), strict=True)
+        chosen = [at for at, place in enumerate(places) if place in shared and file.runs[at] == 1]
+        found = np.array([psnr(tests[sets[at]].fields["rgb"][rows[at]].numpy(), file.images(at)) for at in chosen])
     if not np.isfinite(found).any():
         raise CamaError(
             f"{match}: found no changed picture of these photographs, expected some whose PSNR can be matched"

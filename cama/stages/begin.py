@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from cama.checkpoint import Checkpoint
 from cama.errors import CamaError
-from cama.files import content_hash
+from cama.hdf5 import content_hash
 from cama.imports import code_digest
-from cama.runs import Checkpoint
 from cama.settings.strict import Spec
 
 
@@ -16,4 +16,6 @@ def begin(stage: str, spec: Spec, state: Path, *inputs: Path) -> tuple[Checkpoin
         if not path.exists():
             raise CamaError(f"{path}: no such file")
     record = {"spec": spec.model_dump(mode="json"), "inputs": {path.name: content_hash(path) for path in inputs}}
-    return Checkpoint(state, {**record, "code": code_digest(f"cama.stages.{stage}")}), record
+    checkpoint = Checkpoint(state, {**record, "code": code_digest(f"cama.stages.{stage}")})
+    checkpoint.lock()
+    return checkpoint, record

@@ -6,15 +6,15 @@ Columns: method, set, photograph, row and column of the crop, target, attacked (
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
 
 from cama.attacks.build import build_attack
 from cama.attacks.classical import Attack
+from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches, join
-from cama.files import open_hdf5, write_text
+from cama.files import write_text
 from cama.models.classifiers import Classifier
 from cama.progress import Progress
 from cama.seeds import derive_seed
@@ -45,10 +45,8 @@ def detect(
     """
     files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
     checkpoint, _ = begin("detect", spec, state, *files)
-    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
-        apply = build_attack(
-            spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, float(file.attrs["bound"])
-        )
+    with open_attacked(attacked) as file:
+        apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
         pairs = _pairs(spec, Patches.read(patches, "rgb"), apply)
         detector, history = train_classifier(
             f"detector of {spec.name}", pairs, spec.detector, None, spec.compute, spec.seed, checkpoint
@@ -88,7 +86,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     return join(halves)
 
 
-def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
+def _score(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
     place = Compute(spec.compute)
     place.place(detector)
 
@@ -96,18 +94,17 @@ def _score(spec: DetectStageSpec, file: h5py.File, tests: dict[str, Patches], de
         untouched, attacked = predict(detector, torch.from_numpy(pictures), place).T
         return attacked - untouched
 
-    sets, rows, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
     found = []
     for kind, test in tests.items():
-        seen = sorted(set(rows[sets == kind].tolist()))
+        seen = sorted(set(file.rows[file.sets == kind].tolist()))
         for row, score in zip(seen, odds(test.fields["rgb"][seen].numpy()), strict=True):
             found.append((kind, test.photograph[row], *test.origin[row], "", 0, score))
-    count = int((file["run"][:] == 1).sum())  # the detector is of the first training, whose pictures stand first
+    count = int((file.runs == 1).sum())  # the detector is of the first training, whose pictures stand first
     for first in range(0, count, BATCH):
         last = min(first + BATCH, count)
-        for at, score in zip(range(first, last), odds(file["images"][first:last]), strict=True):
-            test, row = tests[sets[at]], rows[at]
-            target = spec.targets[aims[at]] if aims[at] >= 0 else ""
-            found.append((sets[at], test.photograph[row], *test.origin[row], target, 1, score))
+        for at, score in zip(range(first, last), odds(file.images(slice(first, last))), strict=True):
+            test, row, aim = tests[file.sets[at]], file.rows[at], file.aims[at]
+            target = spec.targets[aim] if aim >= 0 else ""
+            found.append((file.sets[at], test.photograph[row], *test.origin[row], target, 1, score))
     columns = ["set", "photograph", "row", "column", "target", "attacked", "score"]
     return pd.DataFrame(found, columns=columns).assign(method=spec.name)[["method", *columns]]

@@ -6,15 +6,15 @@ photograph, device (`own`, `other`), target (empty before), attacked (0 or 1), p
 size, which is smaller than a photograph).
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.errors import CamaError
-from cama.files import open_hdf5, write_text
+from cama.files import write_text
 from cama.progress import Progress
 from cama.settings.stages import DevicesStageSpec
 from cama.signals.fingerprint import device_fingerprint, pce
@@ -23,9 +23,8 @@ from cama.signals.fingerprint import device_fingerprint, pce
 def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path, out: Path) -> None:
     """Write the PCE of the pictures in `attacked` and of the crops that they were made from."""
     rows = []
-    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
-        sets, places, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
-        targets, first = json.loads(file.attrs["targets"]), file["run"][:] == 1
+    with open_attacked(attacked) as file:
+        places, aims, targets = file.rows, file.aims, file.targets
         for kind, path in (("in", inside), ("out", outside)):
             test = Patches.read(path, "rgb")
             if len(np.unique(test.origin, axis=0)) > 1:
@@ -42,12 +41,12 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
                 name: device_fingerprint(test.fields["rgb"][at].numpy() for at in seen[name][1::2]) for name in known
             }
             held = {int(at) for name in known for at in seen[name][::2]}
-            chosen = [int(i) for i in np.flatnonzero(first & (sets == kind)) if int(places[i]) in held]
+            chosen = [int(i) for i in np.flatnonzero((file.runs == 1) & (file.sets == kind)) if int(places[i]) in held]
             pictures = [(int(places[i]), targets[aims[i]] if aims[i] >= 0 else "any", i) for i in chosen]
             before = [(row, "", None) for row in sorted({row for row, *_ in pictures})]
             progress = Progress(f"devices {spec.name}, {kind}", len(before) + len(pictures))
             for done, (row, target, index) in enumerate([*before, *pictures], start=1):
-                image = test.fields["rgb"][row].numpy() if index is None else file["images"][index]
+                image = test.fields["rgb"][row].numpy() if index is None else file.images(index)
                 own = names[row]
                 other = known[(known.index(own) + 1) % len(known)]
                 for device, name in [("own", own), ("other", other)][: len(known)]:

@@ -7,7 +7,6 @@ target (patches_targeted) and for another than the source (patches_untargeted). 
 none of its own) stands once for each but its source.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.errors import CamaError
-from cama.files import open_hdf5, write_text
+from cama.files import write_text
 from cama.images import deliver
 from cama.models.classifiers import load_classifier
 from cama.models.folding import fold_norms_
@@ -38,31 +38,28 @@ def evaluate(
     chosen = spec.evaluation
     measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
     measures |= {"lpips": Lpips(Path(chosen.lpips), chosen.lpips_sha256)} if chosen.lpips else {}
-    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
+    with open_attacked(attacked) as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         place = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
         for classifier, _ in models.values():
             place.place(fold_norms_(classifier))
-        targets = json.loads(file.attrs["targets"])
-        sets, origins, aims = file["set"].asstr()[:], file["row"][:], file["target"][:]
-        runs = file["run"][:]
-        progress = Progress(f"evaluate {spec.name}", len(sets))
-        for first in range(0, len(sets), BATCH):
-            last = min(first + BATCH, len(sets))
-            stored = file["images"][first:last]
+        progress = Progress(f"evaluate {spec.name}", len(file))
+        for first in range(0, len(file), BATCH):
+            last = min(first + BATCH, len(file))
+            stored = file.images(slice(first, last))
             for save in chosen.saves:
                 pictures = np.stack([deliver(image, save) for image in stored])
                 verdicts = _verdicts(models, pictures, place, spec)
                 for index, picture in enumerate(pictures):
                     at = first + index
-                    test, origin = tests[sets[at]], origins[at]
+                    test, origin, aim = tests[file.sets[at]], file.rows[at], file.aims[at]
                     source, before = test.labels[test.label[origin]], test.fields["rgb"][origin].numpy()
                     row, column = test.origin[origin]
                     shared = {
                         "method": spec.name,
-                        "run": runs[at],
-                        "set": sets[at],
+                        "run": file.runs[at],
+                        "set": file.sets[at],
                         "save": save,
                         "photograph": test.photograph[origin],
                         "row": row,
@@ -70,7 +67,7 @@ def evaluate(
                         "source": source,
                         **{name: measure(before, picture) for name, measure in measures.items()},
                     }
-                    aimed = [targets[aims[at]]] if aims[at] >= 0 else [t for t in targets if t != source]
+                    aimed = [file.targets[aim]] if aim >= 0 else [t for t in file.targets if t != source]
                     for name, (_, labels) in models.items():
                         whole, parts = verdicts[name]
                         found = {

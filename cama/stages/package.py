@@ -9,7 +9,8 @@ import torch
 from cama import __version__
 from cama.data.manifest import read_table
 from cama.errors import CamaError
-from cama.files import content_hash, read_csv
+from cama.files import read_csv
+from cama.hdf5 import content_hash
 from cama.models.anonymizer import Header, Scores, read_parts, save_anonymizer
 from cama.photo.profile import learn_profile
 from cama.reporting.card import model_card

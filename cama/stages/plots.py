@@ -1,13 +1,13 @@
 """Stage `plots`: every plot, recomputed from rows, curves and stored pictures."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
-from cama.files import open_hdf5, read_csv
+from cama.files import read_csv
 from cama.reporting import plots as draw
 from cama.reporting.tables import read_rows
 from cama.settings.stages import PlotsStageSpec
@@ -58,19 +58,17 @@ def plots(
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
     """`count` photographs of as many models, the first of each, with what a method made of them."""
-    with open_hdf5(attacked, "images", "set", "row", "target", "run") as file:
-        targets = json.loads(file.attrs["targets"])
-        chosen = (file["set"].asstr()[:] == kind) & (file["run"][:] == 1)
-        rows, aims = file["row"][:], file["target"][:]
+    with open_attacked(attacked) as file:
+        chosen = (file.sets == kind) & (file.runs == 1)
         firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]
         samples = []
         for row in firsts[:count]:
-            places = np.flatnonzero(chosen & (rows == row))
+            places = np.flatnonzero(chosen & (file.rows == row))
             samples.append(
                 {
                     "source": test.labels[test.label[row]],
                     "image": test.fields["rgb"][row].numpy(),
-                    "changed": {targets[aims[place]]: file["images"][place] for place in places},
+                    "changed": {file.targets[file.aims[place]]: file.images(place) for place in places},
                 }
             )
-    return targets, samples
+    return list(file.targets), samples

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
-from cama.runs import Checkpoint
 from cama.seeds import derive_seed
 from cama.settings.training import ClassifierSpec, ComputeSpec
 from cama.tensors import to_float

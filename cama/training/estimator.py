@@ -3,9 +3,9 @@
 import pandas as pd
 import torch
 
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
 from cama.models.estimator import Estimator
-from cama.runs import Checkpoint
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, EstimatorSpec
 from cama.tensors import to_float

@@ -5,12 +5,12 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
-from cama.runs import Checkpoint
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
 from cama.tensors import to_float

@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from cama.checkpoint import Checkpoint
+from cama.device import pick_device, pick_precision
 from cama.errors import CamaError
 from cama.progress import Progress
-from cama.runs import Checkpoint, pick_device, pick_precision
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, OptimiserSpec
 
@@ -133,15 +134,17 @@ def run(
         for index in range(start, steps):
             torch.manual_seed(derive_seed(seed, index))
             losses = step(index)
-            if (index + 1) % every == 0 or index + 1 == steps:
-                row = {key: float(value) for key, value in losses.items()}
-                history.append({"step": index + 1, **row})
-                progress.at(index + 1, ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
-            if stop:
+            recorded = (index + 1) % every == 0 or index + 1 == steps
+            if recorded:
+                history.append({"step": index + 1, **{key: float(value) for key, value in losses.items()}})
+            if stop:  # before anything is printed: who reads it may be killed already
                 save(index + 1)
                 raise SystemExit(143)
             if checkpoint.due():
                 save(index + 1)
+            if recorded:
+                row = ", ".join(f"{key} {value:.3g}" for key, value in history[-1].items() if key != "step")
+                progress.at(index + 1, row)
     finally:
         signal.signal(signal.SIGTERM, previous)
     return pd.DataFrame(history)

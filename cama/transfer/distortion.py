@@ -10,7 +10,7 @@ from pytorch_msssim import ms_ssim as multi_scale
 from skimage.metrics import structural_similarity
 
 from cama.errors import CamaError
-from cama.files import content_hash
+from cama.files import file_hash
 from cama.tensors import to_float
 
 STRIP = 256  # rows
@@ -49,7 +49,7 @@ class Lpips:
     """
 
     def __init__(self, weights: Path, sha256: str) -> None:
-        found = content_hash(weights)
+        found = file_hash(weights)
         if not found.startswith(sha256):
             raise CamaError(f"{weights}: found SHA-256 {found}, expected one that begins with {sha256}")
         from lpips import LPIPS  # slow to import, and seldom asked for

@@ -9,10 +9,10 @@ import torch
 
 from cama.cli import main
 from cama.errors import CamaError
+from cama.model_files import read_model, save_tensors
 from cama.models.anonymizer import load_anonymizer, load_header, read_parts
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import Generator, save_generator
-from cama.runs import read_model, save_tensors
 from cama.settings.networks import GeneratorSpec
 from tests.models.helpers import net_spec, pictures, shake, tiny_classifier
 from tests.photo.helpers import LABELS, model_file

@@ -8,10 +8,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cama.errors import CamaError
+from cama.model_files import read_header, read_model
 from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
 from cama.models.estimator import Estimator, save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
-from cama.runs import read_header, read_model
 from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
 from cama.settings.strict import parse
 from tests.models.helpers import TINY_BODY, net_spec, pictures, tiny_classifier, tiny_estimator

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from cama.errors import CamaError
+from cama.model_files import read_model
 from cama.models.body import label_maps
 from cama.models.discriminator import Discriminator, save_discriminators
 from cama.models.estimator import Estimator, load_estimator, save_estimator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, load_generator, save_generator
 from cama.models.padding import ReflectConv2d
-from cama.runs import read_model
 from cama.settings.networks import BodySpec, DiscriminatorSpec, GeneratorSpec
 from tests.models.helpers import TINY_BODY, on_constraint, pictures, shake, tiny_classifier, tiny_estimator
 

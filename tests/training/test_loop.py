@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
 from cama.errors import CamaError
 from cama.models.evaluator import Evaluator
-from cama.runs import Checkpoint
 from cama.settings.networks import ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
     ClassifierSpec,

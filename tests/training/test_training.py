@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from cama.checkpoint import Checkpoint
 from cama.errors import CamaError
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator
-from cama.runs import Checkpoint
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
     ClassifierSpec,

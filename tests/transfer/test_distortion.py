@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torchvision.models import alexnet
 
 from cama.errors import CamaError
-from cama.files import content_hash
+from cama.files import file_hash
 from cama.transfer.distortion import Lpips, ms_ssim, psnr, ssim
 
 
@@ -95,7 +95,7 @@ def weights(tmp_path_factory):
 def test_lpips_by_its_definition(weights):
     """Squared differences of unit features, weighted by the published heads, averaged over space and summed over layers."""
     image, changed = pair(40, size=(96, 96))
-    measure = Lpips(weights, content_hash(weights)[:8])
+    measure = Lpips(weights, file_hash(weights)[:8])
     features = alexnet()
     features.load_state_dict(torch.load(weights, weights_only=True))
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
@@ -124,6 +124,6 @@ def test_lpips_refuses_another_file(weights, tmp_path):
     other = tmp_path / "other.pth"
     torch.save({"features.0.weight": torch.zeros(2)}, other)
     with pytest.raises(CamaError, match=r"other\.pth: found no weights of torchvision's AlexNet"):
-        Lpips(other, content_hash(other))
+        Lpips(other, file_hash(other))
     with pytest.raises(OSError, match=r"gone\.pth"):
         Lpips(tmp_path / "gone.pth", "7be5be79")

@@ -1,0 +1,79 @@
+"""Attacked pictures: HDF5 with `images` (T, H, W, 3) uint8, one image a chunk, and for each `set` (in, out), `row` (of the
+patch file of that set), `target` (label, -1 where the method has no target: the one picture then serves every target) and
+`run` (which training of the generator, from 1); attributes `targets` (the labels' names) and `bound` (of a gradient attack, in
+grey levels).
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from cama.hdf5 import (
+    create_images,
+    open_hdf5,
+    read_attribute,
+    read_rows,
+    read_values,
+    write_attribute,
+    write_hdf5,
+    write_texts,
+)
+
+Pair = tuple[str, int, int]  # set, row, target
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """An open file of attacked pictures; the arrays are (T,)."""
+
+    file: h5py.File
+    sets: np.ndarray
+    rows: np.ndarray
+    aims: np.ndarray
+    runs: np.ndarray
+    targets: tuple[str, ...]
+    bound: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def images(self, places: slice | int) -> np.ndarray:
+        """Pictures (n, H, W, 3) uint8 of a slice of places, or one (H, W, 3)."""
+        return read_rows(self.file, "images", places)
+
+
+@contextlib.contextmanager
+def open_attacked(path: Path) -> Iterator[Attacked]:
+    """Yield the pictures of a file; a missing or damaged one is an error that names it."""
+    with open_hdf5(path, "images", "set", "row", "target", "run") as file:
+        arrays = (read_values(file, name) for name in ("set", "row", "target", "run"))
+        yield Attacked(file, *arrays, tuple(read_attribute(file, "targets")), read_attribute(file, "bound"))
+
+
+def write_attacked(
+    path: Path,
+    pairs: list[Pair],
+    runs: int,
+    pictures: Iterable[np.ndarray],
+    targets: tuple[str, ...],
+    bound: float,
+    at: Callable[[int], None],
+) -> None:
+    """Write the pictures of each run's `pairs`, run after run, as they are made; `at` hears how many are done."""
+    with write_hdf5(path) as file:
+        images = None
+        for place, picture in enumerate(pictures):
+            if images is None:
+                images = create_images(file, "images", runs * len(pairs), picture.shape, np.uint8)
+            images[place] = picture
+            at(place + 1)
+        sets, rows, aims = zip(*pairs * runs, strict=True)
+        write_texts(file, "set", sets)
+        file["row"], file["target"] = np.array(rows), np.array(aims)
+        file["run"] = np.repeat(np.arange(1, runs + 1), len(pairs))
+        write_attribute(file, "targets", targets)
+        write_attribute(file, "bound", bound)

@@ -1,0 +1,129 @@
+"""HDF5 files that carry the hash of their content, which is checked when they are read.
+
+Each data set has the SHA-256 of its values as its attribute `sha256`, checked when it is read whole. The file's own is
+over the names, types, shapes and hashes of its data sets and over its other attributes, checked when it is opened. Images are
+stored with a checksum for each chunk too (Fletcher-32), checked whenever part of them is read. Texts have a fixed length: HDF5
+keeps those of any length on a heap without checksums, and a flipped bit there can make it read for ever.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cama.errors import CamaError
+from cama.files import atomic, file_hash
+
+HASH = "sha256"
+BLOCK = 1 << 24  # bytes that are hashed at a time
+FORMAT = "v110"  # the oldest whose own structures have checksums
+
+
+@contextlib.contextmanager
+def write_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
+    with atomic(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
+        try:
+            yield file
+            for dataset in file.values():
+                dataset.attrs[HASH] = np.bytes_(_hash_values(dataset))
+            file.attrs[HASH] = np.bytes_(_hash_file(file))
+            file.flush()
+        except BaseException:
+            os.truncate(temporary, 0)  # on a full disk HDF5 would find no room to close the file, and crash at exit
+            raise
+
+
+def create_images(file: h5py.File, name: str, count: int, shape: tuple[int, ...], kind: type) -> h5py.Dataset:
+    """A data set of `count` images (or, to begin with, none) of this shape that can grow: one image a chunk."""
+    shapes = {"shape": (count, *shape), "maxshape": (None, *shape), "chunks": (1, *shape)}
+    return file.create_dataset(name, dtype=kind, fletcher32=True, **shapes)
+
+
+def write_texts(file: h5py.File, name: str, texts: list[str]) -> None:
+    """A data set of texts."""
+    file[name] = np.array([text.encode() for text in texts], np.bytes_)
+
+
+def write_attribute(file: h5py.File, name: str, value: Any) -> None:
+    """An attribute of the file that JSON can hold."""
+    file.attrs[name] = np.bytes_(json.dumps(value))
+
+
+def read_attribute(file: h5py.File, name: str) -> Any:
+    """An attribute of `write_attribute`; one that is missing is an error."""
+    if name not in file.attrs:
+        raise CamaError(f"{file.filename}: found no attribute {name!r}, expected one of this project's files")
+    return json.loads(file.attrs[name])
+
+
+def open_hdf5(path: Path, *needed: str) -> h5py.File:
+    """Open an HDF5 file for reading; what is missing or damaged, or lacks a data set, is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such HDF5 file")
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
+    try:
+        for name in needed:
+            if name not in file:
+                raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
+        if file.attrs[HASH].decode() != _hash_file(file):
+            raise CamaError(f"{path}: damaged: found content that is not what its hash says")
+    except CamaError:
+        file.close()
+        raise
+    except Exception as error:  # whatever h5py makes of damaged structures
+        file.close()
+        raise CamaError(f"{path}: not a file of this project, or damaged ({error})") from error
+    return file
+
+
+def read_values(file: h5py.File, name: str) -> np.ndarray:
+    """A whole data set, checked against its hash; texts as str."""
+    values = _read(file, name, slice(None))
+    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    if digest != file[name].attrs[HASH].decode():
+        raise CamaError(f"{file.filename}: damaged: found values of {name!r} that are not what their hash says")
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
+def read_rows(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
+    """Some rows of a data set of images, each checked against its checksum."""
+    return _read(file, name, rows)
+
+
+def _read(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
+    try:
+        return file[name][rows]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise CamaError(f"{file.filename}: damaged: {name!r} cannot be read ({error})") from error
+
+
+def _hash_values(dataset: h5py.Dataset) -> str:
+    digest = hashlib.sha256()
+    rows = max(1, BLOCK // max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))))
+    for first in range(0, len(dataset), rows):
+        digest.update(dataset[first : first + rows].tobytes())
+    return digest.hexdigest()
+
+
+def _hash_file(file: h5py.File) -> str:
+    datasets = {name: [str(d.dtype), list(d.shape), d.attrs[HASH].decode()] for name, d in sorted(file.items())}
+    attributes = {name: value.decode() for name, value in sorted(file.attrs.items()) if name != HASH}
+    return hashlib.sha256(json.dumps([datasets, attributes]).encode()).hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """The hash that an HDF5 file carries; of any other file the SHA-256 of its bytes."""
+    if path.suffix != ".h5":
+        return file_hash(path)
+    with open_hdf5(path) as file:
+        return file.attrs[HASH].decode()

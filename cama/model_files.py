@@ -1,0 +1,97 @@
+"""Model files: safetensors with a header and the hash of all that they hold, which is checked when they are read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cama.errors import CamaError
+from cama.files import atomic
+
+HEADER_KEYS = {
+    "estimator": ("net",),
+    "classifier": ("net", "labels", "estimator"),
+    "generator": ("net", "labels"),
+}
+
+
+def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
+    """Weights and buffers as safetensors, `header` (JSON) in the file's metadata under `cama`."""
+    save_tensors(path, {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, header)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
+    """Tensors on the CPU, of which no two share memory, as a file with this header."""
+    text = json.dumps(header, sort_keys=True)
+    with atomic(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata={"cama": text, "sha256": _hash(tensors, text)})
+        except SafetensorError as error:  # a full disk
+            raise CamaError(f"{path}: could not be written ({error})") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """Tensors and header of a file of `save_tensors`; what is missing, damaged or foreign is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text, expected = metadata["cama"], metadata["sha256"]
+        found = _hash(tensors, text)
+        header = json.loads(text)
+    except (
+        SafetensorError,
+        KeyError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+    ) as error:  # RecursionError is one too
+        raise CamaError(f"{path}: not a model file of this project, or damaged ({error})") from error
+    if found != expected:
+        raise CamaError(f"{path}: damaged: found content that is not what its hash says")
+    return tensors, header
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a model file."""
+    header = read_tensors(path)[1]
+    if not isinstance(header, dict):
+        raise CamaError(f"{path}: found a header that is no object, expected a model file of this project")
+    return header
+
+
+def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict and header of a model file of this kind."""
+    state, header = read_tensors(path)
+    found = header.get("kind") if isinstance(header, dict) else None
+    if found != kind:
+        raise CamaError(f"{path}: found a model of kind {found!r}, expected {kind!r}")
+    missing = [key for key in HEADER_KEYS.get(kind, ()) if key not in header]
+    if missing:
+        raise CamaError(f"{path}: found no {missing[0]!r} in the header, expected a model file of this project")
+    return state, header
+
+
+def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Fill `model` from `state`; a file of another shape is an error that names the first misfit."""
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CamaError(f"{path}: the weights do not fit the network that its header describes ({first})") from error
+
+
+def _hash(tensors: dict[str, Tensor], header: str) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
