@@ -1,4 +1,6 @@
-"""Model files: safetensors with a header and the hash of all that they hold, which is checked when they are read."""
+"""Model files: safetensors whose metadata have one key, `cama`: JSON with a `header`, and the `sha256` of the header and of all
+tensors, which is checked when they are read. One key, since the format keeps several in no order.
+"""
 
 import hashlib
 import json
@@ -21,16 +23,16 @@ HEADER_KEYS = {
 
 
 def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
-    """Weights and buffers as safetensors, `header` (JSON) in the file's metadata under `cama`."""
+    """Weights and buffers with this header, which JSON can hold."""
     save_tensors(path, {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, header)
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     """Tensors on the CPU, of which no two share memory, as a file with this header."""
-    text = json.dumps(header, sort_keys=True)
+    text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
     with atomic(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata={"cama": text, "sha256": _hash(tensors, text)})
+            save_file(tensors, temporary, metadata={"cama": text})
         except SafetensorError as error:  # a full disk
             raise CamaError(f"{path}: could not be written ({error})") from error
 
@@ -43,9 +45,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        text, expected = metadata["cama"], metadata["sha256"]
-        found = _hash(tensors, text)
-        header = json.loads(text)
+        stored = json.loads(metadata["cama"])
+        header, expected = stored["header"], stored["sha256"]
+        found = _hash(tensors, header)
     except (
         SafetensorError,
         KeyError,
@@ -89,8 +91,8 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None
         raise CamaError(f"{path}: the weights do not fit the network that its header describes ({first})") from error
 
 
-def _hash(tensors: dict[str, Tensor], header: str) -> str:
-    digest = hashlib.sha256(header.encode())
+def _hash(tensors: dict[str, Tensor], header: Any) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
         digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())

@@ -28,9 +28,9 @@ def test_a_model_file_holds_weights_buffers_and_header(tmp_path):
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     torch.manual_seed(0)
     net = network()
-    for name in ("a", "b"):
+    for name in "abcdefgh":
         save_model(tmp_path / name, net, {"kind": "toy", "b": 1, "a": 2})
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def cut(path):
@@ -50,15 +50,15 @@ def no_json(path):
 
 
 def no_hash(path):
-    save_file({"a": torch.ones(1)}, path, metadata={"cama": '{"kind": "toy"}'})
+    save_file({"a": torch.ones(1)}, path, metadata={"cama": '{"header": {"kind": "toy"}}'})
 
 
 def wrong_hash(path):
-    save_file({"a": torch.ones(1)}, path, metadata={"cama": '{"kind": "toy"}', "sha256": "0" * 64})
+    save_file({"a": torch.ones(1)}, path, metadata={"cama": '{"header": {"kind": "toy"}, "sha256": "0"}'})
 
 
 def deep(path):
-    save_file({"a": torch.ones(1)}, path, metadata={"cama": "[" * 100_000, "sha256": "0" * 64})
+    save_file({"a": torch.ones(1)}, path, metadata={"cama": "[" * 100_000})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""A process that has imported all that the stages need and forks for each command, so that a start costs nothing. It
+reads commands (JSON lists) from standard input, and answers each with the child's process id, then with its status.
+"""
+
+import importlib
+import json
+import os
+import sys
+
+import cama.checkpoint
+from cama.cli import STAGES, main
+
+cama.checkpoint.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved
+for stage in STAGES.values():
+    importlib.import_module(f"cama.stages.{stage.function.partition(':')[0]}")
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        try:
+            code = main(json.loads(line))
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            code = 2
+        sys.stderr.flush()
+        os._exit(code)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
