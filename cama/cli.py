@@ -17,96 +17,106 @@ from cama.settings.strict import Spec, parse_json
 
 @dataclass(frozen=True)
 class Command:
-    """A stage: where it lives, its spec, and its paths (name; `*` for several, `?` for what may lack)."""
+    """A stage: where it lives, its spec, and its paths (name; `*` several, `?` may lack, `>` is written)."""
 
     function: str
     spec: type[Spec]
     help: str
     paths: tuple[str, ...]
 
+    @property
+    def module(self) -> str:
+        """The module that it lives in."""
+        return f"cama.stages.{self.function.partition(':')[0]}"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The paths' names as options, and their marks."""
+        return {path.rstrip("*?>"): path[len(path.rstrip("*?>")) :] for path in self.paths}
+
 
 STAGES = {
     "simulate": Command(
-        "simulate:simulate", stages.SimulateSpec, "take the photographs of one simulated camera", ("out", "oracle")
+        "simulate:simulate", stages.SimulateSpec, "take the photographs of one simulated camera", ("out>", "oracle>")
     ),
     "manifest": Command(
         "manifest:manifest",
         stages.ManifestSpec,
         "list, decode and hash photographs",
-        ("photographs*", "root", "out", "broken"),
+        ("photographs*", "root", "out>", "broken>"),
     ),
-    "split": Command("split:split", stages.SplitStageSpec, "give photographs their roles", ("manifest", "out")),
+    "split": Command("split:split", stages.SplitStageSpec, "give photographs their roles", ("manifest", "out>")),
     "check-split": Command(
-        "split:check_split", stages.SplitStageSpec, "fail where two roles share what they may not", ("splits", "out")
+        "split:check_split", stages.SplitStageSpec, "fail where two roles share what they may not", ("splits", "out>")
     ),
     "patches": Command(
-        "patches:patches", stages.PatchesStageSpec, "cut one role's photographs to HDF5", ("splits", "root", "out")
+        "patches:patches", stages.PatchesStageSpec, "cut one role's photographs to HDF5", ("splits", "root", "out>")
     ),
     "train-estimator": Command(
-        "train_estimator:train_estimator", stages.TrainEstimatorSpec, "train E0", ("patches", "out", "curve", "state")
+        "train_estimator:train_estimator", stages.TrainEstimatorSpec, "train E0", ("patches", "out>", "curve>", "state")
     ),
     "train-classifier": Command(
         "train_classifier:train_classifier",
         stages.TrainClassifierSpec,
         "train a target classifier F or a classifier of E",
-        ("patches*", "estimator?", "out", "curve", "state"),
+        ("patches*", "estimator?", "out>", "curve>", "state"),
     ),
     "train-generator": Command(
         "train_generator:train_generator",
         stages.TrainGeneratorSpec,
         "train G and D",
-        ("patches", "evaluators*", "out", "discriminators", "curve", "state"),
+        ("patches", "evaluators*", "out>", "discriminators>", "curve>", "state"),
     ),
     "attack": Command(
         "attack:attack",
         stages.AttackStageSpec,
         "attack the test photographs",
-        ("inside", "outside", "model*?", "evaluators*?", "match?", "oracle?", "out"),
+        ("inside", "outside", "model*?", "evaluators*?", "match?", "oracle?", "out>"),
     ),
     "evaluate": Command(
         "evaluate:evaluate",
         stages.EvaluateStageSpec,
         "score attacked photographs under each F",
-        ("attacked", "inside", "outside", "classifiers*", "out"),
+        ("attacked", "inside", "outside", "classifiers*", "out>"),
     ),
     "detect": Command(
         "detect:detect",
         stages.DetectStageSpec,
         "train a detector of one attack",
-        ("patches", "inside", "outside", "attacked", "model?", "evaluators*?", "curve", "state", "out"),
+        ("patches", "inside", "outside", "attacked", "model?", "evaluators*?", "curve>", "state", "out>"),
     ),
     "devices": Command(
         "devices:devices",
         stages.DevicesStageSpec,
         "compare attacked pictures with device fingerprints",
-        ("inside", "outside", "attacked", "out"),
+        ("inside", "outside", "attacked", "out>"),
     ),
     "tables": Command(
-        "tables:tables", stages.TablesStageSpec, "make the tables", ("rows*", "detections*?", "devices*?", "out")
+        "tables:tables", stages.TablesStageSpec, "make the tables", ("rows*", "detections*?", "devices*?", "out>")
     ),
     "package": Command(
         "package:package",
         stages.PackageStageSpec,
         "put G, E, profiles and scores into one model file",
-        ("model*", "evaluators*", "splits", "root", "tables", "out"),
+        ("model*", "evaluators*", "splits", "root", "tables", "out>"),
     ),
     "plots": Command(
         "plots:plots",
         stages.PlotsStageSpec,
         "make the plots",
-        ("rows*", "tables", "curves*", "attacked*?", "detections*?", "paired?", "inside", "outside", "out"),
+        ("rows*", "tables", "curves*", "attacked*?", "detections*?", "paired?", "inside", "outside", "out>"),
     ),
     "controls": Command(
         "controls:controls",
         stages.ControlsStageSpec,
         "measure the controls",
-        ("splits", "root", "inside", "aligned?", "random?", "random-test?", "out"),
+        ("splits", "root", "inside", "aligned?", "random?", "random-test?", "out>"),
     ),
     "report": Command(
         "report:report",
         stages.ReportStageSpec,
         "make the report's page",
-        ("splits", "broken", "tables", "plots", "controls", "out"),
+        ("splits", "broken", "tables", "plots", "controls", "out>"),
     ),
 }
 
@@ -121,11 +131,9 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=stage.help, description=f"{stage.help[0].upper()}{stage.help[1:]}.")
         sub.add_argument("--spec", default="{}", help="settings as JSON (see `cama spec`); `{}` for the defaults")
         sub.add_argument("--threads", type=int, default=1, help="threads to compute with (default 1)")
-        for path in stage.paths:
-            many, optional = "*" in path, "?" in path
-            sub.add_argument(
-                f"--{path.rstrip('*?')}", type=Path, nargs="+" if many else None, required=not optional, metavar="PATH"
-            )
+        for path, marks in stage.names.items():
+            many, required = "+" if "*" in marks else None, "?" not in marks
+            sub.add_argument(f"--{path}", type=Path, nargs=many, required=required, metavar="PATH")
     spec = commands.add_parser("spec", help="print the default settings of a stage as JSON")
     spec.add_argument("stage", choices=[n for n, s in STAGES.items() if not _required(s.spec)])
     check = commands.add_parser("check-config", help="check a config file and its overlays")
@@ -143,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _leave)
     try:
         if command in STAGES:
-            _run_stage(STAGES[command], options)
+            _run_stage(command, options)
         elif command == "spec":
             print(STAGES[options["stage"]].spec().to_json())
         elif command == "check-config":
@@ -158,6 +166,12 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(printable(f"cama {command}: {error.filename or ''}: {error.strerror or error}"), file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        wants = "more memory (`mem_mb`), or a smaller `batch`, network or picture"
+        print(f"cama {command}: found too little memory, expected {wants}", file=sys.stderr)
+        return 1
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
@@ -168,15 +182,31 @@ def _leave(*_: object) -> None:
     raise SystemExit(143)
 
 
-def _run_stage(stage: Command, options: dict) -> None:
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an error is Python's, torch's on the CPU, or torch's on a GPU of no memory left."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("allocate memory", "out of memory"))
+
+
+def _run_stage(name: str, options: dict) -> None:
+    stage = STAGES[name]
     spec = parse_json(stage.spec, options.pop("spec"))
     threads = options.pop("threads")
-    if threads < 1:
-        raise CamaError(f"--threads: found {threads}, expected at least 1")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not 1 <= threads <= cores:
+        raise CamaError(f"--threads: found {threads}, expected 1 to {cores}, the cores that this process may use")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
-    module, _, function = stage.function.partition(":")
-    getattr(importlib.import_module(f"cama.stages.{module}"), function)(spec, **options)
+    function = stage.function.partition(":")[2]
+    getattr(importlib.import_module(stage.module), function)(spec, **options)
+    inputs, outputs = [], []
+    for path, marks in stage.names.items():
+        given = options[path.replace("-", "_")]
+        paths = given if isinstance(given, list) else [given] if given else []
+        if path != "state":
+            (outputs if ">" in marks else inputs).extend(paths)
+    importlib.import_module("cama.provenance").write_records(
+        name, stage.module, spec.model_dump(mode="json"), threads, inputs, outputs
+    )
 
 
 def _required(kind: type[Spec]) -> bool:

@@ -24,9 +24,14 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
 
 
-def _cpu_has_bfloat16() -> bool:
+def processor_flags() -> list[str]:
+    """Of the processor's features those that decide how fast networks compute."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:
-        return False
-    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16"))
+        return []
+    return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+
+
+def _cpu_has_bfloat16() -> bool:
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(processor_flags())

@@ -8,9 +8,9 @@ keeps those of any length on a heap without checksums, and a flipped bit there c
 
 import contextlib
 import hashlib
+import io
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,35 +25,77 @@ BLOCK = 1 << 24  # bytes that are hashed at a time
 FORMAT = "v110"  # the oldest whose own structures have checksums
 
 
+class Writer:
+    """An HDF5 file that is being filled; a full disk is an OSError at the next call."""
+
+    def __init__(self, file: h5py.File, stream: "_Stream") -> None:
+        self._file, self._stream = file, stream
+
+    def create_images(self, name: str, count: int, shape: tuple[int, ...], kind: type) -> None:
+        """A data set of `count` images of this shape: one image a chunk, each with its checksum."""
+        shapes = {"shape": (count, *shape), "maxshape": (None, *shape), "chunks": (1, *shape)}
+        self._file.create_dataset(name, dtype=kind, fletcher32=True, **shapes)
+
+    def put_images(self, name: str, first: int, images: np.ndarray) -> None:
+        """Write images from the place `first` on; the data set grows where they end behind it."""
+        dataset = self._file[name]
+        if len(dataset) < first + len(images):
+            dataset.resize(first + len(images), axis=0)
+        dataset[first : first + len(images)] = images
+        self._stream.check()
+
+    def write_values(self, name: str, values: np.ndarray) -> None:
+        """A data set of numbers."""
+        self._file[name] = values
+
+    def write_texts(self, name: str, texts: Sequence[str]) -> None:
+        """A data set of texts."""
+        self._file[name] = np.array([text.encode() for text in texts], np.bytes_)
+
+    def write_attribute(self, name: str, value: Any) -> None:
+        """An attribute of the file that JSON can hold."""
+        self._file.attrs[name] = np.bytes_(json.dumps(value))
+
+    def seal(self) -> None:
+        """Write the hashes."""
+        for dataset in self._file.values():
+            dataset.attrs[HASH] = np.bytes_(_hash_values(dataset))
+        self._file.attrs[HASH] = np.bytes_(_hash_file(self._file))
+        self._file.flush()
+        self._stream.check()
+
+
 @contextlib.contextmanager
-def write_hdf5(path: Path) -> Iterator[h5py.File]:
+def write_hdf5(path: Path) -> Iterator[Writer]:
     """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
-    with atomic(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
+    with atomic(path) as temporary, _Stream(temporary, "w+") as stream:
+        with h5py.File(stream, "w", libver=FORMAT) as file:
+            writer = Writer(file, stream)
+            yield writer
+            writer.seal()
+        stream.check()
+
+
+class _Stream(io.FileIO):
+    """A file that keeps its first error of writing to itself, and drops what is written after it. HDF5 would lose an error that
+    it meets while it frees its objects, and crash at exit where it cannot close its file.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        left = memoryview(data).cast("B")
         try:
-            yield file
-            for dataset in file.values():
-                dataset.attrs[HASH] = np.bytes_(_hash_values(dataset))
-            file.attrs[HASH] = np.bytes_(_hash_file(file))
-            file.flush()
-        except BaseException:
-            os.truncate(temporary, 0)  # on a full disk HDF5 would find no room to close the file, and crash at exit
-            raise
+            while self.error is None and left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return len(data)
 
-
-def create_images(file: h5py.File, name: str, count: int, shape: tuple[int, ...], kind: type) -> h5py.Dataset:
-    """A data set of `count` images (or, to begin with, none) of this shape that can grow: one image a chunk."""
-    shapes = {"shape": (count, *shape), "maxshape": (None, *shape), "chunks": (1, *shape)}
-    return file.create_dataset(name, dtype=kind, fletcher32=True, **shapes)
-
-
-def write_texts(file: h5py.File, name: str, texts: list[str]) -> None:
-    """A data set of texts."""
-    file[name] = np.array([text.encode() for text in texts], np.bytes_)
-
-
-def write_attribute(file: h5py.File, name: str, value: Any) -> None:
-    """An attribute of the file that JSON can hold."""
-    file.attrs[name] = np.bytes_(json.dumps(value))
+    def check(self) -> None:
+        """Raise the error that was kept."""
+        if self.error is not None:
+            raise self.error
 
 
 def read_attribute(file: h5py.File, name: str) -> Any:

@@ -22,7 +22,7 @@ def to_bytes(images: Tensor) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
 
 
-def symmetry(images: Tensor, index: int) -> Tensor:
-    """One of the 8 symmetries of the square, applied to (..., H, W): quarter turns index % 4, mirrored from 4 up."""
-    images = torch.rot90(images, index % 4, (-2, -1))
-    return images.flip(-1) if index >= 4 else images
+def symmetry(images: np.ndarray, index: int) -> np.ndarray:
+    """One of the 8 symmetries of the square, applied to (..., H, W): quarter turns index % 4, mirrored from 4 up. A view."""
+    images = np.rot90(images, index % 4, (-2, -1))
+    return images[..., ::-1] if index >= 4 else images

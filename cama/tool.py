@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cama.errors import CamaError, printable
 
 def register(commands: Any) -> None:
     """Add the commands to the subparsers `commands`; each parser's default `run` is the function to call."""
-    for add in (_add_inspect, _add_profile, _add_anonymize, _add_models, _add_data):
+    for add in (_add_inspect, _add_profile, _add_anonymize, _add_models, _add_data, _add_provenance, _add_bench):
         add(commands)
 
 
@@ -134,3 +135,59 @@ def _command(commands: Any, name: str, about: str, run: Callable[[dict[str, Any]
     sub = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
     sub.set_defaults(run=run)
     return sub
+
+
+def _add_provenance(commands: Any) -> None:
+    sub = _command(
+        commands, "provenance", "what a result of the workflow was made of, back to the photographs", _provenance
+    )
+    sub.add_argument("file", type=Path, metavar="FILE", help="a table, plot, model file, or any other result")
+    sub.add_argument("--row", type=int, metavar="N", help="name the photographs behind this row of a table, from 1")
+    sub.add_argument("--json", action="store_true", help="print the whole records")
+
+
+def _provenance(options: dict[str, Any]) -> bool:
+    """Whether all is as recorded."""
+    from cama.provenance import chain, photographs_of
+
+    nodes = list(chain(options["file"]))
+    photographs = photographs_of(options["file"], options["row"]) if options["row"] is not None else []
+    if options["json"]:
+        found = [{"path": str(n.path), "depth": n.depth, "state": n.state, "record": n.record} for n in nodes]
+        print(json.dumps({"chain": found, "photographs": photographs}, indent=2, ensure_ascii=True))
+    else:
+        for node in nodes:
+            seed = f", seed {node.record['spec']['seed']}" if "seed" in node.record.get("spec", {}) else ""
+            made = f"{node.stage}{seed}: " if node.stage else ""
+            print(printable(f"{'  ' * node.depth}{os.path.relpath(node.path)}  [{made}{node.state}]"))
+        for photograph in photographs:
+            print(printable(f"{photograph['sha256']}  {photograph['photograph']}"))
+    return not any("CHANGED" in node.state or node.state == "missing" for node in nodes)
+
+
+def _add_bench(commands: Any) -> None:
+    sub = _command(commands, "bench", "time what trainings and attacks consist of on this machine", _bench)
+    sub.add_argument("rows", nargs="*", metavar="ROW", help="rows to measure (default: all)")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    sub.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    sub.add_argument("--threads", type=int, metavar="N", help="threads to compute with (default: as many as cores)")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write figures, units and settings to this file too")
+
+
+def _bench(options: dict[str, Any]) -> None:
+    import torch
+
+    from cama.bench import ROWS, as_text, bench
+    from cama.files import write_text
+    from cama.settings.training import ComputeSpec
+
+    unknown = [name for name in options["rows"] if name not in ROWS]
+    if unknown:
+        raise CamaError(f"bench: found {unknown[0]!r}, expected one of {', '.join(ROWS)}")
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    compute = ComputeSpec(device=options["device"], precision=options["precision"])
+    found = bench(options["rows"] or list(ROWS), compute)
+    print(as_text(found))
+    if options["json"]:
+        write_text(options["json"], json.dumps(found, indent=2))

@@ -109,6 +109,28 @@ def paired_table(results: Path, method: str) -> str:
     return to_markdown(with_intervals(chosen[["classifier", *columns]], 2))
 
 
+def ablation_table(results: Path) -> str:
+    """Each lever's mean over F of the known labels, its difference from cama on the same photographs, and its distortion."""
+    read = (pd.read_csv(results / "tables" / f"{name}.csv") for name in ("summary", "paired"))
+    summary, paired = (table[table.labels == table.labels.min()] for table in read)
+    summary = summary.set_index(["method", "set", "save"])
+    paired = paired[(paired.save == "png") & (paired.classifier == "all")].set_index(["method", "set"])
+    levers = [method for method in summary.index.unique("method") if not pd.isna(summary.loc[(method, "in", "png")].psnr)]
+    rows = []
+    for method in levers:
+        cells: dict[str, object] = {"method": method}
+        for kind in ("in", "out"):
+            plain = summary.loc[(method, kind, "png")]
+            cells[f"{kind}, png"] = f"{plain.targeted:.2f} ({plain.targeted_low:.2f} to {plain.targeted_high:.2f})"
+            if (method, kind) in paired.index:
+                one = paired.loc[(method, kind)]
+                spread = f"({one.difference_low:+.2f} to {one.difference_high:+.2f})"
+                cells[f"{kind}, beside cama"] = f"{one.difference:+.2f} {spread}"
+        cells["in, jpeg85"] = f"{summary.loc[(method, 'in', 'jpeg85')].targeted:.2f}"
+        rows.append({**cells, "in, dB": summary.loc[(method, "in", "png")].psnr})
+    return to_markdown(pd.DataFrame(rows).fillna(""), 1)
+
+
 def fill(text: str, name: str, content: str) -> str:
     """Replace what stands between the markers of a generated part."""
     start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
@@ -122,6 +144,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--unseen", type=Path, help="folder of a finished run of config/unseen.yaml over it")
+    parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     options = parser.parse_args()
     results = options.results
     text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
@@ -142,6 +165,8 @@ def main() -> None:
     if options.unseen:
         text = fill(text, "unseen", comparison_table(options.unseen))
         text = fill(text, "unseen_paired", paired_table(options.unseen, "cama-plus"))
+    if options.ablation:
+        text = fill(text, "ablation", ablation_table(options.ablation))
     README.write_text(text)
 
 

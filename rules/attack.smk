@@ -22,8 +22,8 @@ rule attack:
         "../envs/cama.yaml"
     threads: lambda wildcards: threads_of(wildcards.method)
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
         gpu=lambda wildcards: GPU if attack_inputs(wildcards.method) else 0,
     params:
         spec=lambda wildcards: spec("attack", method=wildcards.method),

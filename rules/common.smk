@@ -171,6 +171,11 @@ def device_matches():
     return expand(f"{RESULTS}/devices/{{method}}.csv", method=CONFIG.detection.devices)
 
 
+def by_attempt(first):
+    """Minutes or megabytes of a job, more with each attempt."""
+    return lambda wildcards, attempt: attempt * first
+
+
 def memory(wildcards, input, attempt):
     """Megabytes for a job that holds fields of its patch files in memory, more with each attempt."""
     return attempt * int(4000 + 2 * input.size_mb)

@@ -15,8 +15,8 @@ rule simulate:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(30),
     params:
         spec=lambda wildcards: spec("simulate", model=wildcards.model),
     shell:
@@ -39,8 +39,8 @@ rule manifest:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(60),
     params:
         spec=spec("manifest"),
         folders=photographs() if SIMULATED else ROOT,
@@ -64,8 +64,8 @@ rule split:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         spec=spec("split"),
     shell:
@@ -87,8 +87,8 @@ rule check_split:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         spec=spec("split"),
     shell:
@@ -110,8 +110,8 @@ rule patches:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(120),
     params:
         spec=lambda wildcards: spec(
             "patches", role=wildcards.role, phase=wildcards.phase

@@ -21,7 +21,7 @@ rule detect:
     threads: 1
     resources:
         mem_mb=memory,
-        runtime=720,
+        runtime=by_attempt(720),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("detect", method=wildcards.method),
@@ -49,8 +49,8 @@ rule devices:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(240),
     params:
         spec=lambda wildcards: spec("devices", method=wildcards.method),
     shell:

@@ -19,8 +19,8 @@ rule evaluate:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("evaluate", method=wildcards.method),

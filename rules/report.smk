@@ -22,8 +22,8 @@ rule tables:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         spec=spec("tables"),
         more=lambda wildcards, input: options(
@@ -63,8 +63,8 @@ rule plots:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         spec=spec("plots"),
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
@@ -106,8 +106,8 @@ rule controls:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         spec=spec("controls"),
         root=lambda wildcards: ROOT,
@@ -147,8 +147,8 @@ rule report:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         spec=spec("report"),
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
@@ -178,8 +178,8 @@ rule package:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(60),
     params:
         spec=lambda wildcards: spec("package", method=wildcards.method),
         root=lambda wildcards: ROOT,

@@ -19,7 +19,7 @@ rule train_estimator:
     threads: 1
     resources:
         mem_mb=memory,
-        runtime=720,
+        runtime=by_attempt(720),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
@@ -47,7 +47,7 @@ rule train_evaluator:
     threads: 1
     resources:
         mem_mb=memory,
-        runtime=1440,
+        runtime=by_attempt(1440),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("evaluator", name=wildcards.evaluator),
@@ -80,7 +80,7 @@ rule train_generator:
     threads: TRAINING_THREADS
     resources:
         mem_mb=memory,
-        runtime=2880,
+        runtime=by_attempt(2880),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("generator", name=wildcards.generator),
@@ -109,7 +109,7 @@ rule train_classifier:
     threads: 1
     resources:
         mem_mb=memory,
-        runtime=1440,
+        runtime=by_attempt(1440),
         gpu=GPU,
     params:
         spec=lambda wildcards: spec("classifier", name=wildcards.name),

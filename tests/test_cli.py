@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cama.cli import STAGES, main
-from cama.hdf5 import content_hash, write_attribute, write_hdf5, write_texts
+from cama.hdf5 import content_hash, write_hdf5
 from cama.model_files import read_header
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import load_generator
@@ -47,13 +47,13 @@ def write_patches(path: Path, labels: tuple[str, ...] = LABELS, side: int = 32) 
     count = 6 * len(labels)
     rgb = rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     with write_hdf5(path) as file:
-        file["rgb"], file["remosaic"] = rgb, rgb // 2
-        file["residual"] = rng.normal(0, 2, rgb.shape).astype(np.float16)
-        file["label"], file["validation"] = np.arange(count) % len(labels), np.zeros(count, bool)
+        values = {"rgb": rgb, "remosaic": rgb // 2, "residual": rng.normal(0, 2, rgb.shape).astype(np.float16)}
+        values |= {"label": np.arange(count) % len(labels), "validation": np.zeros(count, bool)}
+        for name, value in {**values, "origin": np.zeros((count, 2), int)}.items():
+            file.write_values(name, value)
         for name in ("photograph", "scene"):
-            write_texts(file, name, [f"{name}{i}" for i in range(count)])
-        file["origin"] = np.zeros((count, 2), int)
-        write_attribute(file, "labels", labels)
+            file.write_texts(name, [f"{name}{i}" for i in range(count)])
+        file.write_attribute("labels", labels)
     return path
 
 
@@ -102,9 +102,9 @@ def test_every_stage_names_a_function_that_takes_its_paths(name):
     import importlib
     import inspect
 
-    module, _, function = STAGES[name].function.partition(":")
-    found = inspect.signature(getattr(importlib.import_module(f"cama.stages.{module}"), function))
-    expected = [path.rstrip("*?").replace("-", "_") for path in STAGES[name].paths]
+    function = STAGES[name].function.partition(":")[2]
+    found = inspect.signature(getattr(importlib.import_module(STAGES[name].module), function))
+    expected = [path.replace("-", "_") for path in STAGES[name].names]
     assert sorted(found.parameters) == sorted(["spec", *expected])
 
 
@@ -175,7 +175,7 @@ def test_a_refusal_is_one_line_and_status_1_for_the_shell_too(tmp_path):
 def test_less_than_one_thread_is_refused(threads, tmp_path, capsys):
     patches = write_patches(tmp_path / "p.h5")
     message = refusal(capsys, *train_classifier(tmp_path, "--patches", patches, "--threads", threads))
-    assert f"--threads: found {threads}, expected at least 1" in message
+    assert f"--threads: found {threads}, expected 1 to" in message
     assert nothing_written(tmp_path)
 
 
@@ -262,11 +262,12 @@ def test_a_config_is_checked_and_its_fault_is_one_line(tmp_path, capsys):
 
 
 def test_threads_reach_torch_before_it_is_imported(tmp_path):
-    arguments = [str(a) for a in train_classifier(tmp_path, "--patches", tmp_path / "gone.h5", "--threads", 2)]
+    cores = min(2, os.cpu_count())
+    arguments = [str(a) for a in train_classifier(tmp_path, "--patches", tmp_path / "gone.h5", "--threads", cores)]
     program = f"from cama.cli import main; main({arguments!r}); import torch; print(torch.get_num_threads())"
     # the fixture has put 1 into the environment, which the argument must overrule
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT)
-    assert done.stdout.strip() == str(min(2, os.cpu_count()))
+    assert done.stdout.strip() == str(cores)
 
 
 # ---- the trainings, in small

@@ -7,16 +7,7 @@ import numpy as np
 import pytest
 
 from cama.errors import CamaError
-from cama.hdf5 import (
-    content_hash,
-    create_images,
-    open_hdf5,
-    read_rows,
-    read_values,
-    write_attribute,
-    write_hdf5,
-    write_texts,
-)
+from cama.hdf5 import content_hash, open_hdf5, read_rows, read_values, write_hdf5
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 TEXTS = ["a", "", "é", "long " * 20, "e"]
@@ -24,13 +15,13 @@ TEXTS = ["a", "", "é", "long " * 20, "e"]
 
 def written(path, images=IMAGES, note="x"):
     with write_hdf5(path) as file:
-        stored = create_images(file, "images", 0, images.shape[1:], np.uint8)
-        stored.resize(len(images), axis=0)
-        stored[:] = images
-        file["label"] = np.arange(len(images))
-        write_texts(file, "name", TEXTS)
-        file["none"] = np.zeros((0, 2))
-        write_attribute(file, "note", note)
+        file.create_images("images", 2, images.shape[1:], np.uint8)
+        file.put_images("images", 0, images[:3])
+        file.put_images("images", 3, images[3:])
+        file.write_values("label", np.arange(len(images)))
+        file.write_texts("name", TEXTS)
+        file.write_values("none", np.zeros((0, 2)))
+        file.write_attribute("note", note)
     return path
 
 
@@ -112,6 +103,6 @@ def test_what_is_missing_or_foreign_is_one_line(tmp_path):
 
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="stop"), write_hdf5(tmp_path / "a.h5") as file:
-        file["x"] = np.zeros(1000)
+        file.write_values("x", np.zeros(1000))
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []

@@ -55,18 +55,18 @@ def test_only_bytes_become_floats(dtype):
 
 
 def test_the_eight_symmetries_differ_and_keep_every_pixel():
-    image = torch.arange(3 * 5 * 5).reshape(3, 5, 5)
+    image = np.arange(3 * 5 * 5).reshape(3, 5, 5)
     turned = [symmetry(image, index) for index in range(8)]
-    assert torch.equal(turned[0], image)
+    assert np.array_equal(turned[0], image)
     assert len({tuple(t.flatten().tolist()) for t in turned}) == 8
     for t in turned:
         assert t.shape == image.shape
         for plane, expected in zip(t, image, strict=True):
-            assert torch.equal(plane.flatten().sort().values, expected.flatten())
+            assert np.array_equal(np.sort(plane.flatten()), expected.flatten())
 
 
 def test_symmetries_form_a_group():
-    image = torch.arange(16).reshape(4, 4)
+    image = np.arange(16).reshape(4, 4)
     members = {tuple(symmetry(image, index).flatten().tolist()) for index in range(8)}
     for first in range(8):
         for second in range(8):
@@ -74,9 +74,9 @@ def test_symmetries_form_a_group():
 
 
 def test_symmetry_acts_alike_on_a_batch():
-    images = torch.from_numpy(np.random.default_rng(0).random((4, 3, 6, 6)))
+    images = np.random.default_rng(0).random((4, 3, 6, 6))
     for index in range(8):
-        assert torch.equal(symmetry(images, index)[2, 1], symmetry(images[2, 1], index))
+        assert np.array_equal(symmetry(images, index)[2, 1], symmetry(images[2, 1], index))
 
 
 def test_png_delivers_exactly_and_jpeg_by_its_quality():

@@ -28,6 +28,7 @@ LAYERS = (
     "device",
     "model_files",
     "checkpoint",
+    "provenance",
     "signals",
     "cameras",
     "data",
@@ -38,6 +39,7 @@ LAYERS = (
     "reporting",
     "photo",
     "stages",
+    "bench",
     "tool",
     "cli",
 )
@@ -49,7 +51,7 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-STAGE_MODULES = sorted({f"cama.stages.{stage.function.partition(':')[0]}" for stage in STAGES.values()})
+STAGE_MODULES = sorted({stage.module for stage in STAGES.values()})
 TRAININGS = [name for name in STAGE_MODULES if "train_" in name]
 
 

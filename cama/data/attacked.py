@@ -12,16 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cama.hdf5 import (
-    create_images,
-    open_hdf5,
-    read_attribute,
-    read_rows,
-    read_values,
-    write_attribute,
-    write_hdf5,
-    write_texts,
-)
+from cama.hdf5 import open_hdf5, read_attribute, read_rows, read_values, write_hdf5
 
 Pair = tuple[str, int, int]  # set, row, target
 
@@ -65,15 +56,15 @@ def write_attacked(
 ) -> None:
     """Write the pictures of each run's `pairs`, run after run, as they are made; `at` hears how many are done."""
     with write_hdf5(path) as file:
-        images = None
         for place, picture in enumerate(pictures):
-            if images is None:
-                images = create_images(file, "images", runs * len(pairs), picture.shape, np.uint8)
-            images[place] = picture
+            if not place:
+                file.create_images("images", runs * len(pairs), picture.shape, np.uint8)
+            file.put_images("images", place, picture[None])
             at(place + 1)
         sets, rows, aims = zip(*pairs * runs, strict=True)
-        write_texts(file, "set", sets)
-        file["row"], file["target"] = np.array(rows), np.array(aims)
-        file["run"] = np.repeat(np.arange(1, runs + 1), len(pairs))
-        write_attribute(file, "targets", targets)
-        write_attribute(file, "bound", bound)
+        file.write_texts("set", sets)
+        file.write_values("row", np.array(rows))
+        file.write_values("target", np.array(aims))
+        file.write_values("run", np.repeat(np.arange(1, runs + 1), len(pairs)))
+        file.write_attribute("targets", targets)
+        file.write_attribute("bound", bound)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cama.errors import CamaError
 from cama.grid import PHASES, grid_origins
-from cama.hdf5 import create_images, write_attribute, write_hdf5, write_texts
+from cama.hdf5 import write_hdf5
 from cama.images import read_rgb
 from cama.progress import Progress
 from cama.seeds import derive_seed
@@ -65,7 +65,7 @@ def extract(
     meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "scene": [], "origin": []}
     with write_hdf5(out) as file:
         for name in FIELDS:
-            create_images(file, name, 0, (size, size, 3), np.float16 if name == "residual" else np.uint8)
+            file.create_images(name, 0, (size, size, 3), np.float16 if name == "residual" else np.uint8)
         for done, photo in enumerate(splits.itertuples(), start=1):
             picture = read_rgb(root / photo.path)
             try:
@@ -74,10 +74,8 @@ def extract(
                 raise CamaError(f"{root / photo.path}: {error}") from None
             for origin in origins:
                 fields = cut(picture, origin, spec.crop, size)
-                first = len(file["rgb"])
                 for name, patches in fields.items():
-                    file[name].resize(first + per_crop, axis=0)
-                    file[name][first:] = patches
+                    file.put_images(name, len(meta["label"]), patches)
                 steps = range(0, spec.crop, size)
                 meta["origin"] += [(origin[0] + y, origin[1] + x) for y in steps for x in steps]
                 meta["label"] += [labels.index(photo.model)] * per_crop
@@ -87,8 +85,8 @@ def extract(
             progress.at(done)
         for name, values in meta.items():
             if name in ("photograph", "scene"):
-                write_texts(file, name, values)
+                file.write_texts(name, values)
             else:  # named types and shapes, since there may be no value to tell them
                 stored = np.array(values, bool if name == "validation" else np.int64)
-                file.create_dataset(name, data=stored.reshape(-1, 2) if name == "origin" else stored)
-        write_attribute(file, "labels", list(labels))
+                file.write_values(name, stored.reshape(-1, 2) if name == "origin" else stored)
+        file.write_attribute("labels", list(labels))

@@ -71,12 +71,16 @@ class Sampler:
         rng = np.random.default_rng([self.seed, step])
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
-        turns = torch.from_numpy(rng.integers(0, 8, self.batch))
-        drawn = []
-        for name in self.fields:
-            chosen = self.patches.fields[name][rows].movedim(-1, 1)
-            turned = torch.empty_like(chosen)
-            for turn in range(8):
-                turned[turns == turn] = symmetry(chosen[turns == turn], turn)
-            drawn.append(turned.movedim(1, -1))
+        turns = rng.integers(0, 8, self.batch)
+        drawn = [_turned(self.patches.fields[name].numpy(), rows, turns) for name in self.fields]
         return drawn, torch.from_numpy(labels)
+
+
+def _turned(images: np.ndarray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
+    """The images `rows` of (N, S, S, C), each by its symmetry of the square."""
+    pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # moved as one thing
+    turned = np.empty((len(rows), *pixels.shape[1:]), pixels.dtype)
+    for turn in range(8):
+        at = np.flatnonzero(turns == turn)
+        turned[at] = symmetry(pixels[rows[at]], turn)
+    return torch.from_numpy(turned.view(images.dtype).reshape(len(rows), *images.shape[1:]))

@@ -13,8 +13,10 @@ DEMOSAICING = {
 
 
 def _library() -> ModuleType:
-    """colour-demosaicing, which takes seconds to import, and most stages that can need it do not."""
-    with warnings.catch_warnings():
+    """colour-demosaicing, which takes seconds to import, and most stages that can need it do not. It would set how numpy
+    prints, and so how pandas rounds what it writes.
+    """
+    with warnings.catch_warnings(), np.printoptions():
         warnings.simplefilter("ignore")  # of optional dependencies that nothing here uses
         import colour_demosaicing
     return colour_demosaicing

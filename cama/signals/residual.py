@@ -7,42 +7,61 @@ application to denoising" (ICASSP 1999), and the Wiener filter in the DFT domain
 
 import numpy as np
 import pywt
-from scipy.fft import fft2, ifft2
-from scipy.ndimage import uniform_filter
+from scipy.fft import irfft2, rfft2
 
 NOISE_VARIANCE = 25.0  # grey levels squared, on the 0..255 scale
 WINDOWS = (3, 5, 7, 9)
 LEVELS = 4
 
 
-def noise_part(coefficients: np.ndarray, variance: float) -> np.ndarray:
-    """The noise in `coefficients` (H, W): w s2 / (s2 + v), v the smallest local signal variance over the windows."""
-    power = coefficients**2
-    signal = np.full_like(power, np.inf)
-    for window in WINDOWS:
-        mean = uniform_filter(power, window, mode="constant")
-        np.minimum(signal, mean - variance, out=signal)
-    np.maximum(signal, 0, out=signal)
+def noise_share(coefficients: np.ndarray, variance: float) -> np.ndarray:
+    """The share of noise in `coefficients` (H, W): s2 / (w + s2) for the noise's variance s2 and the signal's smallest local
+    variance w over the windows.
+    """
+    noisy = np.maximum(_smallest_mean(coefficients**2), variance)  # w + s2
     # 0 / 0 where there is neither signal nor noise: then there is no noise part either
-    share = np.divide(variance, variance + signal, out=np.zeros_like(signal), where=variance + signal > 0)
-    return coefficients * share
+    share = np.divide(variance, noisy, out=np.zeros_like(noisy), where=noisy > 0)
+    return share.astype(coefficients.dtype)
+
+
+def _smallest_mean(values: np.ndarray) -> np.ndarray:
+    """The smallest mean over the windows about each place of (H, W), with zeros around it, from sums over rectangles."""
+    height, width = values.shape
+    reach = max(WINDOWS) // 2
+    sums = np.zeros((height + 2 * reach + 1, width + 2 * reach + 1))
+    sums[reach + 1 : reach + 1 + height, reach + 1 : reach + 1 + width] = values
+    np.cumsum(sums, axis=0, out=sums)
+    np.cumsum(sums, axis=1, out=sums)
+    smallest = np.full(values.shape, np.inf)
+    for window in WINDOWS:
+        first, last = reach - window // 2, reach + window // 2 + 1
+        rows = sums[last : last + height] - sums[first : first + height]
+        mean = rows[:, last : last + width] - rows[:, first : first + width]
+        mean /= window**2
+        np.minimum(smallest, mean, out=smallest)
+    return smallest
 
 
 def wavelet_residual(channel: np.ndarray) -> np.ndarray:
     """Noise of one channel (H, W), 0..255 scale, by shrinkage in a four-level db4 transform."""
     height, width = channel.shape
     approximation, *details = pywt.wavedec2(channel, "db4", mode="symmetric", level=LEVELS)
-    noise = [tuple(noise_part(band, NOISE_VARIANCE) for band in level) for level in details]
+    noise = [tuple(band * noise_share(band, NOISE_VARIANCE) for band in level) for level in details]
     return pywt.waverec2([np.zeros_like(approximation), *noise], "db4", mode="symmetric")[:height, :width]
 
 
 def wiener_dft(residual: np.ndarray) -> np.ndarray:
     """Remove the periodic part of a residual (H, W) that shows as peaks in the DFT."""
-    spectrum = fft2(residual)
-    magnitude = np.abs(spectrum) / np.sqrt(residual.size)
-    noise = noise_part(magnitude, float(residual.var(ddof=1)))
-    gain = np.divide(noise, magnitude, out=np.zeros_like(noise), where=magnitude > 0)
-    return np.real(ifft2(spectrum * gain))
+    half = rfft2(residual)
+    height, width, kept = *residual.shape, half.shape[1]
+    # the windows lie in the whole spectrum, whose other half mirrors this one
+    opposite = -np.arange(height) % height
+    magnitude = np.empty(residual.shape, half.real.dtype)
+    magnitude[:, :kept] = np.abs(half) / np.sqrt(residual.size)
+    magnitude[:, kept:] = magnitude[opposite][:, width - np.arange(kept, width)]
+    share = noise_share(magnitude, float(residual.var(ddof=1)))
+    # the real part of the whole, whose edges break the symmetry, is that of the mean of both halves
+    return irfft2(half * (share[:, :kept] + share[opposite][:, -np.arange(kept) % width]) / 2, residual.shape)
 
 
 def noise_residual(image: np.ndarray) -> np.ndarray:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.ndimage import convolve, gaussian_filter
@@ -83,3 +86,9 @@ def test_remosaic_forgets_all_but_the_samples():
     sampled = np.zeros((48, 48, 3), bool)
     sampled[0::2, 0::2, 0] = sampled[0::2, 1::2, 1] = sampled[1::2, 0::2, 1] = sampled[1::2, 1::2, 2] = True
     assert np.array_equal(remosaic(np.where(sampled, image, noisy(48, 48, 5))), remosaic(image))
+
+
+def test_demosaicing_leaves_alone_how_numbers_are_printed():
+    code = "import numpy as np; from cama.signals.mosaic import remosaic; before = np.get_printoptions()\n"
+    code += "remosaic(np.zeros((8, 8, 3), np.uint8)); assert np.get_printoptions() == before"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cama.signals.residual import noise_part, noise_residual, wiener_dft
+from cama.signals.residual import noise_residual, noise_share, wiener_dft
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "residual-golden.npz"
 
@@ -58,19 +58,19 @@ def test_channels_do_not_mix():
     assert np.array_equal(noise_residual(image)[..., :2], noise_residual(changed)[..., :2])
 
 
-def test_noise_part_keeps_what_is_below_the_noise_and_drops_what_is_far_above():
+def test_the_noise_share_keeps_what_is_below_the_noise_and_drops_what_is_far_above():
     weak = np.random.default_rng(3).uniform(-4, 4, (40, 40))  # every local power is below 25
-    assert np.allclose(noise_part(weak, 25.0), weak)
+    assert np.allclose(weak * noise_share(weak, 25.0), weak)
     strong = np.full((40, 40), 100.0)
     # local power 10000 inside: 100 * 25 / (25 + 9975)
-    assert np.allclose(noise_part(strong, 25.0)[10:-10, 10:-10], 0.25)
+    assert np.allclose((strong * noise_share(strong, 25.0))[10:-10, 10:-10], 0.25)
 
 
-def test_noise_part_takes_the_smallest_local_variance():
+def test_the_noise_share_takes_the_smallest_local_variance():
     """Beside an edge the small windows see the flat side only, so that noise there is not taken for signal."""
     band = np.full((41, 41), 4.0)
     band[:, 21:] = 200.0
-    kept = noise_part(band, 25.0)
+    kept = band * noise_share(band, 25.0)
     assert np.allclose(kept[20, 19], 4.0)  # only the window of 3 stays on the flat side
     assert kept[20, 20] < 0.1
 

@@ -13,9 +13,8 @@ from cama.imports import code_digest
 
 cama.checkpoint.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved
 for stage in STAGES.values():
-    name = f"cama.stages.{stage.function.partition(':')[0]}"
-    importlib.import_module(name)
-    code_digest(name)  # it remembers what it parsed
+    importlib.import_module(stage.module)
+    code_digest(stage.module)  # it remembers what it parsed
 
 for line in sys.stdin:
     child = os.fork()

@@ -1,0 +1,184 @@
+"""How fast this machine computes what trainings and attacks spend their time on, beside what the original needs."""
+
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cama.attacks.tiles import transform
+from cama.checkpoint import Checkpoint
+from cama.data.patches import Patches, Sampler
+from cama.device import processor_flags
+from cama.models.classifiers import Classifier
+from cama.models.evaluator import Evaluator
+from cama.models.generator import Generator
+from cama.settings.networks import ClassifierNetSpec, GeneratorSpec
+from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
+from cama.signals.residual import noise_residual
+from cama.tensors import to_float
+from cama.training.classifier import train_classifier
+from cama.training.generator import train_generator
+from cama.training.loop import Compute
+
+REPEATS = 5
+SIDE, LABELS, COUNT = 64, 5, 2000  # training patches as in the paper: their side, camera models, how many are held
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured. `original`: the original implementation's figure, measured on two cores of a Xeon with AMX;
+    `wanted`: this project's aim there; `less`: whether less is better.
+    """
+
+    about: str
+    unit: str
+    original: float
+    wanted: float
+    measure: Callable[[ComputeSpec], float]
+    less: bool = False
+    one_thread: bool = False
+
+
+def _median_s(call: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """Median seconds of a call, after one that is not counted."""
+    call()
+    taken = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def _residual(_: ComputeSpec) -> float:
+    image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    return _median_s(lambda: noise_residual(image))
+
+
+def _patches(fields: tuple[str, ...]) -> Patches:
+    rng = np.random.default_rng(0)
+    names = np.array([str(i) for i in range(COUNT)])
+    return Patches(
+        {name: torch.from_numpy(rng.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)) for name in fields},
+        np.arange(COUNT) % LABELS,
+        np.zeros(COUNT, bool),
+        *(names, names, np.zeros((COUNT, 2), int)),
+        tuple(f"Camera_{label}" for label in range(LABELS)),
+    )
+
+
+def _loading(fields: tuple[str, ...], batch: int) -> Callable[[ComputeSpec], float]:
+    def measure(_: ComputeSpec) -> float:
+        sampler = Sampler(_patches(fields), fields, batch, 0)
+        steps = iter(range(1_000_000))
+
+        def load() -> None:
+            for _ in range(20):
+                drawn, _ = sampler.draw(next(steps))
+                for field in drawn:
+                    to_float(field)
+
+        return 20 * batch / _median_s(load)
+
+    return measure
+
+
+def _per_second(train: Callable[[int, Checkpoint], Any], batch: int, steps: int) -> float:
+    """Patches a second of a training, without what it takes to begin and to end."""
+
+    def taken(count: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.perf_counter()
+            train(count, Checkpoint(Path(folder), {}))
+            return time.perf_counter() - begun
+
+    taken(1)
+    return steps * batch / (taken(1 + steps) - taken(1))
+
+
+def _generator_steps(compute: ComputeSpec) -> float:
+    batch, patches = 32, _patches(("rgb", "remosaic"))
+    streams = {name: Classifier(LABELS, ClassifierNetSpec(frontend=name), None) for name in ("con_conv", "rgb")}
+
+    def train(steps: int, checkpoint: Checkpoint) -> None:
+        spec = LearnedSpec(evaluators=list(streams), training=TrainingSpec(steps=steps, batch=batch))
+        train_generator("bench", patches, Evaluator(streams), spec, compute, 0, checkpoint)
+
+    return _per_second(train, batch, 8)
+
+
+def _classifier_steps(compute: ComputeSpec) -> float:
+    batch, patches = 128, _patches(("rgb",))
+
+    def train(steps: int, checkpoint: Checkpoint) -> None:
+        spec = ClassifierSpec(training=TrainingSpec(steps=steps, batch=batch))
+        train_classifier("bench", patches, spec, None, compute, 0, checkpoint)
+
+    return _per_second(train, batch, 10)
+
+
+def _generator_forward(compute: ComputeSpec) -> float:
+    spec = GeneratorSpec(input="rgb")
+    generator = Compute(compute).place(Generator(LABELS, spec)).eval()
+    image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0))
+
+
+ROWS = {
+    "residual": Row("noise residual, 512x512 RGB, one thread", "s", 0.235, 0.06, _residual, less=True, one_thread=True),
+    "patches": Row(
+        "rgb and remosaic 64x64 training patches, one process",
+        "patches/s",
+        224,
+        20_000,
+        _loading(("rgb", "remosaic"), 128),
+    ),
+    "patches-rgb": Row("rgb 64x64 training patches, one process", "patches/s", 1971, 30_000, _loading(("rgb",), 128)),
+    "generator": Row("step of G and D at paper scale, batch 32", "patches/s", 7.5, 30, _generator_steps),
+    "classifier": Row("step of a ResNet-18, batch 128", "patches/s", 204, 550, _classifier_steps),
+    "forward": Row("G at paper scale on 512x512", "megapixels/s", 0.38, 1.2, _generator_forward),
+}
+
+
+def bench(names: list[str], compute: ComputeSpec) -> dict[str, Any]:
+    """Measure the rows of these names. Gives `machine`, and `rows`, of each its `name`, `about`, `figure`, `unit`, `original`,
+    `wanted`, `reached` and `threads`.
+    """
+    place = Compute(compute)
+    threads = torch.get_num_threads()
+    rows = []
+    for name in names:
+        row = ROWS[name]
+        torch.set_num_threads(1 if row.one_thread else threads)
+        figure = row.measure(compute)
+        reached = figure <= row.wanted if row.less else figure >= row.wanted
+        about = {"name": name, "about": row.about, "unit": row.unit, "original": row.original, "wanted": row.wanted}
+        rows.append({**about, "figure": figure, "reached": reached, "threads": torch.get_num_threads()})
+    torch.set_num_threads(threads)
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "flags": processor_flags(),
+        "device": torch.cuda.get_device_name() if place.device.type == "cuda" else "cpu",
+        "precision": str(place.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
+    return {"machine": machine, "rows": rows}
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """What a person reads of it."""
+    machine = found["machine"]
+    lines = [f"{machine['device']}, {machine['precision']}, torch {machine['torch']}; {' '.join(machine['flags'])}"]
+    for row in found["rows"]:
+        aim = f"original {row['original']:g}, wanted {row['wanted']:g}{'' if row['reached'] else ', NOT reached'}"
+        lines.append(
+            f"{row['name']:12} {row['figure']:10.4g} {row['unit']:12} {row['about']} ({aim}; threads: {row['threads']})"
+        )
+    return "\n".join(lines)
