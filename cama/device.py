@@ -1,5 +1,6 @@
 """Where networks compute, and how precisely."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -26,12 +27,31 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 def processor_flags() -> list[str]:
     """Of the processor's features those that decide how fast networks compute."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return []
+    flags = {flag for line in _lines("/proc/cpuinfo") if line.startswith("flags") for flag in line.split()}
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
 
 
 def _cpu_has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(processor_flags())
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take: what the system has left, or less where a control group or Slurm says so."""
+    found = []
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable"):
+            found.append(int(line.split()[1]) << 10)
+    for line in _lines("/proc/self/cgroup"):  # version 2 has the one line `0::PATH`
+        group = line.partition("::")[2]
+        limits = _lines(f"/sys/fs/cgroup{group}/memory.max") if group else []
+        found += [int(limit) for limit in limits if limit.isdecimal()]
+    if os.environ.get("SLURM_MEM_PER_NODE", "").isdecimal():
+        found.append(int(os.environ["SLURM_MEM_PER_NODE"]) << 20)
+    return min(found, default=4 << 30)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

@@ -177,8 +177,8 @@ def by_attempt(first):
 
 
 def memory(wildcards, input, attempt):
-    """Megabytes for a job that holds fields of its patch files in memory, more with each attempt."""
-    return attempt * int(4000 + 2 * input.size_mb)
+    """Megabytes for a job that holds fields of its patch files in memory, up to where it streams them, more with each attempt."""
+    return attempt * int(min(4000 + 2 * input.size_mb, 64_000))
 
 
 def threads_of(method):

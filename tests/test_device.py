@@ -22,3 +22,9 @@ def test_precision_follows_the_processor_only_when_it_is_auto(monkeypatch, has, 
     assert pick_precision("auto", cpu) == expected
     assert pick_precision("float32", cpu) == torch.float32
     assert pick_precision("bfloat16", cpu) == torch.bfloat16
+
+
+def test_free_memory_is_what_is_left_or_what_slurm_gives(monkeypatch):
+    assert 1 << 20 < device.free_memory() < 1 << 50
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "3")
+    assert device.free_memory() == 3 << 20

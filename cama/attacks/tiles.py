@@ -1,6 +1,9 @@
 """A generator over a photograph of any size, tile by tile, as if in one pass."""
 
+import ctypes
+import sys
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -36,6 +39,7 @@ def transform(
     side, is seen with as much around it as can change it, so the result is that of one pass; memory is bounded by the tile.
     `progress` is called with the tiles done and all.
     """
+    _keep_memory()
     height, width = picture.shape[:2]
     # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
     below, right = -height % PHASES, -width % PHASES
@@ -56,3 +60,16 @@ def transform(
         result[top : top + tile, left : left + tile] = part
         progress(done, len(rows) * len(columns))
     return result[:height, :width]
+
+
+@cache
+def _keep_memory() -> None:
+    """Have this process keep the memory that it frees. glibc would give each large block back to the system, which clears it
+    anew for the next layer of G; that takes as long as G itself.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt:  # glibc's
+            no_mapped_blocks, no_return = (-4, 0), (-1, 2**31 - 1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
+            mallopt(*no_mapped_blocks)
+            mallopt(*no_return)

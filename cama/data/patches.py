@@ -1,4 +1,4 @@
-"""Patches in memory, and the batches of a training. `extraction` writes the files."""
+"""Patches, and the batches of a training. `extraction` writes the files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cama.data.field import Field, Streamed, cat, take
 from cama.errors import CamaError
 from cama.hdf5 import open_hdf5, read_attribute, read_values
 from cama.tensors import symmetry
@@ -15,9 +16,9 @@ from cama.tensors import symmetry
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches in memory: fields (N, S, S, 3) as stored, and their labels."""
+    """Patches: fields (N, S, S, 3) as stored, in memory or still in their file, and their labels."""
 
-    fields: dict[str, Tensor]
+    fields: dict[str, Field]
     label: np.ndarray
     validation: np.ndarray
     photograph: np.ndarray
@@ -26,12 +27,16 @@ class Patches:
     labels: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, *fields: str) -> "Patches":
-        """Read the named fields of a patch file."""
+    def read(cls, path: Path, *fields: str, memory: int | None = None) -> "Patches":
+        """Read the named fields of a patch file; those together larger than `memory` bytes stay there."""
         about = ("label", "validation", "photograph", "scene", "origin")
         with open_hdf5(path, *fields, *about) as file:
+            streamed = memory is not None and sum(file[name].nbytes for name in fields) > memory
             return cls(
-                {name: torch.from_numpy(read_values(file, name)) for name in fields},
+                {
+                    name: Streamed(path, name) if streamed else torch.from_numpy(read_values(file, name))
+                    for name in fields
+                },
                 *(read_values(file, name) for name in about),
                 tuple(read_attribute(file, "labels")),
             )
@@ -44,7 +49,7 @@ def join(parts: Sequence[Patches]) -> Patches:
     labels = tuple(dict.fromkeys(name for part in parts for name in part.labels))
     renamed = [np.array([labels.index(name) for name in part.labels])[part.label] for part in parts]
     return Patches(
-        {name: torch.cat([part.fields[name] for part in parts]) for name in parts[0].fields},
+        {name: cat([part.fields[name] for part in parts]) for name in parts[0].fields},
         np.concatenate(renamed),
         *(
             np.concatenate([getattr(p, name) for p in parts])
@@ -72,15 +77,15 @@ class Sampler:
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
-        drawn = [_turned(self.patches.fields[name].numpy(), rows, turns) for name in self.fields]
+        drawn = [_turned(take(self.patches.fields[name], rows), turns) for name in self.fields]
         return drawn, torch.from_numpy(labels)
 
 
-def _turned(images: np.ndarray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
-    """The images `rows` of (N, S, S, C), each by its symmetry of the square."""
+def _turned(images: np.ndarray, turns: np.ndarray) -> Tensor:
+    """Images (N, S, S, C), each by its symmetry of the square."""
     pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # moved as one thing
-    turned = np.empty((len(rows), *pixels.shape[1:]), pixels.dtype)
+    turned = np.empty_like(pixels)
     for turn in range(8):
         at = np.flatnonzero(turns == turn)
-        turned[at] = symmetry(pixels[rows[at]], turn)
-    return torch.from_numpy(turned.view(images.dtype).reshape(len(rows), *images.shape[1:]))
+        turned[at] = symmetry(pixels[at], turn)
+    return torch.from_numpy(turned.view(images.dtype).reshape(images.shape))

@@ -13,7 +13,9 @@ import torch
 from cama.attacks.build import build_attack
 from cama.attacks.classical import Attack
 from cama.data.attacked import Attacked, open_attacked
+from cama.data.field import take
 from cama.data.patches import Patches, join
+from cama.device import free_memory
 from cama.files import write_text
 from cama.models.classifiers import Classifier
 from cama.progress import Progress
@@ -47,7 +49,7 @@ def detect(
     checkpoint, _ = begin("detect", spec, state, *files)
     with open_attacked(attacked) as file:
         apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
-        pairs = _pairs(spec, Patches.read(patches, "rgb"), apply)
+        pairs = _pairs(spec, Patches.read(patches, "rgb", memory=free_memory() // 2), apply)
         detector, history = train_classifier(
             f"detector of {spec.name}", pairs, spec.detector, None, spec.compute, spec.seed, checkpoint
         )
@@ -64,7 +66,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     chosen = rng.permutation(training)[: spec.patches]
     source = patches.label[chosen]
     target = (source + rng.integers(1, len(patches.labels), len(chosen))) % len(patches.labels)
-    images = patches.fields["rgb"][chosen].numpy()
+    images = take(patches.fields["rgb"], chosen)
     progress = Progress(f"pairs of {spec.name}", len(images))
     changed = []
     for first in range(0, len(images), 64):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama.data.patches import Patches, join
+from cama.device import free_memory
 from cama.errors import CamaError
 from cama.files import write_text
 from cama.models.classifiers import save_classifier
@@ -24,7 +25,7 @@ def train_classifier(
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
     checkpoint, record = begin("train_classifier", spec, state, *patches, *([estimator] if needs else []))
-    data = join([Patches.read(path, "rgb") for path in patches])
+    data = join([Patches.read(path, "rgb", memory=free_memory() // 2 // len(patches)) for path in patches])
     owned = load_estimator(estimator) if needs else None
     classifier, history = training.train_classifier(
         spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama.data.patches import Patches
+from cama.device import free_memory
 from cama.files import write_text
 from cama.models.discriminator import save_discriminators
 from cama.models.evaluator import load_evaluator
@@ -23,7 +24,7 @@ def train_generator(
 ) -> None:
     """Write G, its discriminators and the training curve. `evaluators`: the fixed classifiers of E, in the spec's order."""
     checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
-    data = Patches.read(patches, *{"rgb", spec.learned.generator.input})
+    data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     g, d, history = training.train_generator(
         spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint

@@ -4,6 +4,7 @@ import pandas as pd
 import torch
 
 from cama.checkpoint import Checkpoint
+from cama.data.field import deviation
 from cama.data.patches import Patches, Sampler
 from cama.models.estimator import Estimator
 from cama.seeds import derive_seed
@@ -21,7 +22,7 @@ def train_estimator(
     torch.manual_seed(derive_seed(seed, "weights"))
     place = Compute(compute)
     estimator = Estimator(spec.net)
-    estimator.scale.fill_(patches.fields["residual"].float().std() / 127.5)
+    estimator.scale.fill_(deviation(patches.fields["residual"]) / 127.5)
     estimator = place.place(estimator)
     sampler = Sampler(patches, ("rgb", "residual"), spec.training.batch, derive_seed(seed, "batches"))
     optimiser = Optimiser(estimator, spec.optimiser, spec.training.steps, "E0")

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from cama.data.extraction import FIELDS, crop_origins, extract
+from cama.data.field import deviation
 from cama.data.patches import Patches, Sampler, join
 from cama.errors import CamaError
 from cama.images import read_rgb
@@ -280,3 +281,36 @@ def test_joined_files_keep_each_patch_under_its_own_name():
     assert torch.equal(both.fields["rgb"], torch.cat(pixels))
     assert len(both.photograph) == len(both.origin) == 7
     assert join([inside]) is inside
+
+
+def test_patches_that_do_not_fit_in_memory_are_drawn_alike_from_their_files(photographs, tmp_path):
+    paths = [cut_file(photographs, tmp_path, spec(crops=count), name=f"{count}.h5") for count in (1, 2)]
+    fields = ("rgb", "residual")
+    held, streamed, partly = (
+        join([Patches.read(path, *fields, memory=memory) for path, memory in zip(paths, limits, strict=True)])
+        for limits in ((10_000_000, 10_000_000), (1000, 1000), (10_000_000, 1000))
+    )
+    assert isinstance(held.fields["rgb"], torch.Tensor)
+    assert not isinstance(streamed.fields["rgb"], torch.Tensor)
+    assert len(streamed.fields["rgb"]) == len(held.fields["rgb"]) == len(held.label)
+    samplers = [Sampler(patches, fields, 32, seed=3) for patches in (held, streamed, partly)]
+    for step in range(5):
+        (first, labels), *others = (sampler.draw(step) for sampler in samplers)
+        for other, labels_too in others:
+            assert torch.equal(labels, labels_too)
+            assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(first, other, strict=True))
+    expected = held.fields["residual"].double().std().item()
+    for patches in (held, streamed, partly):
+        assert deviation(patches.fields["residual"], block=7) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_streamed_patch_that_is_damaged_is_seen_when_it_is_drawn(photographs, tmp_path):
+    path = cut_file(photographs, tmp_path, spec())
+    image = Patches.read(path, "rgb").fields["rgb"][5].numpy().tobytes()
+    data = bytearray(path.read_bytes())
+    data[data.index(image) + 9] ^= 1
+    path.write_bytes(data)
+    streamed = Patches.read(path, "rgb", memory=0).fields["rgb"]
+    streamed.take(np.array([4, 6]))
+    with pytest.raises(CamaError, match=r"patches\.h5: damaged"):
+        streamed.take(np.array([5]))
