@@ -190,7 +190,8 @@ def _lacks_memory(error: Exception) -> bool:
 def _run_stage(name: str, options: dict) -> None:
     stage = STAGES[name]
     spec = parse_json(stage.spec, options.pop("spec"))
-    threads = options.pop("threads")
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of this training, by torch's launcher
+    threads = options.pop("threads") // here or 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not 1 <= threads <= cores:
         raise CamaError(f"--threads: found {threads}, expected 1 to {cores}, the cores that this process may use")
@@ -198,6 +199,8 @@ def _run_stage(name: str, options: dict) -> None:
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     function = stage.function.partition(":")[2]
     getattr(importlib.import_module(stage.module), function)(spec, **options)
+    if os.environ.get("RANK", "0") != "0":
+        return
     inputs, outputs = [], []
     for path, marks in stage.names.items():
         given = options[path.replace("-", "_")]

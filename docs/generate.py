@@ -115,7 +115,9 @@ def ablation_table(results: Path) -> str:
     summary, paired = (table[table.labels == table.labels.min()] for table in read)
     summary = summary.set_index(["method", "set", "save"])
     paired = paired[(paired.save == "png") & (paired.classifier == "all")].set_index(["method", "set"])
-    levers = [method for method in summary.index.unique("method") if not pd.isna(summary.loc[(method, "in", "png")].psnr)]
+    levers = [
+        method for method in summary.index.unique("method") if not pd.isna(summary.loc[(method, "in", "png")].psnr)
+    ]
     rows = []
     for method in levers:
         cells: dict[str, object] = {"method": method}

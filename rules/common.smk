@@ -176,6 +176,31 @@ def by_attempt(first):
     return lambda wildcards, attempt: attempt * first
 
 
+def launch(training):
+    """The start of a training's command: this Python, or torch's launcher where it runs on several processes."""
+    if training.processes == 1:
+        return ["python"]
+    launcher = "-m torch.distributed.run --standalone --nproc-per-node"
+    return ["python", *launcher.split(), str(training.processes)]
+
+
+def training_of(kind, wildcards):
+    """How a network is trained."""
+    if kind == "estimator":
+        return getattr(CONFIG, wildcards.owner).estimator.training
+    if kind == "generator":
+        name, _ = cama.settings.stages.run_of(wildcards.generator)
+        return CONFIG.adversary.generators[name].training
+    if kind == "evaluator":
+        return CONFIG.adversary.evaluators[wildcards.evaluator].training
+    return CONFIG.examiner.classifiers[wildcards.name].training
+
+
+def each_process(kind, amount):
+    """Threads or GPUs of a training on several processes."""
+    return lambda wildcards: amount * training_of(kind, wildcards).processes
+
+
 def memory(wildcards, input, attempt):
     """Megabytes for a job that holds fields of its patch files in memory, up to where it streams them, more with each attempt."""
     return attempt * int(min(4000 + 2 * input.size_mb, 64_000))

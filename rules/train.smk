@@ -16,16 +16,17 @@ rule train_estimator:
     priority: 10
     conda:
         "../envs/cama.yaml"
-    threads: 1
+    threads: each_process("estimator", 1)
     resources:
         mem_mb=memory,
         runtime=by_attempt(720),
-        gpu=GPU,
+        gpu=each_process("estimator", GPU),
     params:
+        python=lambda wildcards: launch(training_of("estimator", wildcards)),
         spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
         state=lambda wildcards: f"{RESULTS}/state/{wildcards.owner}/estimator",
     shell:
-        "python -m cama train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --out {output.model:q} --curve {output.curve:q} --state {params.state:q} 2>&1 | tee {log:q}"
 
 
@@ -44,19 +45,20 @@ rule train_evaluator:
     priority: 10
     conda:
         "../envs/cama.yaml"
-    threads: 1
+    threads: each_process("evaluator", 1)
     resources:
         mem_mb=memory,
         runtime=by_attempt(1440),
-        gpu=GPU,
+        gpu=each_process("evaluator", GPU),
     params:
+        python=lambda wildcards: launch(training_of("evaluator", wildcards)),
         spec=lambda wildcards: spec("evaluator", name=wildcards.evaluator),
         estimator=lambda wildcards, input: (
             ["--estimator", input.estimator] if input.estimator else []
         ),
         state=lambda wildcards: f"{RESULTS}/state/adversary/evaluators/{wildcards.evaluator}",
     shell:
-        "python -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 
@@ -77,16 +79,17 @@ rule train_generator:
     priority: 10
     conda:
         "../envs/cama.yaml"
-    threads: TRAINING_THREADS
+    threads: each_process("generator", TRAINING_THREADS)
     resources:
         mem_mb=memory,
         runtime=by_attempt(2880),
-        gpu=GPU,
+        gpu=each_process("generator", GPU),
     params:
+        python=lambda wildcards: launch(training_of("generator", wildcards)),
         spec=lambda wildcards: spec("generator", name=wildcards.generator),
         state=lambda wildcards: f"{RESULTS}/state/adversary/generators/{wildcards.generator}",
     shell:
-        "python -m cama train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --evaluators {input.evaluators:q} --out {output.generator:q}"
         " --discriminators {output.discriminators:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
@@ -106,19 +109,20 @@ rule train_classifier:
         f"{RESULTS}/benchmarks/classifiers/{{name}}.tsv"
     conda:
         "../envs/cama.yaml"
-    threads: 1
+    threads: each_process("classifier", 1)
     resources:
         mem_mb=memory,
         runtime=by_attempt(1440),
-        gpu=GPU,
+        gpu=each_process("classifier", GPU),
     params:
+        python=lambda wildcards: launch(training_of("classifier", wildcards)),
         spec=lambda wildcards: spec("classifier", name=wildcards.name),
         estimator=lambda wildcards, input: (
             ["--estimator", input.estimator] if input.estimator else []
         ),
         state=lambda wildcards: f"{RESULTS}/state/classifiers/{wildcards.name}",
     shell:
-        "python -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 
@@ -137,6 +141,7 @@ use rule train_classifier as train_control with:
     benchmark:
         f"{RESULTS}/benchmarks/controls/{{name}}.tsv"
     params:
+        python=lambda wildcards: launch(training_of("classifier", wildcards)),
         spec=lambda wildcards: spec("classifier", name=wildcards.name),
         estimator=lambda wildcards, input: (
             ["--estimator", input.estimator] if input.estimator else []

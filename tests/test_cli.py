@@ -318,7 +318,7 @@ def test_the_adversary_trains_from_patches_to_a_generator(tmp_path):
     assert spec.features == 4
     assert not generator.training
     header = read_header(tmp_path / "g.safetensors")
-    assert header["spec"]["learned"]["training"] == {"steps": 2, "batch": 4}
+    assert header["spec"]["learned"]["training"] == {"steps": 2, "batch": 4, "processes": 1}
     streams = [tmp_path / f"{name}.safetensors" for name in ("prnu_lp", "prnu_lp_low")]
     assert header["inputs"] == {"adversary.h5": content_hash(patches), **{p.name: content_hash(p) for p in streams}}
     assert read_header(tmp_path / "d.safetensors")["kind"] == "discriminators"

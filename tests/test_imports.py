@@ -26,6 +26,7 @@ LAYERS = (
     "images",
     "tensors",
     "device",
+    "distributed",
     "model_files",
     "checkpoint",
     "provenance",

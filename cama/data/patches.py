@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cama import distributed
 from cama.data.field import Field, Streamed, cat, take
 from cama.errors import CamaError
 from cama.hdf5 import open_hdf5, read_attribute, read_values
@@ -60,7 +61,9 @@ def join(parts: Sequence[Patches]) -> Patches:
 
 
 class Sampler:
-    """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone."""
+    """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone. Of
+    several processes each draws its share of it.
+    """
 
     def __init__(self, patches: Patches, fields: Sequence[str], batch: int, seed: int) -> None:
         self.patches, self.fields, self.batch, self.seed = patches, tuple(fields), batch, seed
@@ -72,11 +75,12 @@ class Sampler:
                 raise CamaError(f"patches: found no training patch of {name}, expected at least one for each label")
 
     def draw(self, step: int) -> tuple[list[Tensor], Tensor]:
-        """The step's batch: each field (batch, S, S, 3) as stored, and labels (batch,)."""
+        """The step's batch: each field (batch, S, S, 3) as stored, and labels (batch,); or this process's share of it."""
         rng = np.random.default_rng([self.seed, step])
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
+        labels, rows, turns = (values[distributed.rank() :: distributed.count()] for values in (labels, rows, turns))
         drawn = [_turned(take(self.patches.fields[name], rows), turns) for name in self.fields]
         return drawn, torch.from_numpy(labels)
 

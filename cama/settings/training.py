@@ -21,10 +21,19 @@ class OptimiserSpec(Spec):
 
 
 class TrainingSpec(Spec):
-    """A training's length."""
+    """A training's length, and on how many processes it runs."""
 
     steps: int = Field(105_469, ge=1, description="updates")
     batch: int = Field(128, ge=2, description="patches an update")
+    processes: int = Field(1, ge=1, description="that share each batch, each with the rule's threads, or with a GPU")
+
+    @model_validator(mode="after")
+    def _shares(self) -> "TrainingSpec":
+        if self.batch % self.processes or self.batch < 2 * self.processes:
+            raise ValueError(
+                f"processes: found {self.processes}, expected a divisor of the batch of {self.batch}, half at most"
+            )
+        return self
 
 
 class ComputeSpec(Spec):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from cama import distributed
 from cama.checkpoint import Checkpoint
 from cama.errors import CamaError
 from cama.hdf5 import content_hash
@@ -17,5 +18,6 @@ def begin(stage: str, spec: Spec, state: Path, *inputs: Path) -> tuple[Checkpoin
             raise CamaError(f"{path}: no such file")
     record = {"spec": spec.model_dump(mode="json"), "inputs": {path.name: content_hash(path) for path in inputs}}
     checkpoint = Checkpoint(state, {**record, "code": code_digest(f"cama.stages.{stage}")})
-    checkpoint.lock()
+    if distributed.rank() == 0:
+        checkpoint.lock()
     return checkpoint, record

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cama import distributed
 from cama.data.patches import Patches, join
 from cama.device import free_memory
 from cama.errors import CamaError
@@ -24,12 +25,15 @@ def train_classifier(
     needs = net.frontend in WITH_ESTIMATOR
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
+    distributed.start(spec.classifier.training.processes)
     checkpoint, record = begin("train_classifier", spec, state, *patches, *([estimator] if needs else []))
     data = join([Patches.read(path, "rgb", memory=free_memory() // 2 // len(patches)) for path in patches])
     owned = load_estimator(estimator) if needs else None
     classifier, history = training.train_classifier(
         spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint
     )
+    if distributed.rank():
+        return
     write_text(curve, history.to_csv(index=False))
     save_classifier(out, classifier, net, data.labels, record)
     checkpoint.clear()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cama import distributed
 from cama.data.patches import Patches
 from cama.device import free_memory
 from cama.files import write_text
@@ -13,9 +14,12 @@ from cama.training import estimator as training
 
 def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: Path, state: Path) -> None:
     """Write E0 and its training curve."""
+    distributed.start(spec.estimator.training.processes)
     checkpoint, record = begin("train_estimator", spec, state, patches)
     data = Patches.read(patches, "rgb", "residual", memory=free_memory() // 2)
     estimator, history = training.train_estimator(data, spec.estimator, spec.compute, spec.seed, checkpoint)
+    if distributed.rank():
+        return
     write_text(curve, history.to_csv(index=False))
     save_estimator(out, estimator, record)
     checkpoint.clear()

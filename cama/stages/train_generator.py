@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cama import distributed
 from cama.data.patches import Patches
 from cama.device import free_memory
 from cama.files import write_text
@@ -23,12 +24,15 @@ def train_generator(
     state: Path,
 ) -> None:
     """Write G, its discriminators and the training curve. `evaluators`: the fixed classifiers of E, in the spec's order."""
+    distributed.start(spec.learned.training.processes)
     checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     g, d, history = training.train_generator(
         spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint
     )
+    if distributed.rank():
+        return
     write_text(curve, history.to_csv(index=False))
     save_discriminators(discriminators, d, spec.learned.discriminators, data.labels, record)
     save_generator(out, g, spec.learned.generator, data.labels, record)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from cama import distributed
 from cama.checkpoint import Checkpoint
 from cama.device import pick_device, pick_precision
 from cama.errors import CamaError
@@ -82,6 +83,7 @@ class Optimiser:
                 f"training of {self.name}: found the loss {loss.item()} at step {step}, expected a finite one"
             )
         gradients = torch.autograd.grad(loss, self.parameters)
+        distributed.average_(gradients)
         if not torch.isfinite(torch.stack(torch._foreach_norm(gradients)).sum()):
             raise CamaError(f"training of {self.name}: found a gradient that is not finite at step {step}")
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -108,7 +110,7 @@ def run(
     """Call `step` for each step, from the checkpoint if there is one; give the curve of what it returns.
 
     Each step starts from its own random state, so a resumed training equals an uninterrupted one bit for bit. On SIGTERM
-    the state is saved and the program ends with status 143.
+    the state is saved and the program ends with status 143. Of several processes the first alone saves and speaks.
     """
     start, history = 0, []
     saved = checkpoint.load()
@@ -117,7 +119,15 @@ def run(
         for key, part in parts.items():
             part.load_state_dict(saved["parts"][key])
 
+    buffers = [buffer for part in parts.values() if isinstance(part, nn.Module) for buffer in part.buffers()]
+    first = distributed.rank() == 0
+    distributed.average_(
+        buffers
+    )  # what each measured on its share of the first batch; and so none saves before all have read
+
     def save(done: int) -> None:
+        if not first:
+            return
         states = {key: part.state_dict() for key, part in parts.items()}
         checkpoint.save({"step": done, "history": history, "parts": states})
 
@@ -132,17 +142,18 @@ def run(
     every = max(1, steps // RECORDS)
     try:
         for index in range(start, steps):
-            torch.manual_seed(derive_seed(seed, index))
+            torch.manual_seed(derive_seed(seed, index, *([distributed.rank()] if not first else [])))
             losses = step(index)
+            distributed.average_(buffers)
             recorded = (index + 1) % every == 0 or index + 1 == steps
             if recorded:
                 history.append({"step": index + 1, **{key: float(value) for key, value in losses.items()}})
-            if stop:  # before anything is printed: who reads it may be killed already
+            if distributed.any_of(stop):  # before anything is printed: who reads it may be killed already
                 save(index + 1)
                 raise SystemExit(143)
             if checkpoint.due():
                 save(index + 1)
-            if recorded:
+            if recorded and first:
                 row = ", ".join(f"{key} {value:.3g}" for key, value in history[-1].items() if key != "step")
                 progress.at(index + 1, row)
     finally:
