@@ -19,6 +19,7 @@ from cama.photo.anonymize import Plan, anonymize
 from cama.progress import Progress
 
 BELIEVED = 0.5  # E's mean probability of the target from which it takes a picture for that camera's
+SEEN_BELOW = 35.0  # dB: a person who looks for it sees a louder change, in flat parts first
 Found = tuple[Path, dict[str, Any] | None, str]  # a photograph, its record, or what went wrong
 
 
@@ -54,6 +55,9 @@ def anonymize_all(
         doubted = sum(record["after"]["target"] < BELIEVED for record in records)
         if doubted:
             said.append(f"{doubted} NOT taken for {plan.target} even by the model's own evaluator.")
+        loud = sum(record["psnr"] < SEEN_BELOW for record in records)
+        if loud:
+            said.append(f"{loud} changed so much that it can be seen (below {SEEN_BELOW:g} dB): look before you share.")
         print(" ".join([*said, *([plan.caution] if records else [])]))
     return not failed
 

@@ -316,8 +316,10 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     assert all("Corvus C300 encoding; E gives Corvus_C300 0." in line for line in lines)
     doubted = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
     assert doubted  # E is not even trained
+    loud = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
+    seen = f"{loud} changed so much that it can be seen (below 35 dB): look before you share. " if loud else ""
     assert last.startswith(
-        f"2 written, 1 failed. {doubted} NOT taken for Corvus_C300 even by the model's own evaluator. The model knows simulated"
+        f"2 written, 1 failed. {doubted} NOT taken for Corvus_C300 even by the model's own evaluator. {seen}The model knows"
     )
     assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
     assert len(list((tmp_path / "out").iterdir())) == 2
