@@ -77,7 +77,7 @@ def running(folder: Path) -> Iterator[None]:
         for command in (["slurmctld"], ["slurmd", "-N", "n1"], ["slurmd", "-N", "g1"]):
             subprocess.run(command, check=True)
         until = time.monotonic() + 60
-        while ask("sinfo", "-h", "-o", "%n %T").split() != ["g1", "idle", "n1", "idle"]:
+        while ask("sinfo", "-h", "-N", "-o", "%N %T").split() != ["g1", "idle", "n1", "idle"]:
             assert time.monotonic() < until, ask("sinfo")
             time.sleep(0.5)
         yield
@@ -98,4 +98,7 @@ def ask(*command: str) -> str:
 def jobs() -> dict[str, tuple[str, str]]:
     """Jobs that wait or run: number to rule and state."""
     lines = [line.split(maxsplit=2) for line in ask("squeue", "-h", "-o", "%i %T %k").splitlines()]
-    return {number: (comment.removeprefix("rule_"), state) for number, state, comment in lines}
+    # the comment is rule_NAME, or rule_NAME_wildcards_VALUES
+    return {
+        number: (comment.removeprefix("rule_").partition("_wildcards")[0], state) for number, state, comment in lines
+    }
