@@ -197,19 +197,19 @@ def _run_stage(name: str, options: dict) -> None:
         raise CamaError(f"--threads: found {threads}, expected 1 to {cores}, the cores that this process may use")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
-    function = stage.function.partition(":")[2]
-    getattr(importlib.import_module(stage.module), function)(spec, **options)
-    if os.environ.get("RANK", "0") != "0":
-        return
     inputs, outputs = [], []
     for path, marks in stage.names.items():
         given = options[path.replace("-", "_")]
         paths = given if isinstance(given, list) else [given] if given else []
         if path != "state":
             (outputs if ">" in marks else inputs).extend(paths)
-    importlib.import_module("cama.provenance").write_records(
-        name, stage.module, spec.model_dump(mode="json"), threads, inputs, outputs
-    )
+    provenance = importlib.import_module("cama.provenance")
+    begun = provenance.begin_record(name, stage.module, spec.model_dump(mode="json"), threads, inputs)
+    state = getattr(importlib.import_module(stage.module), stage.function.partition(":")[2])(spec, **options)
+    if os.environ.get("RANK", "0") == "0":
+        provenance.write_records(begun, outputs)
+        if state is not None:  # of a training: once nothing is left that could fail
+            state.clear()
 
 
 def _required(kind: type[Spec]) -> bool:

@@ -10,19 +10,24 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from cama.device import pick_device
 from cama.errors import CamaError
 
 
-def start(processes: int) -> None:
+def start(processes: int, device: str) -> None:
     """Join the others, if this training has `processes` of more than one. Another number of them than that is an error."""
     found = int(os.environ.get("WORLD_SIZE", "1"))
     if found != processes:
         how = f"start it by `python -m torch.distributed.run --standalone --nproc-per-node {processes} -m cama ...`"
         raise CamaError(f"training.processes: found {processes}, but {found} started; {how}")
     if processes > 1 and not dist.is_initialized():
-        gpu = torch.cuda.is_available()
+        gpu, here = pick_device(device).type == "cuda", int(os.environ["LOCAL_RANK"])
+        if gpu and here >= torch.cuda.device_count():
+            raise CamaError(
+                f"training.processes: found {here + 1} here, expected one a GPU, {torch.cuda.device_count()} at most"
+            )
         if gpu:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(here)
         dist.init_process_group("nccl" if gpu else "gloo")
 
 

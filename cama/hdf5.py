@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import io
 import json
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,8 @@ class Writer:
 @contextlib.contextmanager
 def write_hdf5(path: Path) -> Iterator[Writer]:
     """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
-    with atomic(path) as temporary, _Stream(temporary, "w+") as stream:
+    with atomic(path) as temporary, _signals_later() as signals, _Stream(temporary, "w+") as stream:
+        stream.signals = signals
         with h5py.File(stream, "w", libver=FORMAT) as file:
             writer = Writer(file, stream)
             yield writer
@@ -82,6 +85,7 @@ class _Stream(io.FileIO):
     """
 
     error: OSError | None = None
+    signals: "list[int]"
 
     def write(self, data: memoryview) -> int:
         left = memoryview(data).cast("B")
@@ -93,9 +97,27 @@ class _Stream(io.FileIO):
         return len(data)
 
     def check(self) -> None:
-        """Raise the error that was kept."""
+        """Raise the error that was kept, or leave as a signal asked to."""
         if self.error is not None:
             raise self.error
+        if self.signals:
+            raise SystemExit(128 + self.signals[0])
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[list[int]]:
+    """Note SIGTERM and SIGINT instead of raising in the midst of HDF5, which would lose what it was writing and go on."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, lambda number, _: seen.append(number)) for kind in kinds]
+    try:
+        yield seen
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
 
 
 def read_attribute(file: h5py.File, name: str) -> Any:
@@ -161,6 +183,14 @@ def _hash_file(file: h5py.File) -> str:
     datasets = {name: [str(d.dtype), list(d.shape), d.attrs[HASH].decode()] for name, d in sorted(file.items())}
     attributes = {name: value.decode() for name, value in sorted(file.attrs.items()) if name != HASH}
     return hashlib.sha256(json.dumps([datasets, attributes]).encode()).hexdigest()
+
+
+def check_content(path: Path) -> None:
+    """Read all data sets of an HDF5 file; one that is not what its hash says is an error. Other files have nothing to check."""
+    if path.suffix == ".h5":
+        with open_hdf5(path) as file:
+            for name in file:
+                read_values(file, name)
 
 
 def content_hash(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What each result was made of: a record beside it, and the chain of records from a table back to the photographs."""
 
+import contextlib
 import json
 import os
 import platform
@@ -12,7 +13,7 @@ from typing import Any
 from cama import __version__
 from cama.errors import CamaError
 from cama.files import read_csv, write_text
-from cama.hdf5 import content_hash
+from cama.hdf5 import check_content, content_hash
 from cama.imports import code_digest
 
 SUFFIX = ".provenance.json"
@@ -20,28 +21,41 @@ LIBRARIES = ("colour-demosaicing", "h5py", "matplotlib", "numpy", "pandas", "pil
 LIBRARIES += ("safetensors", "scikit-image", "scikit-learn", "scipy", "snakemake", "torch", "torchvision")
 
 
-def write_records(
-    stage: str, module: str, spec: Mapping[str, Any], threads: int, inputs: Sequence[Path], outputs: Sequence[Path]
-) -> None:
+@dataclass(frozen=True)
+class Begun:
+    """What is known of a stage before it runs: what all its records share, and its inputs' hashes."""
+
+    shared: dict[str, Any]
+    inputs: dict[Path, str | None]
+
+
+def begin_record(stage: str, module: str, spec: Mapping[str, Any], threads: int, inputs: Sequence[Path]) -> Begun:
+    """Hash a stage's code and inputs before it runs, since either may be changed meanwhile. What is missing or damaged has no
+    hash: the stage itself will say so.
+    """
+    shared = {"stage": stage, "spec": spec, "threads": threads, "code": code_digest(module), "versions": _versions()}
+    return Begun(shared, {path: _hash(path) for path in inputs})
+
+
+def write_records(begun: Begun, outputs: Sequence[Path]) -> None:
     """Write a record beside each output, `NAME.provenance.json`: the stage, its spec, the SHA-256 of its code, of its inputs
     and of its outputs (of a folder's files), its threads, and versions. Paths are relative to the record.
     """
-    shared = {
-        "stage": stage,
-        "spec": spec,
-        "threads": threads,
-        "code": code_digest(module),
-        "versions": _versions(),
-    }
-    hashes = {path: None if path.is_dir() else content_hash(path) for path in inputs}
     for output in outputs:
         files = sorted(p for p in output.rglob("*") if p.is_file()) if output.is_dir() else [output]
         record = {
-            **shared,
-            "inputs": {os.path.relpath(path, output.parent): digest for path, digest in hashes.items()},
+            **begun.shared,
+            "inputs": {os.path.relpath(path, output.parent): digest for path, digest in begun.inputs.items()},
             "outputs": {os.path.relpath(path, output.parent): content_hash(path) for path in files},
         }
         write_text(record_of(output), json.dumps(record, indent=1, sort_keys=True))
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return content_hash(path) if path.is_file() else None
+    except (CamaError, OSError):
+        return None
 
 
 def record_of(path: Path) -> Path:
@@ -50,7 +64,10 @@ def record_of(path: Path) -> Path:
 
 
 def _versions() -> dict[str, str]:
-    found = {name: metadata.version(name) for name in LIBRARIES}
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # installed by other means
+            found[name] = metadata.version(name)
     return {"cama": __version__, "python": platform.python_version(), **found}
 
 
@@ -86,13 +103,18 @@ def chain(path: Path) -> Iterator[Node]:
     yield from _chain(path, 0, None, set())
 
 
-def _chain(path: Path, depth: int, expected: str | None, seen: set[Path]) -> Iterator[Node]:
+def _chain(path: Path, depth: int, expected: str | None, seen: set[tuple[Path, str | None]]) -> Iterator[Node]:
     """`expected`: the hash that the record above names."""
-    if path in seen:
+    if (path, expected) in seen:
         return
-    seen.add(path)
+    again = any(path == other for other, _ in seen)
+    seen.add((path, expected))
     record = _read_record(path)
     node = Node(path, depth, record.get("stage", ""), _state(path, record, expected), record)
+    if again:  # it was made of another version of what is shown already, or of the same
+        if "CHANGED" in node.state:
+            yield node
+        return
     yield node
     for name, digest in record.get("inputs", {}).items():
         yield from _chain(_joined(node._folder, name), depth + 1, digest, seen)
@@ -112,6 +134,7 @@ def _state(path: Path, record: Mapping[str, Any], expected: str | None) -> str:
     if not wanted:
         return "not recorded"
     try:
+        check_content(path)
         return "as recorded" if wanted == {content_hash(path)} else "CHANGED since"
     except CamaError:  # a damaged file
         return "CHANGED since"
@@ -152,7 +175,7 @@ def photographs_of(table: Path, row: int) -> list[dict[str, str]]:
         if rows is None or "photograph" not in rows:
             continue
         for key in keys:
-            if key in frame and key in rows:
+            if key in frame and key in rows and str(wanted[key]) != "all":
                 rows = rows[rows[key].astype(str) == str(wanted[key])]
         names |= dict.fromkeys(rows.photograph)
     manifests = [node.path for node in nodes if node.stage == "manifest" and node.path.name == "manifest.csv"]

@@ -9,4 +9,4 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=3, help="how often each stage is killed in each way (default 3)")
+    parser.addoption("--kills", type=int, default=2, help="how often each stage is killed in each way (default 2)")

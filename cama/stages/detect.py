@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cama import distributed
 from cama.attacks.build import build_attack
 from cama.attacks.classical import Attack
+from cama.checkpoint import Checkpoint
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.field import take
 from cama.data.patches import Patches, join
@@ -40,12 +42,14 @@ def detect(
     curve: Path,
     state: Path,
     out: Path,
-) -> None:
-    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`.
+) -> Checkpoint:
+    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`; gives the state, to be
+    cleared.
 
     `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
     """
     files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
+    distributed.start(spec.detector.training.processes, spec.compute.device)
     checkpoint, _ = begin("detect", spec, state, *files)
     with open_attacked(attacked) as file:
         apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
@@ -56,7 +60,7 @@ def detect(
         rows = _score(spec, file, {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}, detector)
     write_text(curve, history.to_csv(index=False))
     write_text(out, rows.to_csv(index=False, float_format="%.5g"))
-    checkpoint.clear()
+    return checkpoint
 
 
 def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama import distributed
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, join
 from cama.device import free_memory
 from cama.errors import CamaError
@@ -17,15 +18,17 @@ from cama.training import classifier as training
 
 def train_classifier(
     spec: TrainClassifierSpec, patches: list[Path], estimator: Path | None, out: Path, curve: Path, state: Path
-) -> None:
-    """Write the classifier and its training curve. `patches`: one role's, or several for the expanded labels;
+) -> Checkpoint | None:
+    """Write the classifier and its training curve; gives the state, to be cleared.
+
+    `patches`: one role's, or several for the expanded labels;
     `estimator`: the owner's own, for the `prnu_lp` front-ends.
     """
     net = spec.classifier.net
     needs = net.frontend in WITH_ESTIMATOR
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
-    distributed.start(spec.classifier.training.processes)
+    distributed.start(spec.classifier.training.processes, spec.compute.device)
     checkpoint, record = begin("train_classifier", spec, state, *patches, *([estimator] if needs else []))
     data = join([Patches.read(path, "rgb", memory=free_memory() // 2 // len(patches)) for path in patches])
     owned = load_estimator(estimator) if needs else None
@@ -33,7 +36,7 @@ def train_classifier(
         spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint
     )
     if distributed.rank():
-        return
+        return None
     write_text(curve, history.to_csv(index=False))
     save_classifier(out, classifier, net, data.labels, record)
-    checkpoint.clear()
+    return checkpoint

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama import distributed
+from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches
 from cama.device import free_memory
 from cama.files import write_text
@@ -22,9 +23,12 @@ def train_generator(
     discriminators: Path,
     curve: Path,
     state: Path,
-) -> None:
-    """Write G, its discriminators and the training curve. `evaluators`: the fixed classifiers of E, in the spec's order."""
-    distributed.start(spec.learned.training.processes)
+) -> Checkpoint | None:
+    """Write G, its discriminators and the training curve; gives the state, to be cleared.
+
+    `evaluators`: the fixed classifiers of E, in the spec's order.
+    """
+    distributed.start(spec.learned.training.processes, spec.compute.device)
     checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
@@ -32,8 +36,8 @@ def train_generator(
         spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint
     )
     if distributed.rank():
-        return
+        return None
     write_text(curve, history.to_csv(index=False))
     save_discriminators(discriminators, d, spec.learned.discriminators, data.labels, record)
     save_generator(out, g, spec.learned.generator, data.labels, record)
-    checkpoint.clear()
+    return checkpoint

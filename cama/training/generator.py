@@ -131,7 +131,7 @@ class Volume(nn.Module):
         """Move the factor up where pictures have less than the wanted dB, down where they have more."""
         lacking = (wanted - psnr).clamp(-self.FAR, self.FAR)  # an untrained G may change nothing
         moved = self.logarithm + self.rate * lacking
-        self.logarithm = moved.clamp(-self.MOST, self.MOST)
+        self.logarithm.copy_(moved.clamp(-self.MOST, self.MOST))  # the same tensor, which others hold
 
 
 def ramp_at(ramp: Ramp, share: float) -> float:

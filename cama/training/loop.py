@@ -121,9 +121,9 @@ def run(
 
     buffers = [buffer for part in parts.values() if isinstance(part, nn.Module) for buffer in part.buffers()]
     first = distributed.rank() == 0
-    distributed.average_(
-        buffers
-    )  # what each measured on its share of the first batch; and so none saves before all have read
+    if saved is None:
+        distributed.average_(buffers)  # what each measured on its share of the first batch
+    distributed.any_of(False)  # none saves before all have read
 
     def save(done: int) -> None:
         if not first:

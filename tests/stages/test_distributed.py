@@ -111,6 +111,7 @@ def test_a_training_on_two_processes_that_is_killed_ends_in_the_same_files(stage
     time.sleep(0.5)
     killed.send_signal(signal.SIGTERM)
     killed.communicate()
+    assert killed.returncode != 0
     ended(start(mine("killed")))
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 

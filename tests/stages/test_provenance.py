@@ -11,7 +11,7 @@ from cama.cli import main
 from cama.errors import CamaError
 from cama.files import file_hash
 from cama.hdf5 import content_hash
-from cama.provenance import chain, photographs_of, record_of, write_records
+from cama.provenance import begin_record, chain, photographs_of, record_of, write_records
 from tests.stages.conftest import command
 from tests.test_cli import write_patches
 
@@ -39,7 +39,7 @@ def made(tmp_path):
     ]
     for stage, sources, outputs in steps:
         paths = [[root / name for name in names] for names in (sources, outputs)]
-        write_records(stage, f"cama.stages.{stage}", {"seed": 5}, 2, *paths)
+        write_records(begin_record(stage, f"cama.stages.{stage}", {"seed": 5}, 2, paths[0]), paths[1])
     return root
 
 
@@ -87,6 +87,28 @@ def test_what_was_changed_or_deleted_since_is_named(made, capsys):
     capsys.readouterr()
     assert main(["provenance", str(made / "tables" / "t.csv")]) == 1
     assert "photographs/M  [simulate, seed 5: 2 files, 1 CHANGED since]" in capsys.readouterr().out
+
+
+def test_a_flipped_bit_and_an_input_of_another_version_are_named(made):
+    data = bytearray((made / "patches.h5").read_bytes())
+    data[len(data) // 8] ^= 1
+    (made / "patches.h5").write_bytes(data)
+    assert states(made / "tables" / "t.csv")["patches.h5"] == "patches: CHANGED since"
+
+
+def test_what_two_were_made_of_in_two_versions_is_named(made):
+    (made / "other.csv").write_text("method,photograph\n")
+    write_records(
+        begin_record("evaluate", "cama.stages.evaluate", {}, 1, [made / "manifest.csv"]), [made / "other.csv"]
+    )
+    (made / "manifest.csv").write_text("path,sha256\nM/a.JPG,2a\n")
+    begun = begin_record("manifest", "cama.stages.manifest", {}, 1, [])
+    write_records(begun, [made / "manifest.csv"])
+    write_records(begin_record("patches", "cama.stages.patches", {}, 1, [made / "manifest.csv"]), [made / "patches.h5"])
+    sources = [made / "patches.h5", made / "other.csv"]
+    write_records(begin_record("tables", "cama.stages.tables", {}, 1, sources), [made / "tables"])
+    found = [node.state for node in chain(made / "tables" / "t.csv") if node.path.name == "manifest.csv"]
+    assert found == ["as recorded", "CHANGED since"]
 
 
 def test_the_photographs_behind_a_row_are_named_with_their_hashes(made, capsys):

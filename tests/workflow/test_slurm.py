@@ -38,11 +38,13 @@ def wait_for(rule: str, run: subprocess.Popen, but: set[str] = frozenset()) -> s
     raise AssertionError(f"no job of {rule} ran")
 
 
-def processes(words: str) -> list[int]:
-    """Python processes with these words in their command line."""
+def processes(words: str, folder: Path) -> list[int]:
+    """Python processes in this folder with these words in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
+            if path.parent.joinpath("cwd").readlink() != folder:
+                continue
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
@@ -73,7 +75,7 @@ def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_r
         unwanted = wait_for("train_generator", run, {late})
         subprocess.run(["scancel", unwanted], check=True)
         until = time.monotonic() + 300
-        while not (found := processes("cama attack")):
+        while not (found := processes("cama attack", mine.folder)):
             assert time.monotonic() < until
             time.sleep(0.05)
         os.kill(found[0], signal.SIGKILL)
