@@ -97,15 +97,15 @@ def test_a_flipped_bit_and_an_input_of_another_version_are_named(made):
 
 
 def test_what_two_were_made_of_in_two_versions_is_named(made):
-    (made / "other.csv").write_text("method,photograph\n")
+    (made / "z.csv").write_text("method,photograph\n")
     write_records(
-        begin_record("evaluate", "cama.stages.evaluate", {}, 1, [made / "manifest.csv"]), [made / "other.csv"]
+        begin_record("evaluate", "cama.stages.evaluate", {}, 1, [made / "manifest.csv"]), [made / "z.csv"]
     )
     (made / "manifest.csv").write_text("path,sha256\nM/a.JPG,2a\n")
     begun = begin_record("manifest", "cama.stages.manifest", {}, 1, [])
     write_records(begun, [made / "manifest.csv"])
     write_records(begin_record("patches", "cama.stages.patches", {}, 1, [made / "manifest.csv"]), [made / "patches.h5"])
-    sources = [made / "patches.h5", made / "other.csv"]
+    sources = [made / "patches.h5", made / "z.csv"]
     write_records(begin_record("tables", "cama.stages.tables", {}, 1, sources), [made / "tables"])
     found = [node.state for node in chain(made / "tables" / "t.csv") if node.path.name == "manifest.csv"]
     assert found == ["as recorded", "CHANGED since"]
