@@ -190,11 +190,13 @@ def _lacks_memory(error: Exception) -> bool:
 def _run_stage(name: str, options: dict) -> None:
     stage = STAGES[name]
     spec = parse_json(stage.spec, options.pop("spec"))
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of this training, by torch's launcher
-    threads = options.pop("threads") // here or 1
+    asked = options.pop("threads")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not 1 <= threads <= cores:
-        raise CamaError(f"--threads: found {threads}, expected 1 to {cores}, the cores that this process may use")
+    if not 1 <= asked <= cores:
+        raise CamaError(f"--threads: found {asked}, expected 1 to {cores}, the cores that this process may use")
+    threads = max(
+        1, asked // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    )  # of each process that torch's launcher started here
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     inputs, outputs = [], []
