@@ -194,9 +194,8 @@ def _run_stage(name: str, options: dict) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not 1 <= asked <= cores:
         raise CamaError(f"--threads: found {asked}, expected 1 to {cores}, the cores that this process may use")
-    threads = max(
-        1, asked // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    )  # of each process that torch's launcher started here
+    # of each process, where torch's launcher started several here
+    threads = max(1, asked // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)  # torch, BLAS and OpenMP read them when imported
     inputs, outputs = [], []

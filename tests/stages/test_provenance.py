@@ -98,9 +98,7 @@ def test_a_flipped_bit_and_an_input_of_another_version_are_named(made):
 
 def test_what_two_were_made_of_in_two_versions_is_named(made):
     (made / "z.csv").write_text("method,photograph\n")
-    write_records(
-        begin_record("evaluate", "cama.stages.evaluate", {}, 1, [made / "manifest.csv"]), [made / "z.csv"]
-    )
+    write_records(begin_record("evaluate", "cama.stages.evaluate", {}, 1, [made / "manifest.csv"]), [made / "z.csv"])
     (made / "manifest.csv").write_text("path,sha256\nM/a.JPG,2a\n")
     begun = begin_record("manifest", "cama.stages.manifest", {}, 1, [])
     write_records(begun, [made / "manifest.csv"])
