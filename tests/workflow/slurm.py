@@ -54,13 +54,18 @@ def why_not() -> str:
     if CONFIG.exists():
         return f"there is a Slurm on this machine already ({CONFIG})"
     if not all(map(shutil.which, ("slurmctld", "slurmd", "sbatch"))):
-        quiet = {"capture_output": True, "check": False, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES]
-        if subprocess.run(install, **quiet).returncode:
-            subprocess.run(["apt-get", "update", "-qq"], **quiet)
-            if subprocess.run(install, **quiet).returncode:
-                return "Slurm's packages could not be installed"
+        if not (_works(install) or (_works(["apt-get", "update", "-qq"]) and _works(install))):
+            return "Slurm's packages could not be installed"
     return ""
+
+
+def _works(command: list[str]) -> bool:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        return not subprocess.run(command, capture_output=True, check=False, env=environment, timeout=180).returncode
+    except subprocess.TimeoutExpired:  # a machine without network
+        return False
 
 
 @contextmanager
