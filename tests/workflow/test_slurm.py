@@ -18,7 +18,9 @@ HERE = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, request):
+    if not request.config.getoption("--slurm"):
+        pytest.skip("it installs and starts a Slurm: ask for it with --slurm")
     reason = slurm.why_not()
     if reason:
         pytest.skip(reason)
