@@ -15,9 +15,10 @@ import torch
 from cama.attacks.tiles import transform
 from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
-from cama.device import processor_flags
+from cama.device import Compute, processor_flags
 from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
+from cama.models.folding import fold_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import ClassifierNetSpec, GeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
@@ -25,7 +26,6 @@ from cama.signals.residual import noise_residual
 from cama.tensors import to_float
 from cama.training.classifier import train_classifier
 from cama.training.generator import train_generator
-from cama.training.loop import Compute
 
 REPEATS = 5
 SIDE, LABELS, COUNT = 64, 5, 2000  # training patches as in the paper: their side, camera models, how many are held
@@ -126,9 +126,10 @@ def _classifier_steps(compute: ComputeSpec) -> float:
 
 def _generator_forward(compute: ComputeSpec) -> float:
     spec = GeneratorSpec(input="rgb")
-    generator = Compute(compute).place(Generator(LABELS, spec)).eval()
+    place = Compute(compute)
+    generator = place.place(fold_norms_(Generator(LABELS, spec).eval()))
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0))
+    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, place))
 
 
 ROWS = {

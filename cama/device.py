@@ -1,11 +1,51 @@
 """Where networks compute, and how precisely."""
 
+import ctypes
 import os
+import sys
+from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from cama.errors import CamaError
+from cama.settings.training import ComputeSpec
+
+
+class Compute:
+    """Device and precision of a training or an inference."""
+
+    def __init__(self, spec: ComputeSpec) -> None:
+        self.device = pick_device(spec.device)
+        self.dtype = pick_precision(spec.precision, self.device)
+        if self.device.type == "cpu":
+            _keep_memory()
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Move a network to the device, channels last."""
+        return module.to(self.device, memory_format=torch.channels_last)
+
+    def cast(self) -> torch.autocast:
+        """The context in which networks run forward."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
+    def images(self, images: Tensor) -> Tensor:
+        """Move float images (N, 3, H, W) to the device, channels last."""
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+@cache
+def _keep_memory() -> None:
+    """Have this process keep the memory that it frees. glibc would give each large block back to the system, which clears it
+    anew for the next layer: half the time of G on a photograph, a quarter of a ResNet's training.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt:  # glibc's
+            no_mapped_blocks, no_return = (-4, 0), (-1, 2**31 - 1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
+            mallopt(*no_mapped_blocks)
+            mallopt(*no_return)
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,19 +6,21 @@ import numpy as np
 
 from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
+from cama.device import Compute
+from cama.models.folding import fold_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec
-from cama.training.loop import Compute
 
 
 def learned_attack(path: Path, compute: ComputeSpec) -> tuple[Attack, tuple[str, ...]]:
-    """The attack of the model file `path`, and the labels that its targets count. Computes in float32."""
+    """The attack of the model file `path`, and the labels that its targets count."""
     generator, spec, labels = load_generator(path)
-    generator = Compute(compute).place(generator)
+    place = Compute(compute)
+    generator = place.place(fold_norms_(generator))
 
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.stack(
-            [transform(image, generator, spec, int(label)) for image, label in zip(images, target, strict=True)]
+            [transform(image, generator, spec, int(label), place) for image, label in zip(images, target, strict=True)]
         )
 
     return attack, labels

@@ -1,13 +1,11 @@
 """A generator over a photograph of any size, tile by tile, as if in one pass."""
 
-import ctypes
-import sys
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import torch
 
+from cama.device import Compute
 from cama.grid import PHASES
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
@@ -32,14 +30,14 @@ def transform(
     generator: Generator,
     spec: GeneratorSpec,
     target: int,
+    compute: Compute,
     tile: int = TILE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """What G makes of (H, W, 3), uint8, towards the label `target`, computed in float32. Each tile, a multiple of 16 pixels a
+    """What G, placed by `compute`, makes of (H, W, 3), uint8, towards the label `target`. Each tile, a multiple of 16 pixels a
     side, is seen with as much around it as can change it, so the result is that of one pass; memory is bounded by the tile.
     `progress` is called with the tiles done and all.
     """
-    _keep_memory()
     height, width = picture.shape[:2]
     # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
     below, right = -height % PHASES, -width % PHASES
@@ -47,29 +45,15 @@ def transform(
     margin = -(-reach(spec) // PHASES) * PHASES
     rows, columns = (range(0, length, tile) for length in padded.shape[:2])
     result = np.empty_like(padded)
-    device = next(generator.parameters()).device
-    label = torch.tensor([target], device=device)
+    label = torch.tensor([target], device=compute.device)
     for done, (top, left) in enumerate(((top, left) for top in rows for left in columns), start=1):
         above, before = max(0, top - margin), max(0, left - margin)
         seen = padded[above : top + tile + margin, before : left + tile + margin]
         if spec.input == "remosaic":
             seen = remosaic(seen)
-        images = to_float(seen[None].copy()).to(device).contiguous(memory_format=torch.channels_last)
-        changed = to_bytes(generator(images, label))[0]
+        with compute.cast():
+            changed = to_bytes(generator(compute.images(to_float(seen[None].copy())), label))[0]
         part = changed[top - above :, left - before :][:tile, :tile]
         result[top : top + tile, left : left + tile] = part
         progress(done, len(rows) * len(columns))
     return result[:height, :width]
-
-
-@cache
-def _keep_memory() -> None:
-    """Have this process keep the memory that it frees. glibc would give each large block back to the system, which clears it
-    anew for the next layer of G; that takes as long as G itself.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt:  # glibc's
-            no_mapped_blocks, no_return = (-4, 0), (-1, 2**31 - 1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
-            mallopt(*no_mapped_blocks)
-            mallopt(*no_return)

@@ -33,7 +33,12 @@ class Generator(nn.Module):
         seen = images
         if self.maps:
             seen = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)
-        change = self.body(seen, labels)
+        features = self.body[:-1](seen, labels)
+        if self.training:
+            change = self.body[-1](features)
+        else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture
+            with torch.autocast(features.device.type, enabled=False):
+                change = self.body[-1](features.float())
         return images + change if self.output == "residual" else torch.tanh(change)
 
 

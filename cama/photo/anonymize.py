@@ -15,11 +15,14 @@ from cama.attacks.tiles import transform
 from cama.container.encoding import check_bare, encode_like, encode_neutral
 from cama.container.exif_writing import minimal_exif
 from cama.container.profile import Profile
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.models.anonymizer import Anonymizer, load_anonymizer
+from cama.models.folding import fold_norms_
 from cama.photo.attribution import Witness, attribute, load_witness
 from cama.photo.profile import read_profile
 from cama.photo.upright import read_stored, turn
+from cama.settings.training import ComputeSpec
 from cama.transfer.distortion import psnr
 
 NEUTRAL_TIME = 946_684_800  # the file's times: the beginning of 2000, UTC
@@ -122,7 +125,9 @@ def anonymize(
     before = _attributed(picture, plan)
     header = plan.model.header
     target = header.labels.index(plan.target)
-    changed = transform(picture, plan.model.generator, header.generator, target, progress=progress)
+    place = Compute(ComputeSpec(device="cpu"))
+    generator = place.place(fold_norms_(plan.model.generator))
+    changed = transform(picture, generator, header.generator, target, place, progress=progress)
     level = psnr(picture, changed)
     if level < WORST:
         raise CamaError(

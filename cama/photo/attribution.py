@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.grid import PHASES
 from cama.images import centre
@@ -14,7 +15,6 @@ from cama.models.classifiers import load_classifier
 from cama.models.evaluator import Evaluator
 from cama.settings.training import ComputeSpec
 from cama.tensors import to_float
-from cama.training.loop import Compute
 
 CROP = 512  # pixels a side of what a classifier sees
 SMALLEST = 64

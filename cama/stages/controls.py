@@ -15,6 +15,7 @@ from cama.cameras.statistics import photograph_statistics, real_reference
 from cama.data.extraction import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
+from cama.device import Compute
 from cama.files import write_text
 from cama.images import read_rgb
 from cama.models.classifiers import load_classifier
@@ -22,7 +23,6 @@ from cama.progress import Progress
 from cama.seeds import derive_seed
 from cama.settings.stages import ControlsStageSpec
 from cama.training.classifier import predict
-from cama.training.loop import Compute
 
 COLOUR_SIDE = 8
 

@@ -17,7 +17,7 @@ from cama.checkpoint import Checkpoint
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.field import take
 from cama.data.patches import Patches, join
-from cama.device import free_memory
+from cama.device import Compute, free_memory
 from cama.files import write_text
 from cama.models.classifiers import Classifier
 from cama.progress import Progress
@@ -25,7 +25,6 @@ from cama.seeds import derive_seed
 from cama.settings.stages import DetectStageSpec
 from cama.stages.begin import begin
 from cama.training.classifier import predict, train_classifier
-from cama.training.loop import Compute
 
 LABELS = ("untouched", "attacked")
 BATCH = 8

@@ -16,6 +16,7 @@ import torch
 
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.files import write_text
 from cama.images import deliver
@@ -24,7 +25,6 @@ from cama.models.folding import fold_norms_
 from cama.progress import Progress
 from cama.settings.stages import EvaluateStageSpec
 from cama.training.classifier import predict
-from cama.training.loop import Compute
 from cama.transfer.distortion import Lpips, ms_ssim, psnr, ssim
 
 BATCH = 8

@@ -6,13 +6,14 @@ import torch
 
 from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
+from cama.device import Compute
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
 from cama.seeds import derive_seed
 from cama.settings.training import ClassifierSpec, ComputeSpec
 from cama.tensors import to_float
-from cama.training.loop import Compute, Optimiser, run
+from cama.training.loop import Optimiser, run
 
 
 def train_classifier(

@@ -6,11 +6,12 @@ import torch
 from cama.checkpoint import Checkpoint
 from cama.data.field import deviation
 from cama.data.patches import Patches, Sampler
+from cama.device import Compute
 from cama.models.estimator import Estimator
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, EstimatorSpec
 from cama.tensors import to_float
-from cama.training.loop import Compute, Optimiser, run
+from cama.training.loop import Optimiser, run
 
 
 def train_estimator(

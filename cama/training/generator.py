@@ -7,6 +7,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cama.checkpoint import Checkpoint
 from cama.data.patches import Patches, Sampler
+from cama.device import Compute
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.frontends import project_constraints_
@@ -15,7 +16,7 @@ from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
 from cama.tensors import to_float
 from cama.training.handling import draw_handling
-from cama.training.loop import Compute, Optimiser, run
+from cama.training.loop import Optimiser, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 
 

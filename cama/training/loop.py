@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from cama import distributed
 from cama.checkpoint import Checkpoint
-from cama.device import pick_device, pick_precision
 from cama.errors import CamaError
 from cama.progress import Progress
 from cama.seeds import derive_seed
-from cama.settings.training import ComputeSpec, OptimiserSpec
+from cama.settings.training import OptimiserSpec
 
 RECORDS = 100  # rows of a training curve, about
 
@@ -25,26 +24,6 @@ class Stateful(Protocol):
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> Any: ...
-
-
-class Compute:
-    """Device and precision of a training or an inference."""
-
-    def __init__(self, spec: ComputeSpec) -> None:
-        self.device = pick_device(spec.device)
-        self.dtype = pick_precision(spec.precision, self.device)
-
-    def place(self, module: nn.Module) -> nn.Module:
-        """Move a network to the device, channels last."""
-        return module.to(self.device, memory_format=torch.channels_last)
-
-    def cast(self) -> torch.autocast:
-        """The context in which networks run forward."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
-
-    def images(self, images: Tensor) -> Tensor:
-        """Move float images (N, 3, H, W) to the device, channels last."""
-        return images.to(self.device).contiguous(memory_format=torch.channels_last)
 
 
 def learning_rate(spec: OptimiserSpec, step: int, steps: int) -> float:

@@ -5,13 +5,18 @@ import pytest
 import torch
 
 from cama.attacks.tiles import reach, transform
+from cama.device import Compute
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
+from cama.settings.training import ComputeSpec
 from cama.signals.mosaic import remosaic
 from cama.tensors import to_bytes, to_float
+from cama.transfer.distortion import psnr
 from tests.container.helpers import scene
 from tests.models.helpers import shake
 
+EXACT = Compute(ComputeSpec(device="cpu", precision="float32"))
+FAST = Compute(ComputeSpec(device="cpu", precision="bfloat16"))
 SPECS = {
     "default": {"features": 6, "downsamplings": 0, "blocks": 2, "kernel": 5, "output": "residual", "input": "rgb"},
     "paper": {"features": 6, "downsamplings": 2, "blocks": 2, "kernel": 7, "output": "direct", "input": "rgb"},
@@ -32,11 +37,21 @@ def generator(name: str) -> tuple[Generator, GeneratorSpec]:
 def test_tiles_are_as_one_pass(name, size):
     net, spec = generator(name)
     picture = scene(*size)
-    whole = transform(picture, net, spec, 1, tile=4096)
-    tiled = transform(picture, net, spec, 1, tile=32)
+    whole = transform(picture, net, spec, 1, EXACT, tile=4096)
+    tiled = transform(picture, net, spec, 1, EXACT, tile=32)
     assert tiled.shape == picture.shape
     assert np.abs(whole.astype(int) - tiled).max() <= 1
     assert np.abs(whole.astype(int) - picture).max() > 3  # it does something
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_bfloat16_rounds_far_below_what_the_generator_changes(name):
+    net, spec = generator(name)
+    picture = scene(96, 128)
+    exact, fast = (transform(picture, net, spec, 1, compute, tile=64) for compute in (EXACT, FAST))
+    assert not np.array_equal(exact, fast)
+    assert psnr(exact, fast) > psnr(picture, exact) + 35
+    assert np.array_equal(fast, transform(picture, net, spec, 1, FAST, tile=4096))
 
 
 def test_one_pass_is_the_generator():
@@ -44,7 +59,7 @@ def test_one_pass_is_the_generator():
     picture = scene(64, 96)
     with torch.no_grad():
         expected = to_bytes(net(to_float(picture[None]), torch.tensor([2])))[0]
-    assert np.array_equal(transform(picture, net, spec, 2), expected)
+    assert np.array_equal(transform(picture, net, spec, 2, EXACT), expected)
 
 
 def test_the_generator_sees_the_remosaiced_picture():
@@ -52,7 +67,7 @@ def test_the_generator_sees_the_remosaiced_picture():
     picture = scene(64, 96)
     with torch.no_grad():
         expected = to_bytes(net(to_float(remosaic(picture)[None]), torch.tensor([0])))[0]
-    assert np.array_equal(transform(picture, net, spec, 0), expected)
+    assert np.array_equal(transform(picture, net, spec, 0, EXACT), expected)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -61,7 +76,7 @@ def test_nothing_reaches_further_than_said(name):
     before = scene(160, 160)
     after = before.copy()
     after[80, 80] = 255 - after[80, 80]
-    changed = transform(before, net, spec, 1, tile=4096) != transform(after, net, spec, 1, tile=4096)
+    changed = transform(before, net, spec, 1, EXACT, tile=4096) != transform(after, net, spec, 1, EXACT, tile=4096)
     rows, columns = np.flatnonzero(changed.any((1, 2))), np.flatnonzero(changed.any((0, 2)))
     assert max(80 - rows[0], rows[-1] - 80, 80 - columns[0], columns[-1] - 80) <= reach(spec)
 
@@ -69,5 +84,5 @@ def test_nothing_reaches_further_than_said(name):
 def test_progress_counts_the_tiles():
     net, spec = generator("default")
     calls = []
-    transform(scene(70, 40), net, spec, 0, tile=32, progress=lambda done, total: calls.append((done, total)))
+    transform(scene(70, 40), net, spec, 0, EXACT, tile=32, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(n, 6) for n in range(1, 7)]

@@ -13,13 +13,13 @@ import torch
 
 from cama.cli import main
 from cama.data.patches import Patches
+from cama.device import Compute
 from cama.hdf5 import write_hdf5
 from cama.models.classifiers import load_classifier
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.stages import TrainClassifierSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, OptimiserSpec, TrainingSpec
 from cama.training.classifier import predict
-from cama.training.loop import Compute
 from cama.transfer.rates import wilson
 from tests.stages.conftest import command, files
 from tests.test_cli import LABELS

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cama.checkpoint import Checkpoint
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
@@ -29,7 +30,6 @@ from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
 from cama.training.estimator import train_estimator
 from cama.training.generator import Volume, ramp_at
-from cama.training.loop import Compute
 from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU, camera_patches
 
