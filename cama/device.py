@@ -6,11 +6,15 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cama.errors import CamaError
 from cama.settings.training import ComputeSpec
+from cama.tensors import to_float
+
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Compute:
@@ -30,9 +34,13 @@ class Compute:
         """The context in which networks run forward."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
-    def images(self, images: Tensor) -> Tensor:
-        """Move float images (N, 3, H, W) to the device, channels last."""
-        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+    def images(self, stored: np.ndarray | Tensor) -> Tensor:
+        """Stored images (N, H, W, 3), uint8, as float32 (N, 3, H, W) in [-1, 1] on the device, channels last."""
+        return to_float(torch.as_tensor(stored).to(self.device)).contiguous(memory_format=torch.channels_last)
+
+    def room(self) -> int:
+        """Bytes of a GPU's memory that patches may take, half of what is free; 0 on a processor."""
+        return torch.cuda.mem_get_info(self.device)[0] // 2 if self.device.type == "cuda" else 0
 
 
 @cache
@@ -76,21 +84,32 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: what the system has left, or less where a control group or Slurm says so."""
+    """Bytes that this process may still take: what the system has left, or less where a control group or Slurm says so; shared
+    with the other processes of its training on this machine.
+    """
     found = []
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable"):
             found.append(int(line.split()[1]) << 10)
-    for line in _lines("/proc/self/cgroup"):  # version 2 has the one line `0::PATH`
-        group = line.partition("::")[2]
-        limits = _lines(f"/sys/fs/cgroup{group}/memory.max") if group else []
-        found += [int(limit) for limit in limits if limit.isdecimal()]
-    if os.environ.get("SLURM_MEM_PER_NODE", "").isdecimal():
-        found.append(int(os.environ["SLURM_MEM_PER_NODE"]) << 20)
-    return min(found, default=4 << 30)
+    for line in _lines("/proc/self/cgroup"):  # NUMBER:CONTROLLERS:PATH, of version 2 without controllers
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            root, limit = CGROUPS, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, limit = CGROUPS / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        own = root / group.lstrip("/")
+        inside = [place for place in (own, *own.parents) if place.is_relative_to(root)]
+        found += [int(text) for place in inside for text in _lines(place / limit) if text.isdecimal()]
+    node, processor, processors = (
+        int(os.environ.get(name) or 0) for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE")
+    )
+    found += [megabytes << 20 for megabytes in (node, processor * max(1, processors)) if megabytes]  # 0 is all
+    return min(found, default=4 << 30) // int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
 
 
-def _lines(path: str) -> list[str]:
+def _lines(path: str | Path) -> list[str]:
     try:
         return Path(path).read_text().splitlines()
     except OSError:

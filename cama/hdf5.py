@@ -153,7 +153,7 @@ def open_hdf5(path: Path, *needed: str) -> h5py.File:
 def read_values(file: h5py.File, name: str) -> np.ndarray:
     """A whole data set, checked against its hash; texts as str."""
     values = _read(file, name, slice(None))
-    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(values)).hexdigest()
     if digest != file[name].attrs[HASH].decode():
         raise CamaError(f"{file.filename}: damaged: found values of {name!r} that are not what their hash says")
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
@@ -175,7 +175,7 @@ def _hash_values(dataset: h5py.Dataset) -> str:
     digest = hashlib.sha256()
     rows = max(1, BLOCK // max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))))
     for first in range(0, len(dataset), rows):
-        digest.update(dataset[first : first + rows].tobytes())
+        digest.update(np.ascontiguousarray(dataset[first : first + rows]))
     return digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cama import __version__
 from cama.errors import CamaError
-from cama.files import read_csv, write_text
+from cama.files import file_hash, read_csv, write_text
 from cama.hdf5 import check_content, content_hash
 from cama.imports import code_digest
 
@@ -103,21 +103,26 @@ def chain(path: Path) -> Iterator[Node]:
     yield from _chain(path, 0, None, set())
 
 
-def _chain(path: Path, depth: int, expected: str | None, seen: set[tuple[Path, str | None]]) -> Iterator[Node]:
-    """`expected`: the hash that the record above names."""
+def _chain(
+    path: Path, depth: int, expected: str | None, seen: set[tuple[Path, str | None]], above: Path | None = None
+) -> Iterator[Node]:
+    """`expected`: the hash that the record above names, which is that of the result `above`."""
     if (path, expected) in seen:
         return
     again = any(path == other for other, _ in seen)
     seen.add((path, expected))
     record = _read_record(path)
-    node = Node(path, depth, record.get("stage", ""), _state(path, record, expected), record)
+    state = (
+        _photographs_state(path, above) if above and path.is_dir() and not record else _state(path, record, expected)
+    )
+    node = Node(path, depth, record.get("stage", ""), state, record)
     if again:  # it was made of another version of what is shown already, or of the same
         if "CHANGED" in node.state:
             yield node
         return
     yield node
     for name, digest in record.get("inputs", {}).items():
-        yield from _chain(_joined(node._folder, name), depth + 1, digest, seen)
+        yield from _chain(_joined(node._folder, name), depth + 1, digest, seen, path)
 
 
 def _state(path: Path, record: Mapping[str, Any], expected: str | None) -> str:
@@ -138,6 +143,16 @@ def _state(path: Path, record: Mapping[str, Any], expected: str | None) -> str:
         return "as recorded" if wanted == {content_hash(path)} else "CHANGED since"
     except CamaError:  # a damaged file
         return "CHANGED since"
+
+
+def _photographs_state(folder: Path, made: Path) -> str:
+    """Whether a folder of photographs, which no stage filled, still holds what the manifest made of it lists."""
+    listed = read_csv(made) if made.name == "manifest.csv" and made.is_file() else {}
+    if not {"path", "sha256"} <= set(listed):
+        return "a folder"
+    files = {folder / path: digest for path, digest in zip(listed.path, listed.sha256, strict=True)}
+    changed = sum(not path.is_file() or file_hash(path) != digest for path, digest in files.items())
+    return f"{len(files)} photographs, " + (f"{changed} CHANGED since" if changed else "as recorded")
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -12,7 +12,16 @@ from cama.errors import CamaError, printable
 
 def register(commands: Any) -> None:
     """Add the commands to the subparsers `commands`; each parser's default `run` is the function to call."""
-    for add in (_add_inspect, _add_profile, _add_anonymize, _add_models, _add_data, _add_provenance, _add_bench):
+    for add in (
+        _add_inspect,
+        _add_profile,
+        _add_anonymize,
+        _add_models,
+        _add_data,
+        _add_provenance,
+        _add_bench,
+        _add_cost,
+    ):
         add(commands)
 
 
@@ -191,3 +200,23 @@ def _bench(options: dict[str, Any]) -> None:
     print(as_text(found))
     if options["json"]:
         write_text(options["json"], json.dumps(found, indent=2))
+
+
+def _add_cost(commands: Any) -> None:
+    sub = _command(commands, "cost", "what a run of a config would cost: jobs, operations, hours, disk", _cost)
+    sub.add_argument("files", type=Path, nargs="+", metavar="CONFIG", help="the config and its overlays")
+    sub.add_argument(
+        "--tflops", type=float, default=1.0, metavar="T", help="10^12 operations a second that the machine sustains"
+    )
+    sub.add_argument("--photographs", type=int, metavar="N", help="of each device, where the config does not say")
+
+
+def _cost(options: dict[str, Any]) -> None:
+    from cama.cost import as_text, costs, counted, disk
+    from cama.settings.config import load_config
+
+    if not 0 < options["tflops"] < float("inf"):
+        raise CamaError(f"--tflops: found {options['tflops']:g}, expected more than 0")
+    config = load_config(*options["files"])
+    counts = counted(config, options["photographs"])
+    print(as_text(costs(config, counts), disk(config, counts), options["tflops"] * 1e12))

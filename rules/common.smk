@@ -201,9 +201,16 @@ def each_process(kind, amount):
     return lambda wildcards: amount * training_of(kind, wildcards).processes
 
 
-def memory(wildcards, input, attempt):
-    """Megabytes for a job that holds fields of its patch files in memory, up to where it streams them, more with each attempt."""
-    return attempt * int(min(4000 + 2 * input.size_mb, 64_000))
+def memory(kind=None):
+    """Megabytes for a job that holds fields of its patch files in memory, up to where it streams them: for each process of a
+    training of this kind, and more with each attempt.
+    """
+
+    def megabytes(wildcards, input, attempt):
+        processes = training_of(kind, wildcards).processes if kind else 1
+        return attempt * processes * int(min(4000 + 2 * input.size_mb, 64_000))
+
+    return megabytes
 
 
 def threads_of(method):

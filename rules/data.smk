@@ -26,7 +26,7 @@ rule simulate:
 
 rule manifest:
     input:
-        photographs=photographs(),
+        photographs=lambda wildcards: photographs(),  # a function's names are taken as they are, braces and all
         code=code("manifest"),
     output:
         manifest=f"{RESULTS}/manifest.csv",
@@ -43,7 +43,7 @@ rule manifest:
         runtime=by_attempt(60),
     params:
         spec=spec("manifest"),
-        folders=photographs() if SIMULATED else ROOT,
+        folders=lambda wildcards: photographs() if SIMULATED else ROOT,
         root=lambda wildcards: ROOT,
     shell:
         "python -m cama manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"

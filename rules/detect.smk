@@ -20,7 +20,7 @@ rule detect:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
+        mem_mb=memory(),
         runtime=by_attempt(720),
         gpu=GPU,
     params:

@@ -18,7 +18,7 @@ rule train_estimator:
         "../envs/cama.yaml"
     threads: each_process("estimator", 1)
     resources:
-        mem_mb=memory,
+        mem_mb=memory("estimator"),
         runtime=by_attempt(720),
         gpu=each_process("estimator", GPU),
     params:
@@ -47,7 +47,7 @@ rule train_evaluator:
         "../envs/cama.yaml"
     threads: each_process("evaluator", 1)
     resources:
-        mem_mb=memory,
+        mem_mb=memory("evaluator"),
         runtime=by_attempt(1440),
         gpu=each_process("evaluator", GPU),
     params:
@@ -81,7 +81,7 @@ rule train_generator:
         "../envs/cama.yaml"
     threads: each_process("generator", TRAINING_THREADS)
     resources:
-        mem_mb=memory,
+        mem_mb=memory("generator"),
         runtime=by_attempt(2880),
         gpu=each_process("generator", GPU),
     params:
@@ -111,7 +111,7 @@ rule train_classifier:
         "../envs/cama.yaml"
     threads: each_process("classifier", 1)
     resources:
-        mem_mb=memory,
+        mem_mb=memory("classifier"),
         runtime=by_attempt(1440),
         gpu=each_process("classifier", GPU),
     params:

@@ -24,7 +24,55 @@ def test_precision_follows_the_processor_only_when_it_is_auto(monkeypatch, has, 
     assert pick_precision("bfloat16", cpu) == torch.bfloat16
 
 
-def test_free_memory_is_what_is_left_or_what_slurm_gives(monkeypatch):
+GB = 1 << 30
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine with 64 GB left, and the control groups that a test puts into the folder."""
+    for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    known = {"/proc/meminfo": ["MemTotal: 1 kB", f"MemAvailable: {64 << 20} kB"], "/proc/self/cgroup": []}
+    read = device._lines
+    monkeypatch.setattr(device, "CGROUPS", tmp_path)
+    monkeypatch.setattr(device, "_lines", lambda path: known[path] if isinstance(path, str) else read(path))
+    return known, tmp_path
+
+
+def test_free_memory_of_this_machine_is_some_but_not_all_of_the_world():
     assert 1 << 20 < device.free_memory() < 1 << 50
-    monkeypatch.setenv("SLURM_MEM_PER_NODE", "3")
-    assert device.free_memory() == 3 << 20
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "limit"),
+    [
+        ("0::/a/b", "a/b", "memory.max"),
+        ("0::/a/b", "a", "memory.max"),  # of the group above
+        ("0::/", ".", "memory.max"),
+        ("4:cpu,memory:/a/b", "memory/a", "memory.limit_in_bytes"),
+    ],
+)
+def test_free_memory_is_what_the_control_groups_leave(machine, line, folder, limit):
+    known, root = machine
+    assert device.free_memory() == 64 * GB
+    known["/proc/self/cgroup"] = ["1:name=systemd:/x", line]
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / folder / limit).write_text(f"{3 * GB}\n")
+    assert device.free_memory() == 3 * GB
+    (root / folder / limit).write_text("max\n")
+    assert device.free_memory() == 64 * GB
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"SLURM_MEM_PER_NODE": "2048"}, 2 * GB),
+        ({"SLURM_MEM_PER_NODE": "0"}, 64 * GB),  # all that the node has
+        ({"SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "4"}, 4 * GB),
+        ({"LOCAL_WORLD_SIZE": "4"}, 16 * GB),
+    ],
+)
+def test_free_memory_is_what_slurm_gives_and_a_share_of_it(machine, monkeypatch, variables, expected):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert device.free_memory() == expected

@@ -16,7 +16,7 @@ from cama.device import Compute
 from cama.models.evaluator import Evaluator
 from cama.seeds import derive_seed
 from cama.settings.attacks import MethodSpec
-from cama.tensors import to_bytes, to_float
+from cama.tensors import to_bytes
 from cama.training.losses import evaluator_loss
 
 Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
@@ -38,7 +38,7 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
         return -gradient
 
     def attack(images: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
-        x, labels = compute.images(to_float(images)), torch.as_tensor(target).to(compute.device)
+        x, labels = compute.images(images), torch.as_tensor(target).to(compute.device)
         reach = bound / 127.5
         changed, momentum = x.clone(), torch.zeros_like(x)
         if spec.kind == "fgsm":

@@ -10,7 +10,7 @@ from cama.grid import PHASES
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
 from cama.signals.mosaic import remosaic
-from cama.tensors import to_bytes, to_float
+from cama.tensors import to_bytes
 
 TILE = 512  # pixels a side, on multiples of 16, so that Bayer phase and JPEG grid are the same in each
 DEMOSAICING_REACH = 16  # pixels from which Menon's demosaicing may take a pixel
@@ -52,7 +52,7 @@ def transform(
         if spec.input == "remosaic":
             seen = remosaic(seen)
         with compute.cast():
-            changed = to_bytes(generator(compute.images(to_float(seen[None].copy())), label))[0]
+            changed = to_bytes(generator(compute.images(seen[None].copy()), label))[0]
         part = changed[top - above :, left - before :][:tile, :tile]
         result[top : top + tile, left : left + tile] = part
         progress(done, len(rows) * len(columns))

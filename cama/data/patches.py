@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cama import distributed
 from cama.data.field import Field, Streamed, cat, take
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.hdf5 import open_hdf5, read_attribute, read_values
 from cama.tensors import symmetry
@@ -62,12 +63,15 @@ def join(parts: Sequence[Patches]) -> Patches:
 
 class Sampler:
     """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone. Of
-    several processes each draws its share of it.
+    several processes each draws its share of it. Fields that fit there are held on the GPU of `compute`, and drawn there.
     """
 
-    def __init__(self, patches: Patches, fields: Sequence[str], batch: int, seed: int) -> None:
-        self.patches, self.fields, self.batch, self.seed = patches, tuple(fields), batch, seed
-        self.classes = len(patches.labels)
+    def __init__(self, patches: Patches, fields: Sequence[str], batch: int, seed: int, compute: Compute) -> None:
+        self.batch, self.seed, self.classes = batch, seed, len(patches.labels)
+        self.fields = [patches.fields[name] for name in fields]
+        held = [field for field in self.fields if isinstance(field, Tensor)]
+        if len(held) == len(self.fields) and sum(field.nbytes for field in held) <= compute.room():
+            self.fields = [field.to(compute.device) for field in held]
         training = ~patches.validation.astype(bool)
         self.members = [np.flatnonzero(training & (patches.label == label)) for label in range(self.classes)]
         for name, members in zip(patches.labels, self.members, strict=True):
@@ -81,15 +85,27 @@ class Sampler:
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
         labels, rows, turns = (values[distributed.rank() :: distributed.count()] for values in (labels, rows, turns))
-        drawn = [_turned(take(self.patches.fields[name], rows), turns) for name in self.fields]
-        return drawn, torch.from_numpy(labels)
+        return [_drawn(field, rows, turns) for field in self.fields], torch.from_numpy(labels)
 
 
-def _turned(images: np.ndarray, turns: np.ndarray) -> Tensor:
-    """Images (N, S, S, C), each by its symmetry of the square."""
+def _drawn(field: Field, rows: np.ndarray, turns: np.ndarray) -> Tensor:
+    """Patches (n, S, S, C) of a field, each by its symmetry of the square."""
+    if isinstance(field, Tensor) and field.device.type != "cpu":
+        return turned_there(field[torch.from_numpy(rows).to(field.device)], turns)
+    images = take(field, rows)
     pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # moved as one thing
     turned = np.empty_like(pixels)
     for turn in range(8):
         at = np.flatnonzero(turns == turn)
         turned[at] = symmetry(pixels[at], turn)
     return torch.from_numpy(turned.view(images.dtype).reshape(images.shape))
+
+
+def turned_there(images: Tensor, turns: np.ndarray) -> Tensor:
+    """Images (n, S, S, C), each by its symmetry of the square, on the device on which they are."""
+    turned = torch.empty_like(images)
+    for turn in range(8):
+        at = torch.from_numpy(np.flatnonzero(turns == turn)).to(images.device)
+        some = torch.rot90(images[at], turn % 4, (1, 2))
+        turned[at] = some.flip(2) if turn >= 4 else some
+    return turned

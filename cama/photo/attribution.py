@@ -14,7 +14,6 @@ from cama.images import centre
 from cama.models.classifiers import load_classifier
 from cama.models.evaluator import Evaluator
 from cama.settings.training import ComputeSpec
-from cama.tensors import to_float
 
 CROP = 512  # pixels a side of what a classifier sees
 SMALLEST = 64
@@ -46,7 +45,7 @@ def attribute(picture: np.ndarray, witness: Witness) -> list[dict[str, Any]]:
     place = Compute(ComputeSpec(device="cpu"))
     evaluator = place.place(witness.evaluator)
     with place.cast():
-        scores = evaluator(place.images(to_float(crop[None].copy())))
+        scores = evaluator(place.images(crop[None].copy()))
     return [
         {"classifier": name, "probabilities": _ranked(witness.labels, found[0].exp().tolist())}
         for name, found in scores.items()

@@ -47,7 +47,9 @@ class Config(Spec):
     """The whole of `config.yaml`."""
 
     seed: int = Field(1, ge=0, description="every stage derives its own from it")
-    results: str = Field("results", min_length=1, description="folder of all that the workflow writes")
+    results: str = Field(
+        "results", pattern=r"^[^{}*?\[\]\x00-\x1f]+$", description="folder of all that the workflow writes"
+    )
     dataset: DatasetSpec = DatasetSpec()
     models: ModelsSpec
     simulation: SimulationSpec = SimulationSpec()

@@ -1,5 +1,6 @@
 """Settings of the photographs: which, whose, and what is cut from them."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from cama.grid import PHASES
 from cama.settings.strict import Spec, without_null
 
+MODEL = re.compile(r"\w[\w .,+()-]*_[\w .,+()-]+")  # it becomes a folder's name and a wildcard of Snakemake
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
 
 
@@ -33,8 +35,10 @@ class ModelsSpec(Spec):
         if repeated:
             raise ValueError(f"found {repeated[0]!r} more than once, expected each camera model once")
         for name in names:
-            if not all(name.partition("_")[::2]) or "/" in name:
-                raise ValueError(f"found the name {name!r}, expected Make_Model as in file names")
+            if not MODEL.fullmatch(name):
+                raise ValueError(
+                    f"found the name {name!r}, expected Make_Model as in file names, of letters, digits, spaces and . , + - ( )"
+                )
         if len(self.in_distribution) < 2:
             raise ValueError(f"found {len(self.in_distribution)} models in_distribution, expected at least 2")
         return self

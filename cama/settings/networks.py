@@ -17,7 +17,7 @@ SIGNALS = (
 )
 FRONTEND_NAMES = (*SIGNALS, "prnu_lp", "prnu_lp_low")
 ARCHITECTURE_NAMES = (
-    *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
+    *("small", "resnet18", "resnet18-quarter", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
     *("densenet40", "densenet100", "mislnet", "convnext"),
 )
 
@@ -57,7 +57,10 @@ class ClassifierNetSpec(Spec):
     frontend: Literal[FRONTEND_NAMES] = Field(
         "rgb", description=f"the signal it sees, one of {', '.join(FRONTEND_NAMES)}"
     )
-    architecture: Literal[ARCHITECTURE_NAMES] = Field("resnet18", description=f"one of {', '.join(ARCHITECTURE_NAMES)}")
+    architecture: Literal[ARCHITECTURE_NAMES] = Field(
+        "resnet18",
+        description=f"one of {', '.join(ARCHITECTURE_NAMES)}; `-quarter` has torchvision's stem, at a sixteenth of the cost",
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
     width: int = Field(16, ge=1, description="features at the first layer (`small` only)")
 

@@ -12,7 +12,6 @@ from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
 from cama.seeds import derive_seed
 from cama.settings.training import ClassifierSpec, ComputeSpec
-from cama.tensors import to_float
 from cama.training.loop import Optimiser, run
 
 
@@ -29,15 +28,15 @@ def train_classifier(
     torch.manual_seed(derive_seed(seed, "weights"))
     place = Compute(compute)
     classifier = place.place(Classifier(len(patches.labels), spec.net, estimator)).train()
-    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"))
-    classifier.frontend.calibrate(place.images(to_float(sampler.draw(0)[0][0])))
+    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"), place)
+    classifier.frontend.calibrate(place.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 
     def step(index: int) -> dict[str, torch.Tensor]:
         (rgb,), labels = sampler.draw(index)
         labels = labels.to(place.device)
         with place.cast():
-            logits = classifier(place.images(to_float(rgb)))
+            logits = classifier(place.images(rgb))
         loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         optimiser.update(loss, index)
         project_constraints_(classifier)
@@ -54,6 +53,6 @@ def predict(classifier: Classifier, images: torch.Tensor, compute: Compute, batc
     rows = []
     for part in images.split(batch):
         with compute.cast():
-            logits = classifier(compute.images(to_float(part)))
+            logits = classifier(compute.images(part))
         rows.append(logits.float().log_softmax(1).cpu())
     return torch.cat(rows).numpy()

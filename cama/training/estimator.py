@@ -10,7 +10,6 @@ from cama.device import Compute
 from cama.models.estimator import Estimator
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, EstimatorSpec
-from cama.tensors import to_float
 from cama.training.loop import Optimiser, run
 
 
@@ -25,13 +24,13 @@ def train_estimator(
     estimator = Estimator(spec.net)
     estimator.scale.fill_(deviation(patches.fields["residual"]) / 127.5)
     estimator = place.place(estimator)
-    sampler = Sampler(patches, ("rgb", "residual"), spec.training.batch, derive_seed(seed, "batches"))
+    sampler = Sampler(patches, ("rgb", "residual"), spec.training.batch, derive_seed(seed, "batches"), place)
     optimiser = Optimiser(estimator, spec.optimiser, spec.training.steps, "E0")
 
     def step(index: int) -> dict[str, torch.Tensor]:
         (rgb, residual), _ = sampler.draw(index)
-        images = place.images(to_float(rgb))
-        target = place.images(residual.movedim(-1, 1).float() / 127.5) / estimator.scale
+        images = place.images(rgb)
+        target = residual.to(place.device).movedim(-1, 1).float() / 127.5 / estimator.scale
         with place.cast():
             estimate = estimator(images)
         loss = (estimate.float() - target).square().mean()

@@ -14,7 +14,6 @@ from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
 from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
-from cama.tensors import to_float
 from cama.training.handling import draw_handling
 from cama.training.loop import Optimiser, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
@@ -41,8 +40,8 @@ def train_generator(
     discriminators = place.place(discriminators).train()
     evaluator = place.place(evaluator)
     fields = list(dict.fromkeys(("rgb", spec.generator.input)))
-    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"))
-    first = place.images(to_float(sampler.draw(0)[0][0]))
+    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"), place)
+    first = place.images(sampler.draw(0)[0][0])
     for discriminator in discriminators:
         discriminator.frontend.calibrate(first)
     steps = spec.training.steps
@@ -66,7 +65,7 @@ def train_generator(
 
     def step(index: int) -> dict[str, torch.Tensor]:
         drawn, labels = sampler.draw(index)
-        x, seen, y = place.images(to_float(drawn[0])), place.images(to_float(drawn[-1])), labels.to(place.device)
+        x, seen, y = place.images(drawn[0]), place.images(drawn[-1]), labels.to(place.device)
         target = (y + torch.randint(1, classes, y.shape).to(y)) % classes
         handle = draw_handling(spec.handling)
         with place.cast():

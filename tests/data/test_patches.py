@@ -10,14 +10,17 @@ from scipy.ndimage import gaussian_filter
 
 from cama.data.extraction import FIELDS, crop_origins, extract
 from cama.data.field import deviation
-from cama.data.patches import Patches, Sampler, join
+from cama.data.patches import Patches, Sampler, join, turned_there
+from cama.device import Compute
 from cama.errors import CamaError
 from cama.images import read_rgb
 from cama.settings.data import PatchesSpec
+from cama.settings.training import ComputeSpec
 from cama.signals.mosaic import remosaic
 from cama.signals.residual import noise_residual
 from cama.tensors import symmetry
 
+CPU = Compute(ComputeSpec(device="cpu"))
 LABELS = ("Make_A", "Make_B", "Make_C")
 pytestmark = pytest.mark.filterwarnings("ignore:Level value")  # crops as small as these have no four wavelet levels
 
@@ -213,7 +216,7 @@ def which(batch):
 
 
 def test_batches_are_balanced_over_classes_of_any_size():
-    sampler = Sampler(UNEVEN, ["rgb"], 12, seed=1)
+    sampler = Sampler(UNEVEN, ["rgb"], 12, 1, CPU)
     for step in range(10):
         (images,), labels = sampler.draw(step)
         assert images.shape == (12, 4, 4, 3)
@@ -223,19 +226,19 @@ def test_batches_are_balanced_over_classes_of_any_size():
 
 
 def test_a_batch_that_the_classes_do_not_divide_differs_by_one_at_most():
-    counts = Sampler(UNEVEN, ["rgb"], 11, seed=1).draw(0)[1].bincount(minlength=3)
+    counts = Sampler(UNEVEN, ["rgb"], 11, 1, CPU).draw(0)[1].bincount(minlength=3)
     assert counts.sum() == 11
     assert counts.max() - counts.min() == 1
 
 
 def test_all_training_patches_are_drawn_and_no_other():
-    sampler = Sampler(UNEVEN, ["rgb"], 12, seed=1)
+    sampler = Sampler(UNEVEN, ["rgb"], 12, 1, CPU)
     drawn = {patch for step in range(60) for patch in which(sampler.draw(step)[0][0])}
     assert drawn == set(range(13)) - VALIDATION
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
-    one, again, other = (Sampler(UNEVEN, ["rgb"], 12, seed) for seed in (1, 1, 2))
+    one, again, other = (Sampler(UNEVEN, ["rgb"], 12, seed, CPU) for seed in (1, 1, 2))
     for step in range(5):
         one.draw(step)
     (images,), labels = one.draw(7)
@@ -247,7 +250,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
 
 
 def test_all_fields_are_turned_alike_in_every_way():
-    sampler = Sampler(UNEVEN, ["rgb", "residual"], 12, seed=1)
+    sampler = Sampler(UNEVEN, ["rgb", "residual"], 12, 1, CPU)
     seen = set()
     for step in range(40):
         (images, residuals), _ = sampler.draw(step)
@@ -261,11 +264,34 @@ def test_all_fields_are_turned_alike_in_every_way():
     assert seen == set(range(8))
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float16])
+def test_patches_on_a_gpu_are_turned_as_those_in_memory(kind):
+    images = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3)).astype(kind)
+    turns = np.arange(40) % 8
+    expected = np.stack([symmetry(image.transpose(2, 0, 1), turn) for image, turn in zip(images, turns, strict=True)])
+    found = turned_there(torch.from_numpy(images), turns)
+    assert found.dtype == torch.from_numpy(images).dtype
+    assert np.array_equal(found.movedim(-1, 1).numpy(), expected)
+
+
+def test_what_fits_on_the_gpu_is_held_and_drawn_there(monkeypatch):
+    """On the device `meta`, which every machine has, and which computes shapes alone."""
+    place = Compute(ComputeSpec(device="cpu"))
+    place.device = torch.device("meta")
+    size = UNEVEN.fields["rgb"].nbytes
+    for room, expected in ((size, "meta"), (size - 1, "cpu")):
+        monkeypatch.setattr(place, "room", lambda room=room: room)
+        (rgb,), labels = Sampler(UNEVEN, ["rgb"], 12, 1, place).draw(0)
+        assert rgb.device.type == expected
+        assert rgb.shape == (12, *UNEVEN.fields["rgb"].shape[1:])
+        assert labels.device.type == "cpu"
+
+
 def test_a_class_without_training_patches_is_an_error_that_names_it():
     with pytest.raises(CamaError, match="Make_C"):
-        Sampler(numbered([0, 1, 2], [False, False, True]), ["rgb"], 4, seed=1)
+        Sampler(numbered([0, 1, 2], [False, False, True]), ["rgb"], 4, 1, CPU)
     with pytest.raises(CamaError, match="Make_B"):
-        Sampler(numbered([0, 2], [False, False]), ["rgb"], 4, seed=1)
+        Sampler(numbered([0, 2], [False, False]), ["rgb"], 4, 1, CPU)
 
 
 def test_joined_files_keep_each_patch_under_its_own_name():
@@ -293,7 +319,7 @@ def test_patches_that_do_not_fit_in_memory_are_drawn_alike_from_their_files(phot
     assert isinstance(held.fields["rgb"], torch.Tensor)
     assert not isinstance(streamed.fields["rgb"], torch.Tensor)
     assert len(streamed.fields["rgb"]) == len(held.fields["rgb"]) == len(held.label)
-    samplers = [Sampler(patches, fields, 32, seed=3) for patches in (held, streamed, partly)]
+    samplers = [Sampler(patches, fields, 32, 3, CPU) for patches in (held, streamed, partly)]
     for step in range(5):
         (first, labels), *others = (sampler.draw(step) for sampler in samplers)
         for other, labels_too in others:

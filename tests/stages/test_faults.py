@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from cama.cli import main
 from tests.stages.conftest import command, files
@@ -17,13 +16,7 @@ from tests.stages.conftest import command, files
 STAGES = ["patches", "train-estimator", "train-classifier", "train-generator"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As the stages have by default; with more, sums round differently."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def process(arguments: list[str], **options) -> subprocess.Popen:

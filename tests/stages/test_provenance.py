@@ -24,7 +24,8 @@ def made(tmp_path):
         path = root / "photographs" / "M" / f"{name}.JPG"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    (root / "manifest.csv").write_text("path,sha256\nM/a.JPG,1a\nM/b.JPG,1b\n")
+    listed = [f"M/{name}.JPG,{file_hash(root / 'photographs' / 'M' / f'{name}.JPG')}" for name in ("a", "b")]
+    (root / "manifest.csv").write_text("\n".join(["path,sha256", *listed, ""]))
     write_patches(root / "patches.h5")
     rows = pd.DataFrame({"method": ["x", "x", "y"], "set": "in", "photograph": ["M/a.JPG", "M/b.JPG", "M/b.JPG"]})
     rows.to_csv(root / "rows.csv", index=False)
@@ -64,7 +65,7 @@ def test_the_chain_leads_from_a_table_to_the_photographs(made, monkeypatch):
         "patches.h5": "patches: as recorded",
         "manifest.csv": "manifest: as recorded",
         "M": "simulate: 2 files, as recorded",
-        "photographs": ": not recorded",
+        "photographs": ": 2 photographs, as recorded",
     }
     assert states(made / "tables" / "t.csv") == expected
     monkeypatch.chdir(made / "tables")
@@ -84,6 +85,7 @@ def test_what_was_changed_or_deleted_since_is_named(made, capsys):
     found = states(made / "tables" / "t.csv")
     assert found["rows.csv"] == "evaluate: missing"
     assert found["M"] == "simulate: 2 files, 1 CHANGED since"
+    assert found["photographs"] == ": 2 photographs, 1 CHANGED since"
     capsys.readouterr()
     assert main(["provenance", str(made / "tables" / "t.csv")]) == 1
     assert "photographs/M  [simulate, seed 5: 2 files, 1 CHANGED since]" in capsys.readouterr().out
@@ -111,7 +113,8 @@ def test_what_two_were_made_of_in_two_versions_is_named(made):
 
 def test_the_photographs_behind_a_row_are_named_with_their_hashes(made, capsys):
     table = made / "tables" / "t.csv"
-    both = [{"photograph": "M/a.JPG", "sha256": "1a"}, {"photograph": "M/b.JPG", "sha256": "1b"}]
+    names = ("M/a.JPG", "M/b.JPG")
+    both = [{"photograph": name, "sha256": file_hash(made / "photographs" / name)} for name in names]
     assert photographs_of(table, 1) == both
     assert photographs_of(table, 2) == both[1:]
     with pytest.raises(CamaError, match="found no photographs behind row 3"):

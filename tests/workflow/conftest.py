@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ class Workflow:
     folder: Path
     config: Path = TINY
 
-    def run(self, *arguments: str, overlay: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
-        """Call Snakemake with its config, and over that `overlay`."""
+    def start(self, *arguments: str, overlay: dict | None = None) -> subprocess.Popen:
+        """Call Snakemake with its config, and over that `overlay`, as the leader of a process group."""
         files = [str(self.config)]
         if overlay is not None:
             path = self.folder / "overlay.yaml"
@@ -31,12 +32,20 @@ class Workflow:
             files.append(str(path))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *files, *arguments]
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=600, env=environment, check=False
-        )
-        if check and done.returncode:
-            raise AssertionError(done.stdout[-4000:] + done.stderr[-4000:])
-        return done
+        pipe, group = subprocess.PIPE, {"start_new_session": True}
+        return subprocess.Popen(command, cwd=self.folder, stdout=pipe, stderr=pipe, text=True, env=environment, **group)
+
+    def run(self, *arguments: str, overlay: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
+        """`start`, and wait for the end."""
+        with self.start(*arguments, overlay=overlay) as started:
+            try:
+                out, err = started.communicate(timeout=600)
+            except BaseException:
+                os.killpg(started.pid, signal.SIGKILL)
+                raise
+        if check and started.returncode:
+            raise AssertionError(out[-4000:] + err[-4000:])
+        return subprocess.CompletedProcess(started.args, started.returncode, out, err)
 
     def planned(self, *arguments: str, overlay: dict | None = None) -> dict[str, int]:
         """How many jobs of each rule a dry run plans; `all` is not counted."""

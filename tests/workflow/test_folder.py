@@ -1,4 +1,9 @@
-"""A folder of somebody's own photographs, of two models and none that G does not know, from files to the report."""
+"""A folder of somebody's own photographs, of two models and none that G does not know, from files to the report. They, and the
+folder of the results, have names that mean something to a shell, to Snakemake, in CSV and in HTML.
+"""
+
+import os
+import time
 
 import numpy as np
 import pandas as pd
@@ -6,7 +11,15 @@ from PIL import Image
 
 from tests.workflow.conftest import checkout
 
+RESULTS = "my results; $(touch hacked) 'n'"
+NAMES = [
+    "-rf ~.jpg",
+    "$(touch hacked) `touch hacked`; touch hacked.jpg",
+    "{x} {{y}} *? [z] %s.JPG",
+    '<b>"q",\'é,\n.jpeg',
+]
 OVERLAY = {
+    "results": RESULTS,
     "dataset": {"kind": "folder", "root": "photographs"},
     "models": {"in_distribution": ["Nikon_D70", "Canon_Ixus-70"], "out_of_distribution": []},
     "split": {"policy": "device", "in_distribution": {"adversary": [0], "examiner": [1], "test": [2]}},
@@ -18,18 +31,22 @@ OVERLAY = {
 }
 
 
+FOLDERS = [(model, device) for model in ("Nikon D70", "Canon Ixus 70") for device in ("anna", "bo", "cleo")]
+
+
 def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
     workflow = checkout(tmp_path)
     rng = np.random.default_rng(0)
-    for model in ("Nikon D70", "Canon Ixus 70"):
-        for device in ("anna", "bo", "cleo"):
-            folder = tmp_path / "photographs" / model / device
-            folder.mkdir(parents=True)
-            for name in range(4):
-                pixels = rng.integers(60, 200, (160, 176, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"holiday {name}.jpg", quality=90)
+    for model, device in FOLDERS:
+        folder = tmp_path / "photographs" / model / device
+        folder.mkdir(parents=True)
+        for name in NAMES:
+            pixels = rng.integers(60, 200, (160, 176, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name, "JPEG", quality=90)
+    before = set(tmp_path.iterdir())
     workflow.run(overlay=OVERLAY)
-    results = tmp_path / "results"
+    results = tmp_path / RESULTS
+    assert {path.name for path in set(tmp_path.iterdir()) - before} == {RESULTS, ".snakemake", "overlay.yaml"}
     table = pd.read_csv(results / "tables" / "transfer.csv")
     assert set(table.set) == {"in"}
     assert set(table.method) == {"identity", "jpeg", "cama"}
@@ -40,4 +57,23 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
         "test": [2],
     }
     assert not list((results / "plots").glob("*_out.png"))
-    assert "made to look like those that it knows" not in (results / "report" / "index.html").read_text()
+    page = (results / "report" / "index.html").read_text()
+    assert "made to look like those that it knows" not in page
+    assert "<b>" not in page.replace("&lt;b&gt;", "")
+    assert set(pd.read_csv(results / "manifest.csv").path) == {
+        f"{model}/{device}/{name}" for model, device in FOLDERS for name in NAMES
+    }
+
+    # touched, it is still the same photograph; changed, it is another, and all hangs on it
+    photo = tmp_path / "photographs" / "Nikon D70" / "anna" / NAMES[0]
+    os.utime(photo, (time.time() + 5,) * 2)
+    assert workflow.planned(overlay=OVERLAY) == {}
+    Image.fromarray(rng.integers(60, 200, (160, 176, 3), dtype=np.uint8)).save(photo, quality=90)
+    planned = workflow.planned(overlay=OVERLAY)
+    assert planned == {
+        **dict.fromkeys(
+            ("manifest", "split", "check_split", "train_generator", "train_classifier", "tables", "plots"), 1
+        ),
+        **{"patches": 3, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 3, "devices": 1},
+        **dict.fromkeys(("controls", "report", "package"), 1),
+    }

@@ -1,0 +1,217 @@
+"""Which jobs each key of the config changes by itself. What hangs on those jobs is in test_run."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from cama.errors import CamaError
+from cama.settings.config import Config, load_config
+from cama.settings.stages import run_names, stage_spec
+from cama.settings.strict import parse
+from tests.workflow.conftest import PROJECT, TINY
+
+CONFIG = load_config(PROJECT / "config.yaml", TINY)
+NETWORKS = {"estimator", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
+SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS - {"evaluate"}
+PATCHES = {"patches", "controls"}
+# by pattern, the first that fits: the stages whose jobs change, or `STAGE NAME` for one of them
+CHANGED = {
+    r"seed": SEEDED,
+    r"results": set(),  # moves all
+    r"dataset\.kind": {"manifest", "split", "controls", "report", "package"},  # with the policy
+    r"dataset\..*": {"manifest", "controls", "report"},
+    r"models\.in_distribution": {"simulate", "manifest", "split", "patches", "attack", "detect", "controls"},
+    r"models\.out_of_distribution": {"simulate", "manifest", "split", "patches outdist", "controls"},
+    r"simulation\..*": {"simulate", "controls"},
+    r"split\.\w+\.test": {"simulate", "split"},  # test photographs have oracles
+    r"split\..*": {"split"},
+    r"patches\.size": {"evaluate", *PATCHES},
+    r"patches\.crop": {"manifest", *PATCHES},  # a photograph may be too small for it
+    r"patches\.phase": {"controls", "report"},  # and the names of the patch files; the report loses its devices
+    r"patches\.crops": {"report", *PATCHES},
+    r"adversary\.estimator\..*": {"estimator adversary"},
+    r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
+    r"adversary\.generators\.\w+\.runs": set(),  # one job more
+    r"adversary\.generators\.\w+\.phase": set(),  # its inputs
+    r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
+    r"adversary\.threads": {"generator"},
+    r"examiner\.estimator\..*": {"estimator examiner"},
+    r"examiner\.classifiers\.\w+\.labels": set(),  # its inputs
+    r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
+    r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
+    r"attack\.methods\.(cama)\..*": {r"attack \1", r"detect \1"},
+    r"attack\.methods\.(\w+)\..*": {r"attack \1"},
+    r"evaluation\.saves": {"evaluate", "report"},  # which has a plot of several
+    r"evaluation\..*": {"evaluate"},
+    r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
+    r"detection\..*": {"detect"},
+    r"tables\..*": {"tables"},
+    r"plots\.methods": {"plots", "report"},
+    r"plots\..*": {"plots"},
+    r"controls\.random_phase": set(),  # its inputs
+    r"compute\..*": NETWORKS,
+}
+# where no neighbouring value will do
+VALUES = {
+    "dataset.kind": "folder",
+    "models.in_distribution": ["Borealis_B2", "Alcyon_A10"],
+    "models.out_of_distribution": ["Fornax_F1"],
+    "simulation.width": 176,
+    "simulation.height": 176,
+    "patches.size": 16,
+    "patches.crop": 96,
+    "evaluation.saves": ["png"],
+    "plots.methods": ["plus"],
+    "split.in_distribution.test": [3],
+    "split.out_of_distribution.test": [1],
+    "detection.methods": [],
+    "detection.devices": [],
+    "tables.baseline": "jpeg",
+    "controls.random_phase": "prnu_lp",
+    "evaluation.lpips_sha256": "00000000",
+    "adversary.generators.cama.evaluators": ["high"],
+    "adversary.generators.plus.evaluators": ["low"],
+    "attack.methods.cama.generator": "plus",
+    "attack.methods.plus.generator": "cama",
+    "attack.methods.jpeg.strength": 70,
+    "attack.methods.pgd.evaluators": ["low"],
+    "attack.methods.pgd.match": "jpeg",
+    "attack.methods.pgd.photographs": 0,
+}
+# and what must change with it
+BESIDE = {
+    "dataset.kind": {"dataset.root": "somewhere", "split.policy": "device", "attack.methods.oracle": None},
+    "patches.crops": {"detection.devices": []},
+    "patches.phase": {"detection.devices": []},
+}
+# a method's kind and what it takes hang together: they change as one, which test_run tries
+TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match|photographs)")
+CHOICES = (
+    "float32",
+    "cuda",
+    "skip",
+    "image",
+    "random",
+    "sgd",
+    "adam",
+    "constant",
+    "one_cycle",
+    "mobile",
+    "pixel",
+    "direct",
+    "residual",
+    "rgb",
+)
+CHOICES += (
+    "remosaic",
+    "maps",
+    "modulation",
+    "l2",
+    "cross_entropy",
+    "small",
+    "resnet34",
+    "expanded",
+    "known",
+    "con_conv",
+    "new",
+)
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key below a block, dotted, with its value."""
+    items = {name: getattr(value, name) for name in type(value).model_fields} if isinstance(value, BaseModel) else value
+    if isinstance(items, dict):
+        for name, inner in items.items():
+            yield from leaves(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, tuple | list) and value and isinstance(value[0], BaseModel):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, f"{path}.{place}")
+    else:
+        yield path, value
+
+
+def others(path: str, value: Any) -> list[Any]:
+    """Values that a key might have instead."""
+    if path in VALUES:
+        return [VALUES[path]]
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, 2 * value, value + 2, value + 16]
+    if isinstance(value, float):
+        return [value + 0.01, value / 2]
+    if isinstance(value, str):
+        return [choice for choice in CHOICES if choice != value]
+    return [[*value, 3], [value[0], value[-1] + 1] if value and isinstance(value[0], int) else [], value[:1]]
+
+
+def changed(path: str, value: Any) -> Config | None:
+    """The config with another value at one key, or None where it has no such value."""
+    for other in others(path, value):
+        whole = CONFIG.model_dump(mode="json")
+        for key, new in {path: other, **BESIDE.get(path, {})}.items():
+            *above, last = (int(part) if part.isdigit() else part for part in key.split("."))
+            block: Any = whole
+            for part in above:
+                block = block[part]
+            block[last] = new
+        try:
+            config = parse(Config, whole, "config")
+        except CamaError:
+            continue
+        if config != CONFIG:
+            return config
+    return None
+
+
+def jobs(config: Config) -> dict[str, str]:
+    """The spec of each job by `STAGE NAME`."""
+    every = [*config.models.in_distribution, *config.models.out_of_distribution]
+    trainings = [run for name, one in config.adversary.generators.items() for run in run_names(name, one.runs)]
+    roles = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
+    wildcards = {
+        "simulate": [{"model": name} for name in every],
+        "patches": [{"role": role, "phase": phase} for role in roles for phase in ("aligned", "random")],
+        "estimator": [{"owner": owner} for owner in ("adversary", "examiner")],
+        "evaluator": [{"name": name} for name in config.adversary.evaluators],
+        "generator": [{"name": name} for name in trainings],
+        "classifier": [{"name": name} for name in config.examiner.classifiers],
+        **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
+        "detect": [{"method": name} for name in config.detection.methods],
+        "devices": [{"method": name} for name in config.detection.devices],
+        **{stage: [{}] for stage in ("manifest", "split", "tables", "plots", "controls", "report")},
+    }
+    return {
+        " ".join((stage, *given.values())): stage_spec(config, stage, **given)
+        for stage, all_given in wildcards.items()
+        for given in all_given
+    }
+
+
+BEFORE = jobs(CONFIG)
+
+
+LEAVES = list(leaves(CONFIG))
+
+
+@pytest.mark.parametrize(("path", "value"), LEAVES, ids=[path for path, _ in LEAVES])
+def test_a_key_changes_the_jobs_that_it_concerns_and_no_other(path, value):
+    config = changed(path, value)
+    if config is None:
+        assert TOGETHER.fullmatch(path), f"no other value of {path} was found"
+        return
+    after = jobs(config)
+    found = {job for job in BEFORE.keys() & after.keys() if BEFORE[job] != after[job]}
+    pattern = next(pattern for pattern in CHANGED if re.fullmatch(pattern, path))
+    names = {re.sub(pattern, name, path) for name in CHANGED[pattern]}
+    expected = {
+        job
+        for job in BEFORE.keys() & after.keys()
+        for stage, _, name in [job.partition(" ")]
+        for wanted, _, part in [one.partition(" ") for one in names]
+        if stage == wanted and (not part or part == name.partition("~")[0] or (part == "outdist" and part in name))
+    }
+    assert found == expected
