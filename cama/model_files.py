@@ -4,8 +4,9 @@ tensors, which is checked when they are read. One key, since the format keeps se
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from cama.errors import CamaError
 from cama.files import atomic
 
+M = TypeVar("M", bound=nn.Module)
 HEADER_KEYS = {
     "estimator": ("net",),
     "classifier": ("net", "labels", "estimator"),
@@ -82,13 +84,20 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]
     return state, header
 
 
-def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Fill `model` from `state`; a file of another shape is an error that names the first misfit."""
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CamaError(f"{path}: the weights do not fit the network that its header describes ({first})") from error
+def load_weights(build: Callable[[], M], state: dict[str, Tensor], path: Path) -> M:
+    """The network that `build` makes, in evaluation mode, filled from `state`; a file of other weights is an error that names
+    the first misfit. It is built without memory first: a header can describe a network that no machine could hold.
+    """
+    with torch.device("meta"):
+        described = build().state_dict()
+    for name in sorted({*described, *state}):
+        wanted, found = (list(one[name].shape) if name in one else "none" for one in (described, state))
+        if wanted != found:
+            misfit = f"{name}: found {found}, expected {wanted}"
+            raise CamaError(f"{path}: the weights do not fit the network that its header describes ({misfit})")
+    model = build()
+    model.load_state_dict(state)
+    return model.eval()
 
 
 def _hash(tensors: dict[str, Tensor], header: Any) -> str:

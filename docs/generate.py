@@ -1,10 +1,11 @@
-"""Write the generated parts of the README: the config table, the rule graph and the figures of the last run.
+"""Write the generated parts of the README and of docs/: the config table, the rule graph and figures of runs.
 
 `python docs/generate.py` rewrites the first two; `--results results` copies tables and pictures from a finished run too.
 A test fails when the first two drift.
 """
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from pydantic import BaseModel
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
+RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
+ASSUMED = 100e12  # operations a second of the GPU in docs/scale.md
 COMPARED = ("success_psnr", "paired", "per_label", "saves", "roc")
 PICTURES = ("samples_cama_in", "success_psnr", "confusion", "per_label")
 SUMMARY = (
@@ -34,6 +37,7 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
+from cama.cost import costs, counted, disk  # noqa: E402
 from cama.reporting.forms import to_markdown, with_intervals  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
@@ -133,6 +137,65 @@ def ablation_table(results: Path) -> str:
     return to_markdown(pd.DataFrame(rows).fillna(""), 1)
 
 
+def bench_table(file: Path) -> str:
+    """What `cama bench --json` wrote, beside the original's figures and this project's aims."""
+    found = json.loads(file.read_text())
+    rows = [
+        {
+            "row": row["name"],
+            "what": row["about"],
+            "unit": row["unit"],
+            "original": f"{row['original']:,g}",
+            "wanted": f"{row['wanted']:,g}",
+            "here": f"{row['figure']:,.3g}" if row["figure"] < 1000 else f"{row['figure']:,.0f}",
+            "of a product's rate": "" if row["share"] is None else f"{row['share']:.0%}",
+        }
+        for row in found["rows"]
+    ]
+    machine = found["machine"]
+    about = f"{machine['precision']}, torch {machine['torch'].partition('+')[0]}, processor with {', '.join(machine['flags'])}"
+    return f"{to_markdown(pd.DataFrame(rows), 2)}\n{about}; a large product: {machine['tflops']:.2f} TFLOP/s."
+
+
+def precision_table(results: Path) -> str:
+    """Accuracies and success in the two precisions of config/precision.yaml: mean, lowest and highest of three trainings."""
+    rows = []
+    found = [_by_training(results, name) for name in ("bfloat16", "float32")]
+    for what in found[0]:
+        fast, exact = (one[what] for one in found)
+        cells = [f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})" for values in (fast, exact)]
+        difference = f"{100 * (fast.mean() - exact.mean()):+.1f}"
+        rows.append({"what": what, "bfloat16": cells[0], "float32": cells[1], "difference, points": difference})
+    return to_markdown(pd.DataFrame(rows), 3)
+
+
+def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
+    """Of each front-end the accuracies of its trainings, and the success of each of cama's, in-distribution."""
+    rows = pd.read_csv(results / precision / "cama.csv")
+    table = pd.read_csv(results / precision / "transfer.csv")
+    clean = table[(table.method == "identity") & (table.set == "in")].set_index("classifier").clean_accuracy
+    kinds = clean.index.str.replace(r"-\d$", "", regex=True)
+    accuracies = {f"accuracy of {kind}": clean[kinds == kind] for kind in kinds.unique()}
+    inside = rows[rows.set == "in"]
+    success = (inside.predicted == inside.target).groupby(inside.run).mean()
+    return {**accuracies, "targeted success of cama, mean over all": success}
+
+
+def cost_table(overlay: str) -> str:
+    """What a config costs, a line each kind of job."""
+    config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{overlay}.yaml")
+    counts = counted(config, None)
+    rows = pd.DataFrame(
+        {"what": row.what.split()[0], "jobs": row.jobs, "PFLOP": row.total / 1e15} for row in costs(config, counts)
+    )
+    table = rows.groupby("what", sort=False).sum().reset_index()
+    table.loc[len(table)] = ["**all**", table.jobs.sum(), table.PFLOP.sum()]
+    table["hours"] = [f"{1e15 * value / ASSUMED / 3600:.1f}" for value in table.PFLOP]
+    table["PFLOP"] = [f"{value:,.0f}" for value in table.PFLOP]
+    room = ", ".join(f"{name} {size / 1e9:.0f} GB" for name, size in disk(config, counts).items())
+    return f"{to_markdown(table, 1)}\nDisk: {room}."
+
+
 def fill(text: str, name: str, content: str) -> str:
     """Replace what stands between the markers of a generated part."""
     start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
@@ -141,12 +204,15 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the README."""
+    """Rewrite them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--unseen", type=Path, help="folder of a finished run of config/unseen.yaml over it")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
+    parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
+    parser.add_argument("--precision", type=Path, help="folder of the two runs of config/precision.yaml")
+    parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
     results = options.results
     text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
@@ -170,6 +236,17 @@ def main() -> None:
     if options.ablation:
         text = fill(text, "ablation", ablation_table(options.ablation))
     README.write_text(text)
+    running = RUNNING.read_text()
+    if options.bench:
+        running = fill(running, "bench", bench_table(options.bench))
+    if options.precision:
+        running = fill(running, "precision", precision_table(options.precision))
+    RUNNING.write_text(running)
+    if options.cost:
+        scale = SCALE.read_text()
+        for overlay in ("dresden", "gpu"):
+            scale = fill(scale, overlay, cost_table(overlay))
+        SCALE.write_text(scale)
 
 
 if __name__ == "__main__":

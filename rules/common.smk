@@ -78,9 +78,15 @@ def photographs():
     """What the manifest lists: the simulated cameras' folders, or every JPEG of the data set."""
     if SIMULATED:
         return expand(f"{RESULTS}/photographs/{{model}}", model=IN + OUT)
-    return sorted(
+    found = sorted(
         str(p) for p in Path(ROOT).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg")
     )
+    for name in found:
+        if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
+            sys.exit(
+                f"config: dataset.root: found the name {name!r}, expected one without the braces or <...> that Snakemake reads"
+            )
+    return found
 
 
 def patches(role, phase=PHASE):

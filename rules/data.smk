@@ -26,7 +26,7 @@ rule simulate:
 
 rule manifest:
     input:
-        photographs=lambda wildcards: photographs(),  # a function's names are taken as they are, braces and all
+        photographs=photographs(),
         code=code("manifest"),
     output:
         manifest=f"{RESULTS}/manifest.csv",
@@ -43,7 +43,7 @@ rule manifest:
         runtime=by_attempt(60),
     params:
         spec=spec("manifest"),
-        folders=lambda wildcards: photographs() if SIMULATED else ROOT,
+        folders=photographs() if SIMULATED else ROOT,
         root=lambda wildcards: ROOT,
     shell:
         "python -m cama manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"

@@ -1,5 +1,8 @@
 """Model files: what they hold, and that damage is seen."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -79,10 +82,33 @@ def test_weights_that_do_not_fit_are_one_line_that_names_the_first_misfit(tmp_pa
     path = tmp_path / "m.safetensors"
     save_model(path, network(), {"kind": "toy"})
     state, _ = read_model(path, "toy")
-    with pytest.raises(CamaError, match=r"0\.weight") as error:
-        load_weights(nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(4)), state, path)
+    with pytest.raises(CamaError, match=r"0\.bias: found \[4\], expected \[5\]") as error:
+        load_weights(lambda: nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(4)), state, path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_header_of_a_network_that_no_machine_holds_is_refused_before_it_is_built(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, network(), {"kind": "toy"})
+    state, _ = read_model(path, "toy")
+    with pytest.raises(CamaError, match=r"0\.bias: found \[\d+\], expected \[1000000\]"):
+        load_weights(lambda: nn.Sequential(nn.Conv2d(1_000_000, 1_000_000, 3)), state, path)  # 36 TB
+
+
+def test_a_pickle_is_no_model_file_and_is_not_opened(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "exploded",))
+
+    path = tmp_path / "m.safetensors"
+    for write in (lambda: torch.save({"a": Bomb()}, path), lambda: path.write_bytes(pickle.dumps(Bomb()))):
+        write()
+        with pytest.raises(CamaError, match="not a model file of this project"):
+            read_model(path, "toy")
+    assert not (tmp_path / "exploded").exists()
+    pickle.loads(path.read_bytes())
+    assert (tmp_path / "exploded").exists()  # it would have
 
 
 def test_every_flipped_bit_is_seen(tmp_path):

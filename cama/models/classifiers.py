@@ -190,6 +190,4 @@ def restore_classifier(
     state: dict[str, Tensor], net: ClassifierNetSpec, estimator: BodySpec | None, labels: tuple[str, ...], path: Path
 ) -> Classifier:
     """A classifier, in evaluation mode, with the weights `state` from the file `path`; `estimator` is that of its front-end."""
-    classifier = Classifier(len(labels), net, Estimator(estimator) if estimator else None)
-    load_weights(classifier, state, path)
-    return classifier.eval()
+    return load_weights(lambda: Classifier(len(labels), net, Estimator(estimator) if estimator else None), state, path)

@@ -42,6 +42,5 @@ def save_estimator(path: Path, estimator: Estimator, extra: dict[str, Any]) -> N
 def load_estimator(path: Path) -> Estimator:
     """Read E0, in evaluation mode."""
     state, header = read_model(path, "estimator")
-    estimator = Estimator(parse(BodySpec, header["net"], str(path)))
-    load_weights(estimator, state, path)
-    return estimator.eval()
+    spec = parse(BodySpec, header["net"], str(path))
+    return load_weights(lambda: Estimator(spec), state, path)

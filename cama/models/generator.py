@@ -58,6 +58,4 @@ def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...
 
 def restore_generator(state: dict[str, Tensor], spec: GeneratorSpec, labels: tuple[str, ...], path: Path) -> Generator:
     """G, in evaluation mode, with the weights `state` from the file `path`."""
-    generator = Generator(len(labels), spec)
-    load_weights(generator, state, path)
-    return generator.eval()
+    return load_weights(lambda: Generator(len(labels), spec), state, path)

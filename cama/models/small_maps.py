@@ -29,4 +29,4 @@ class SmallMapConv2d(nn.Conv2d):
             2, columns, self.stride[1]
         )  # (N, H', W', inputs, kernel)
         seen = windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
-        return (seen @ self.weight.permute(2, 3, 1, 0).flatten(0, 2)).permute(0, 3, 1, 2)
+        return F.linear(seen, self.weight.permute(0, 2, 3, 1).flatten(1)).permute(0, 3, 1, 2)

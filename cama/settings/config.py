@@ -48,7 +48,7 @@ class Config(Spec):
 
     seed: int = Field(1, ge=0, description="every stage derives its own from it")
     results: str = Field(
-        "results", pattern=r"^[^{}*?\[\]\x00-\x1f]+$", description="folder of all that the workflow writes"
+        "results", pattern=r"^[^{}<>*?\[\]\x00-\x1f]+$", description="folder of all that the workflow writes"
     )
     dataset: DatasetSpec = DatasetSpec()
     models: ModelsSpec

@@ -25,10 +25,10 @@ ARCHITECTURE_NAMES = (
 class BodySpec(Spec):
     """An image-to-image network."""
 
-    features: int = Field(64, ge=1, description="features after the first convolution")
+    features: int = Field(64, ge=1, le=4096, description="features after the first convolution")
     downsamplings: int = Field(2, ge=0, le=4, description="stride-2 convolutions, each doubling the features")
-    blocks: int = Field(2, ge=0, description="residual blocks")
-    kernel: Odd = Field(7, ge=1, description="size of the first and last convolution, odd")
+    blocks: int = Field(2, ge=0, le=256, description="residual blocks")
+    kernel: Odd = Field(7, ge=1, le=63, description="size of the first and last convolution, odd")
 
 
 class GeneratorSpec(BodySpec):
@@ -47,8 +47,8 @@ class DiscriminatorSpec(Spec):
 
     frontend: Literal[SIGNALS] = Field("con_conv", description=f"its signal, one of {', '.join(SIGNALS)}")
     kind: Literal["patch", "pixel"] = Field("patch", description="4x4 kernels, or 1x1")
-    features: int = Field(64, ge=1, description="features after the first convolution")
-    layers: int = Field(2, ge=1, description="further layers")
+    features: int = Field(64, ge=1, le=4096, description="features after the first convolution")
+    layers: int = Field(2, ge=1, le=16, description="further layers")
 
 
 class ClassifierNetSpec(Spec):
@@ -62,7 +62,7 @@ class ClassifierNetSpec(Spec):
         description=f"one of {', '.join(ARCHITECTURE_NAMES)}; `-quarter` has torchvision's stem, at a sixteenth of the cost",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
-    width: int = Field(16, ge=1, description="features at the first layer (`small` only)")
+    width: int = Field(16, ge=1, le=4096, description="features at the first layer (`small` only)")
 
     @property
     def needs_estimator(self) -> bool:

@@ -4,6 +4,7 @@ folder of the results, have names that mean something to a shell, to Snakemake, 
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,8 @@ RESULTS = "my results; $(touch hacked) 'n'"
 NAMES = [
     "-rf ~.jpg",
     "$(touch hacked) `touch hacked`; touch hacked.jpg",
-    "{x} {{y}} *? [z] %s.JPG",
-    '<b>"q",\'é,\n.jpeg',
+    "< x > *? [z] %s.JPG",
+    '< b >"q",\'é,\n.jpeg',
 ]
 OVERLAY = {
     "results": RESULTS,
@@ -32,6 +33,13 @@ OVERLAY = {
 
 
 FOLDERS = [(model, device) for model in ("Nikon D70", "Canon Ixus 70") for device in ("anna", "bo", "cleo")]
+
+
+def photo_named(folder: Path, name: str) -> Path:
+    """A photograph of the first device; a new one is empty."""
+    path = folder / "photographs" / "Nikon D70" / "anna" / name
+    path.touch()
+    return path
 
 
 def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
@@ -59,13 +67,20 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
     assert not list((results / "plots").glob("*_out.png"))
     page = (results / "report" / "index.html").read_text()
     assert "made to look like those that it knows" not in page
-    assert "<b>" not in page.replace("&lt;b&gt;", "")
+    assert "< b >" not in page
     assert set(pd.read_csv(results / "manifest.csv").path) == {
         f"{model}/{device}/{name}" for model, device in FOLDERS for name in NAMES
     }
 
+    for name in ("<b>.jpg", "{b}.jpg"):
+        unfit = photo_named(tmp_path, name)
+        done = workflow.run("--dry-run", overlay=OVERLAY, check=False)
+        assert done.returncode
+        assert f"{name}', expected one without the braces or <...> that Snakemake reads" in done.stderr
+        unfit.unlink()
+
     # touched, it is still the same photograph; changed, it is another, and all hangs on it
-    photo = tmp_path / "photographs" / "Nikon D70" / "anna" / NAMES[0]
+    photo = photo_named(tmp_path, NAMES[0])
     os.utime(photo, (time.time() + 5,) * 2)
     assert workflow.planned(overlay=OVERLAY) == {}
     Image.fromarray(rng.integers(60, 200, (160, 176, 3), dtype=np.uint8)).save(photo, quality=90)
@@ -74,6 +89,6 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
         **dict.fromkeys(
             ("manifest", "split", "check_split", "train_generator", "train_classifier", "tables", "plots"), 1
         ),
-        **{"patches": 3, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 3, "devices": 1},
+        **{"patches": 4, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 3, "devices": 1},
         **dict.fromkeys(("controls", "report", "package"), 1),
     }
