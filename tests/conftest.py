@@ -10,7 +10,9 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=2, help="how often each stage is killed in each way (default 2)")
+    parser.addoption(
+        "--kills", type=int, help="how often each stage is killed in each way (default 2), and a whole run"
+    )
     parser.addoption("--slurm", action="store_true", help="install and start a Slurm on this machine, as root")
 
 

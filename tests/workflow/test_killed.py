@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.conftest import checkout
 
 LOCKED = "--unlock"  # Snakemake's own words for a folder in which another run is, or was killed, name this option
@@ -21,10 +23,19 @@ def made(folder: Path) -> dict[str, bytes]:
     return {str(name): (folder / name).read_bytes() for name in names if name.parts[0] not in left_out}
 
 
-def test_a_run_killed_anywhere_ends_in_the_same_files(finished, tmp_path, request):
+@pytest.fixture
+def kills(request) -> int:
+    """How often the run is killed."""
+    found = request.config.getoption("kills")
+    if not found:
+        pytest.skip("takes minutes: ask for it by `--kills 3`")
+    return found
+
+
+def test_a_run_killed_anywhere_ends_in_the_same_files(kills, finished, tmp_path):
     workflow = checkout(tmp_path)
     locks, chance = tmp_path / ".snakemake" / "locks", random.Random(0)
-    for kill in range(request.config.getoption("kills")):
+    for kill in range(kills):
         started = workflow.start()
         while started.poll() is None and not (locks.is_dir() and any(locks.iterdir())):
             time.sleep(0.05)
