@@ -94,19 +94,28 @@ def free_memory() -> int:
     for line in _lines("/proc/self/cgroup"):  # NUMBER:CONTROLLERS:PATH, of version 2 without controllers
         _, controllers, group = line.split(":", 2)
         if not controllers:
-            root, limit = CGROUPS, "memory.max"
+            root, limit, used, idle = CGROUPS, "memory.max", "memory.current", "inactive_file"
         elif "memory" in controllers.split(","):
-            root, limit = CGROUPS / "memory", "memory.limit_in_bytes"
+            root, limit, used = CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            idle = "total_inactive_file"
         else:
             continue
         own = root / group.lstrip("/")
-        inside = [place for place in (own, *own.parents) if place.is_relative_to(root)]
-        found += [int(text) for place in inside for text in _lines(place / limit) if text.isdecimal()]
+        for place in (own, *own.parents):
+            if place.is_relative_to(root) and (most := _number(_lines(place / limit))):
+                stat = dict(line.split(" ", 1) for line in _lines(place / "memory.stat") if " " in line)
+                found.append(max(0, most - _number(_lines(place / used)) + _number([stat.get(idle, "")])))
     node, processor, processors = (
-        int(os.environ.get(name) or 0) for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE")
+        _number([os.environ.get(name, "")])
+        for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE")
     )
     found += [megabytes << 20 for megabytes in (node, processor * max(1, processors)) if megabytes]  # 0 is all
-    return min(found, default=4 << 30) // int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
+    return min(found, default=4 << 30) // max(1, _number([os.environ.get("LOCAL_WORLD_SIZE", "")]))
+
+
+def _number(lines: list[str]) -> int:
+    """The whole number of the first line, or 0 where there is none."""
+    return int(lines[0]) if lines and lines[0].isdecimal() else 0
 
 
 def _lines(path: str | Path) -> list[str]:

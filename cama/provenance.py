@@ -121,8 +121,10 @@ def _chain(
             yield node
         return
     yield node
-    for name, digest in record.get("inputs", {}).items():
-        yield from _chain(_joined(node._folder, name), depth + 1, digest, seen, path)
+    inputs = [(_joined(node._folder, name), digest) for name, digest in record.get("inputs", {}).items()]
+    # folders last: that of the photographs says most below the manifest, which lists them
+    for inner, digest in sorted(inputs, key=lambda one: one[0].is_dir()):
+        yield from _chain(inner, depth + 1, digest, seen, path)
 
 
 def _state(path: Path, record: Mapping[str, Any], expected: str | None) -> str:
@@ -147,10 +149,13 @@ def _state(path: Path, record: Mapping[str, Any], expected: str | None) -> str:
 
 def _photographs_state(folder: Path, made: Path) -> str:
     """Whether a folder of photographs, which no stage filled, still holds what the manifest made of it lists."""
-    listed = read_csv(made) if made.name == "manifest.csv" and made.is_file() else {}
+    try:
+        listed = read_csv(made) if made.name == "manifest.csv" and made.is_file() else {}
+    except CamaError:  # which its own line says
+        return "a folder"
     if not {"path", "sha256"} <= set(listed):
         return "a folder"
-    files = {folder / path: digest for path, digest in zip(listed.path, listed.sha256, strict=True)}
+    files = {folder / str(path): digest for path, digest in zip(listed.path, listed.sha256, strict=True)}
     changed = sum(not path.is_file() or file_hash(path) != digest for path, digest in files.items())
     return f"{len(files)} photographs, " + (f"{changed} CHANGED since" if changed else "as recorded")
 

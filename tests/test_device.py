@@ -63,11 +63,21 @@ def test_free_memory_is_what_the_control_groups_leave(machine, line, folder, lim
     assert device.free_memory() == 64 * GB
 
 
+def test_what_a_group_uses_is_not_free_but_for_idle_pages_of_files(machine):
+    known, root = machine
+    known["/proc/self/cgroup"] = ["0::/a"]
+    (root / "a").mkdir()
+    for name, text in (("max", 8 * GB), ("current", 6 * GB), ("stat", f"anon 5\ninactive_file {GB}\nslab 7")):
+        (root / "a" / f"memory.{name}").write_text(f"{text}\n")
+    assert device.free_memory() == 3 * GB
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
         ({"SLURM_MEM_PER_NODE": "2048"}, 2 * GB),
         ({"SLURM_MEM_PER_NODE": "0"}, 64 * GB),  # all that the node has
+        ({"SLURM_MEM_PER_NODE": "4G"}, 64 * GB),  # what a person asks srun for
         ({"SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "4"}, 4 * GB),
         ({"LOCAL_WORLD_SIZE": "4"}, 16 * GB),
     ],

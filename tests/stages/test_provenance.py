@@ -34,7 +34,7 @@ def made(tmp_path):
     steps = [
         ("simulate", [], ["photographs/M"]),
         ("manifest", ["photographs/M", "photographs"], ["manifest.csv"]),
-        ("patches", ["manifest.csv"], ["patches.h5"]),
+        ("patches", ["photographs", "manifest.csv"], ["patches.h5"]),
         ("evaluate", ["patches.h5"], ["rows.csv"]),
         ("tables", ["rows.csv"], ["tables"]),
     ]
@@ -53,7 +53,7 @@ def test_a_record_holds_spec_versions_code_and_hashes(made):
     assert (record["stage"], record["spec"], record["threads"]) == ("patches", {"seed": 5}, 2)
     assert record["versions"]["cama"] == __version__
     assert {"python", "torch", "numpy"} <= record["versions"].keys()
-    assert record["inputs"] == {"manifest.csv": file_hash(made / "manifest.csv")}
+    assert record["inputs"] == {"manifest.csv": file_hash(made / "manifest.csv"), "photographs": None}
     assert record["outputs"] == {"patches.h5": content_hash(made / "patches.h5")}
     assert len(record["code"]) == 64
 
@@ -70,6 +70,14 @@ def test_the_chain_leads_from_a_table_to_the_photographs(made, monkeypatch):
     assert states(made / "tables" / "t.csv") == expected
     monkeypatch.chdir(made / "tables")
     assert states(made.__class__("t.csv")) == expected
+
+
+def test_a_damaged_manifest_is_named_and_ends_nothing(made):
+    for text in ("", "path,sha256\n,1\n"):
+        (made / "manifest.csv").write_text(text)
+        found = states(made / "tables" / "t.csv")
+        assert found["manifest.csv"] == "manifest: CHANGED since"
+        assert found["photographs"] in (": a folder", ": 1 photographs, 1 CHANGED since")
 
 
 def test_results_that_are_moved_keep_their_chain(made, tmp_path):
