@@ -7,6 +7,8 @@ import json
 import os
 import sys
 
+import torch._dynamo  # noqa: F401 (which optimisers import when the first is made, for seconds)
+
 import cama.checkpoint
 from cama.cli import STAGES, main
 from cama.imports import code_digest
