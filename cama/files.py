@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import os
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,26 @@ def _lives(process: int) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def signals_later() -> Iterator[list[int]]:
+    """Hold SIGTERM and SIGINT back until the end: yields those that came, and then sends them again. In the midst of a library
+    that calls Python from another language, what they raise would be lost, or be taken for damage.
+    """
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, lambda number, _: seen.append(number)) for kind in kinds]
+    try:
+        yield seen
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+        for number in seen:
+            signal.raise_signal(number)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic(path) as temporary:
@@ -75,7 +97,8 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     if not path.exists():
         raise CamaError(f"{path}: no such table")
     try:
-        return pd.read_csv(path, **options)
+        with signals_later():
+            return pd.read_csv(path, **options)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 

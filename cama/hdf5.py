@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import io
 import json
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import h5py
 import numpy as np
 
 from cama.errors import CamaError
-from cama.files import atomic, file_hash
+from cama.files import atomic, file_hash, signals_later
 
 HASH = "sha256"
 BLOCK = 1 << 24  # bytes that are hashed at a time
@@ -70,7 +68,7 @@ class Writer:
 @contextlib.contextmanager
 def write_hdf5(path: Path) -> Iterator[Writer]:
     """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
-    with atomic(path) as temporary, _signals_later() as signals, _Stream(temporary, "w+") as stream:
+    with atomic(path) as temporary, signals_later() as signals, _Stream(temporary, "w+") as stream:
         stream.signals = signals
         with h5py.File(stream, "w", libver=FORMAT) as file:
             writer = Writer(file, stream)
@@ -102,22 +100,6 @@ class _Stream(io.FileIO):
             raise self.error
         if self.signals:
             raise SystemExit(128 + self.signals[0])
-
-
-@contextlib.contextmanager
-def _signals_later() -> Iterator[list[int]]:
-    """Note SIGTERM and SIGINT instead of raising in the midst of HDF5, which would lose what it was writing and go on."""
-    seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-    kinds = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(kind, lambda number, _: seen.append(number)) for kind in kinds]
-    try:
-        yield seen
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
 
 
 def read_attribute(file: h5py.File, name: str) -> Any:

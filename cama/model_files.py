@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cama.errors import CamaError
-from cama.files import atomic
+from cama.files import atomic, signals_later
 
 M = TypeVar("M", bound=nn.Module)
 HEADER_KEYS = {
@@ -34,7 +34,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
     with atomic(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata={"cama": text})
+            with signals_later():
+                save_file(tensors, temporary, metadata={"cama": text})
         except SafetensorError as error:  # a full disk
             raise CamaError(f"{path}: could not be written ({error})") from error
 
@@ -44,7 +45,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
     if not path.exists():
         raise CamaError(f"{path}: no such model file")
     try:
-        with safe_open(path, framework="pt") as file:
+        with signals_later(), safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         stored = json.loads(metadata["cama"])

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 from cama.errors import CamaError
-from cama.files import atomic, file_hash, write_text
+from cama.files import atomic, file_hash, signals_later, write_text
 
 
 def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):
@@ -99,3 +100,15 @@ def test_an_error_of_reading_meanwhile_stays_what_it_is(tmp_path):
     for error in (FileNotFoundError(errno.ENOENT, "no such file", "input.csv"), ConnectionError("reset")):
         with pytest.raises(type(error)), atomic(tmp_path / "a.csv"):
             raise error
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_until_a_library_is_done(kind):
+    seen, before = [], signal.signal(kind, lambda number, _: seen.append(number))
+    try:
+        with signals_later() as held:
+            signal.raise_signal(kind)
+            assert (held, seen) == ([kind], [])
+        assert seen == [kind]
+    finally:
+        signal.signal(kind, before)

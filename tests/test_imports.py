@@ -40,6 +40,7 @@ LAYERS = (
     "reporting",
     "photo",
     "stages",
+    "cost",
     "bench",
     "tool",
     "cli",
