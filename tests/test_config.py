@@ -77,7 +77,10 @@ def test_the_comparison_leaves_cama_and_its_classifiers_as_they_are():
         load_config(PROJECT / "config.yaml"),
         load_config(PROJECT / "config.yaml", PROJECT / "config/compare.yaml"),
     )
-    assert compared.adversary.generators["cama"] == default.adversary.generators["cama"]
+    # but for the PSNR at which the default's is held, which it was not when the README's comparison was made
+    unheld = {"psnr": compared.adversary.generators["cama"].psnr}
+    assert unheld["psnr"].end == 0
+    assert compared.adversary.generators["cama"] == default.adversary.generators["cama"].model_copy(update=unheld)
     assert all(compared.examiner.classifiers[name] == spec for name, spec in default.examiner.classifiers.items())
     assert compared.adversary.generators["cama-plus"].training == default.adversary.generators["cama"].training
 
