@@ -159,7 +159,7 @@ ROWS = {
         _generator_steps,
         lambda: generator_step(LABELS, LearnedSpec(), list(_streams().values()), SIDE),
     ),
-    # the original's figure is that of torchvision's stem: it is a third of the processor's float32 at a sixteenth of the pixels
+    # torchvision's stem, of which the original's figure must be: with the other it would be ten times those cores' float32
     "classifier": Row(
         "step of a ResNet-18 with torchvision's stem, batch 128",
         "patches/s",

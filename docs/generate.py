@@ -20,9 +20,7 @@ from pydantic import BaseModel
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
-DEVICE = (
-    209  # photographs of a device of the Dresden database that the published counts of the adversary's give on average
-)
+DEVICE = 209  # photographs of a Dresden device: the mean of those whose number was published
 ASSUMED = 100e12  # operations a second of the GPU in docs/scale.md
 COMPARED = ("success_psnr", "paired", "per_label", "saves", "roc")
 PICTURES = ("samples_cama_in", "success_psnr", "confusion", "per_label")
