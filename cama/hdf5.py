@@ -58,9 +58,13 @@ class Writer:
 
     def seal(self) -> None:
         """Write the hashes."""
-        for dataset in self._file.values():
-            dataset.attrs[HASH] = np.bytes_(_hash_values(dataset))
+        self._flush()  # what the disk did not take cannot be read again
+        for name, dataset in self._file.items():
+            dataset.attrs[HASH] = np.bytes_(_hash_blocks(self._file, name))
         self._file.attrs[HASH] = np.bytes_(_hash_file(self._file))
+        self._flush()
+
+    def _flush(self) -> None:
         self._file.flush()
         self._stream.check()
 
@@ -135,9 +139,7 @@ def open_hdf5(path: Path, *needed: str) -> h5py.File:
 def read_values(file: h5py.File, name: str) -> np.ndarray:
     """A whole data set, checked against its hash; texts as str."""
     values = _read(file, name, slice(None))
-    digest = hashlib.sha256(np.ascontiguousarray(values)).hexdigest()
-    if digest != file[name].attrs[HASH].decode():
-        raise CamaError(f"{file.filename}: damaged: found values of {name!r} that are not what their hash says")
+    _compare(file, name, hashlib.sha256(np.ascontiguousarray(values)).hexdigest())
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
 
@@ -153,11 +155,17 @@ def _read(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
         raise CamaError(f"{file.filename}: damaged: {name!r} cannot be read ({error})") from error
 
 
-def _hash_values(dataset: h5py.Dataset) -> str:
-    digest = hashlib.sha256()
+def _compare(file: h5py.File, name: str, digest: str) -> None:
+    if digest != file[name].attrs[HASH].decode():
+        raise CamaError(f"{file.filename}: damaged: found values of {name!r} that are not what their hash says")
+
+
+def _hash_blocks(file: h5py.File, name: str) -> str:
+    """The hash of a data set that may be larger than the memory."""
+    dataset, digest = file[name], hashlib.sha256()
     rows = max(1, BLOCK // max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))))
     for first in range(0, len(dataset), rows):
-        digest.update(np.ascontiguousarray(dataset[first : first + rows]))
+        digest.update(np.ascontiguousarray(_read(file, name, slice(first, first + rows))))
     return digest.hexdigest()
 
 
@@ -172,7 +180,7 @@ def check_content(path: Path) -> None:
     if path.suffix == ".h5":
         with open_hdf5(path) as file:
             for name in file:
-                read_values(file, name)
+                _compare(file, name, _hash_blocks(file, name))
 
 
 def content_hash(path: Path) -> str:

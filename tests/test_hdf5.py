@@ -1,13 +1,14 @@
 """HDF5 files: what they hold comes back, and damage is seen."""
 
 import hashlib
+import tracemalloc
 
 import h5py
 import numpy as np
 import pytest
 
 from cama.errors import CamaError
-from cama.hdf5 import content_hash, open_hdf5, read_rows, read_values, write_hdf5
+from cama.hdf5 import check_content, content_hash, open_hdf5, read_rows, read_values, write_hdf5
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 TEXTS = ["a", "", "é", "long " * 20, "e"]
@@ -80,6 +81,25 @@ def test_a_flipped_bit_of_an_image_is_seen_when_it_alone_is_read(tmp_path):
         assert np.array_equal(read_rows(file, "images", 1), IMAGES[1])
         with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images' cannot be read"):
             read_rows(file, "images", 2)
+
+
+def test_a_file_is_checked_whole_in_bounded_memory(tmp_path):
+    path = tmp_path / "a.h5"
+    block = np.random.default_rng(1).integers(0, 256, (8, 1 << 20), dtype=np.uint8)
+    with write_hdf5(path) as file:
+        file.create_images("images", 80, block.shape[1:], np.uint8)
+        for first in range(0, 80, 8):
+            file.put_images("images", first, block)
+    tracemalloc.start()
+    check_content(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20 < path.stat().st_size
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images'"):
+        check_content(path)
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
