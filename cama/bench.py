@@ -70,7 +70,7 @@ def _patches(fields: tuple[str, ...]) -> Patches:
         {name: torch.from_numpy(rng.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)) for name in fields},
         np.arange(COUNT) % LABELS,
         np.zeros(COUNT, bool),
-        *(names, names, np.zeros((COUNT, 2), int)),
+        *(names, names, np.zeros((COUNT, 2), int), np.zeros(COUNT, int)),
         tuple(f"Camera_{label}" for label in range(LABELS)),
     )
 

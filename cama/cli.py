@@ -129,7 +129,11 @@ def parser() -> argparse.ArgumentParser:
     tool.register(commands)
     for name, stage in STAGES.items():
         sub = commands.add_parser(name, help=stage.help, description=f"{stage.help[0].upper()}{stage.help[1:]}.")
-        sub.add_argument("--spec", default="{}", help="settings as JSON (see `cama spec`); `{}` for the defaults")
+        sub.add_argument(
+            "--spec",
+            default="{}",
+            help="settings as JSON: `cama spec STAGE` prints the paper's, the record NAME.provenance.json of a result its own",
+        )
         sub.add_argument("--threads", type=int, default=1, help="threads to compute with (default 1)")
         for path, marks in stage.names.items():
             many, required = "+" if "*" in marks else None, "?" not in marks
@@ -137,10 +141,10 @@ def parser() -> argparse.ArgumentParser:
     spec = commands.add_parser("spec", help="print the default settings of a stage as JSON")
     spec.add_argument("stage", choices=[n for n, s in STAGES.items() if not _required(s.spec)])
     check = commands.add_parser("check-config", help="check a config file and its overlays")
-    check.add_argument("files", type=Path, nargs="+")
+    check.add_argument("files", type=Path, nargs="+", metavar="FILE", help="config.yaml, and what is laid over it")
     reference = commands.add_parser("reference", help="record the statistics of real photographs for the controls")
-    reference.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
-    reference.add_argument("--out", type=Path, required=True, metavar="FILE")
+    reference.add_argument("--photographs", type=Path, required=True, metavar="FOLDER", help="of JPEG files")
+    reference.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
     return top
 
 
@@ -156,6 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(STAGES[options["stage"]].spec().to_json())
         elif command == "check-config":
             load_config(*options["files"])
+            print(f"{' + '.join(map(str, options['files']))}: fine")
         elif "run" in options:
             return 1 if options.pop("run")(options) is False else 0
         else:

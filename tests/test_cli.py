@@ -49,7 +49,7 @@ def write_patches(path: Path, labels: tuple[str, ...] = LABELS, side: int = 32) 
     with write_hdf5(path) as file:
         values = {"rgb": rgb, "remosaic": rgb // 2, "residual": rng.normal(0, 2, rgb.shape).astype(np.float16)}
         values |= {"label": np.arange(count) % len(labels), "validation": np.zeros(count, bool)}
-        for name, value in {**values, "origin": np.zeros((count, 2), int)}.items():
+        for name, value in {**values, "origin": np.zeros((count, 2), int), "device": np.zeros(count, int)}.items():
             file.write_values(name, value)
         for name in ("photograph", "scene"):
             file.write_texts(name, [f"{name}{i}" for i in range(count)])
@@ -255,6 +255,7 @@ def test_an_unwritable_output_is_one_line(tmp_path, capsys):
 def test_a_config_is_checked_and_its_fault_is_one_line(tmp_path, capsys):
     default, overlay = PROJECT / "config.yaml", tmp_path / "over.yaml"
     assert main(["check-config", str(default)]) == 0
+    assert capsys.readouterr().out == f"{default}: fine\n"
     overlay.write_text("plots: {dip: 1}\n")
     message = refusal(capsys, "check-config", default, overlay)
     assert message == f"cama check-config: {overlay}: unknown key 'plots.dip', the nearest known key is 'dpi'"

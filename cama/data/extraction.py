@@ -1,8 +1,8 @@
 """Cutting photographs into patches, and writing them to HDF5.
 
 A file holds `rgb` and `remosaic` (N, S, S, 3) uint8 and `residual` (N, S, S, 3) float16 in grey levels, one patch a
-chunk, so that a patch is one read; beside them `label` (N,), `validation` (N,) and the origins `photograph` (N,), `scene`
-(N,) and `origin` (N, 2: row, column). The attribute `labels` names the classes.
+chunk, so that a patch is one read; beside them `label` (N,), `validation` (N,) and the origins `photograph` (N,), `device`
+(N,: its number among the model's), `scene` (N,) and `origin` (N, 2: row, column). The attribute `labels` names the classes.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,15 @@ FIELDS = ("rgb", "remosaic", "residual")
 
 
 def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[tuple[int, int]]:
-    """Origins (row, column) of a photograph's crops, those nearest to the centre first. They never overlap: they lie on a
-    centred grid of multiples of 16 pixels, and with random phase each is moved by up to 15 pixels from it.
+    """Origins (row, column) of a photograph's crops, those nearest to the centre first; a single one lies in the middle. They
+    never overlap: they lie on a centred grid of multiples of 16 pixels, from which random phase moves each by up to 15 pixels.
     """
     jitter = PHASES if spec.phase == "random" else 0
     step = spec.crop + jitter
-    rows, columns = ([start // PHASES * PHASES for start in grid_origins(side, step)] for side in (height, width))
+    count = 1 if spec.crops == 1 else None
+    rows, columns = (
+        [start // PHASES * PHASES for start in grid_origins(side, step, count)] for side in (height, width)
+    )
     if not rows or not columns:
         raise CamaError(f"found a picture of {width}x{height} pixels, expected at least {step} a side")
     centre = ((height - spec.crop) / 2, (width - spec.crop) / 2)
@@ -62,7 +65,7 @@ def extract(
     size = spec.crop if whole else spec.size
     per_crop = (spec.crop // size) ** 2
     progress = Progress("patches", len(splits))
-    meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "scene": [], "origin": []}
+    meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "device": [], "scene": [], "origin": []}
     with write_hdf5(out) as file:
         for name in FIELDS:
             file.create_images(name, 0, (size, size, 3), np.float16 if name == "residual" else np.uint8)
@@ -81,6 +84,7 @@ def extract(
                 meta["label"] += [labels.index(photo.model)] * per_crop
                 meta["validation"] += [photo.part == "validation"] * per_crop
                 meta["photograph"] += [photo.path] * per_crop
+                meta["device"] += [photo.device] * per_crop
                 meta["scene"] += [photo.scene] * per_crop
             progress.at(done)
         for name, values in meta.items():

@@ -18,7 +18,7 @@ from cama.tensors import symmetry
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches: fields (N, S, S, 3) as stored, in memory or still in their file, and their labels."""
+    """Patches: fields (N, S, S, 3) as stored, in memory or still in their file, and of each what `extraction` says."""
 
     fields: dict[str, Field]
     label: np.ndarray
@@ -26,12 +26,13 @@ class Patches:
     photograph: np.ndarray
     scene: np.ndarray
     origin: np.ndarray
+    device: np.ndarray
     labels: tuple[str, ...]
 
     @classmethod
     def read(cls, path: Path, *fields: str, memory: int | None = None) -> "Patches":
         """Read the named fields of a patch file; those together larger than `memory` bytes stay there."""
-        about = ("label", "validation", "photograph", "scene", "origin")
+        about = ("label", "validation", "photograph", "scene", "origin", "device")
         with open_hdf5(path, *fields, *about) as file:
             streamed = memory is not None and sum(file[name].nbytes for name in fields) > memory
             return cls(
@@ -55,7 +56,7 @@ def join(parts: Sequence[Patches]) -> Patches:
         np.concatenate(renamed),
         *(
             np.concatenate([getattr(p, name) for p in parts])
-            for name in ("validation", "photograph", "scene", "origin")
+            for name in ("validation", "photograph", "scene", "origin", "device")
         ),
         labels,
     )

@@ -48,7 +48,7 @@ def detect(
     `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
     """
     files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
-    distributed.start(spec.detector.training.processes, spec.compute.device)
+    distributed.start(1, spec.compute.device)
     checkpoint, _ = begin("detect", spec, state, *files)
     with open_attacked(attacked) as file:
         apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
@@ -84,6 +84,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
             patches.photograph[chosen],
             patches.scene[chosen],
             patches.origin[chosen],
+            patches.device[chosen],
             (label,),
         )
         for label, fields in zip(LABELS, (images, np.concatenate(changed)), strict=True)

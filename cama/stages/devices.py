@@ -31,7 +31,9 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
                 raise CamaError(
                     f"{path}: found crops from several places, expected one, since a fingerprint is of a place"
                 )
-            names = np.array([_device(photograph) for photograph in test.photograph])
+            names = np.array(
+                [f"{test.labels[label]} {device}" for label, device in zip(test.label, test.device, strict=True)]
+            )
             known = sorted(set(names))
             seen = {name: np.flatnonzero(names == name) for name in known}
             few = [name for name in known if len(seen[name]) < 2]
@@ -55,8 +57,3 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
                 progress.at(done)
     columns = ["method", "set", "photograph", "device", "target", "attacked", "pce"]
     write_text(out, pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.5g"))
-
-
-def _device(photograph: str) -> str:
-    """`Make_Model_device` of a manifest path."""
-    return Path(photograph).stem.rsplit("_", 1)[0]

@@ -37,8 +37,8 @@ def photographs(tmp_path_factory):
         picture = np.clip(128 + 4 * (gaussian_filter(noise, (1.5, 1.5, 0)) - 128), 0, 255).astype(np.uint8)
         name = f"{model}_0_{index}.JPG"
         Image.fromarray(picture).save(root / name, quality=90)
-        rows.append((name, model, part, f"scene{index}"))
-    return root, pd.DataFrame(rows, columns=["path", "model", "part", "scene"])
+        rows.append((name, model, part, f"scene{index}", index % 2))
+    return root, pd.DataFrame(rows, columns=["path", "model", "part", "scene", "device"])
 
 
 def spec(phase="aligned", crops=2, crop=32, size=16):
@@ -71,6 +71,7 @@ def test_every_patch_has_its_label_part_and_origin(photographs, tmp_path):
         assert set(patches.label[mine]) == {label}
         assert set(patches.validation[mine]) == {row.part == "validation"}
         assert set(patches.scene[mine]) == {row.scene}
+        assert set(patches.device[mine]) == {row.device}
         assert len({tuple(origin) for origin in patches.origin[mine]}) == 8
 
 
@@ -138,6 +139,16 @@ def test_the_first_crops_are_those_of_the_middle(phase, shape):
             assert abs(column + 16 - shape[1] / 2) <= reach
 
 
+def test_a_single_crop_lies_in_the_middle():
+    """Also where an even number of them would fit."""
+    for side in (64, 128, 200, 352):
+        ((row, column),) = crop_origins(side, 64, spec(crops=1), 0)
+        assert column == 16
+        assert 0 <= (side - 32) / 2 - row < 16
+        ((row, _),) = crop_origins(side, 64, spec("random", crops=1), 0)
+        assert abs(row - (side - 32) / 2) <= 24
+
+
 def test_crops_of_random_phase_never_overlap():
     for seed in range(20):
         origins = np.array(crop_origins(200, 230, spec("random", crops=99), seed))
@@ -202,6 +213,7 @@ def numbered(labels, validation, names=LABELS):
         np.array([f"{i}.JPG" for i in range(count)]),
         np.array([""] * count),
         np.zeros((count, 2), int),
+        np.zeros(count, int),
         tuple(names),
     )
 

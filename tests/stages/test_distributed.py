@@ -57,6 +57,7 @@ def striped(tmp_path_factory):
         file.write_values("label", label)
         file.write_values("validation", np.arange(count) >= count // 2)  # held out, to be scored here
         file.write_values("origin", np.zeros((count, 2), int))
+        file.write_values("device", np.zeros(count, int))
         file.write_texts("photograph", names)
         file.write_texts("scene", names)
         file.write_attribute("labels", LABELS)

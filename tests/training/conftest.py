@@ -33,6 +33,7 @@ def camera_patches(count: int = 12, side: int = 32, seed: int = 0) -> Patches:
         names,
         np.arange(3 * count).astype(str),
         np.zeros((3 * count, 2), int),
+        np.zeros(3 * count, int),
         LABELS,
     )
 

@@ -59,6 +59,9 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
     assert set(table.set) == {"in"}
     assert set(table.method) == {"identity", "jpeg", "cama"}
     assert set(table.photographs) == {8}
+    # of each of the two test devices, which differ in nothing but their folder, every second photograph is compared
+    compared = pd.read_csv(results / "devices" / "cama.csv").drop_duplicates("photograph").photograph
+    assert sorted(compared.str.split("/").str[0]) == ["Canon Ixus 70"] * 2 + ["Nikon D70"] * 2
     assert pd.read_csv(results / "splits.csv").groupby("role").device.unique().map(list).to_dict() == {
         "adversary": [0],
         "examiner": [1],
