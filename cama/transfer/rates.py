@@ -93,8 +93,9 @@ def paired(
 ) -> tuple[float, float, float, float, float, float]:
     """Two methods on the same trials, (N,) or (N, trainings) each: the difference of their success, low and high, and the
     share of the baseline's failures that is gone, low and high. The bounds are those of the 95% percentile bootstrap over
-    whole clusters (N,) and over the trainings of each method; NaN with few clusters, where they would be too narrow, and NaN
-    for the share where the baseline never fails.
+    whole clusters (N,) and over the trainings of each method. They are NaN with few clusters, where all resamples agree, and
+    of the share where the baseline has no failure in more than one in forty: they would be too narrow. So is the share itself
+    where it never fails.
     """
     after, before = (np.asarray(hits, float).reshape(len(weight), -1) for hits in (success, baseline))
     columns = np.concatenate([after.T, before.T, np.ones((1, len(weight)))]) * weight
@@ -111,7 +112,7 @@ def paired(
     fewer = np.divide(difference, failures, out=np.full(len(failures), np.nan), where=failures > 1e-12)
     found = []
     for values in (difference, fewer):
-        enough = trials >= FEW_CLUSTERS and np.isfinite(values[1:]).any()
-        bounds = np.nanquantile(values[1:], [0.025, 0.975]) if enough else (math.nan, math.nan)
-        found += [values[0], *bounds]
+        defined = values[1:][np.isfinite(values[1:])]
+        enough = trials >= FEW_CLUSTERS and len(defined) >= 0.975 * resamples and np.ptp(defined) > 1e-9
+        found += [values[0], *(np.quantile(defined, [0.025, 0.975]) if enough else (math.nan, math.nan))]
     return tuple(float(value) for value in found)

@@ -35,6 +35,13 @@ def test_what_is_told_apart_wholly_or_not_at_all():
     assert alike.found_at_5_percent < 0.12
 
 
+def test_the_share_found_is_as_uncertain_as_its_threshold():
+    """One untouched photograph sets the threshold: where it is not drawn, all attacked pictures are found."""
+    untouched, attacked = [0.0] * 18 + [9, 9], [5.0] * 20
+    found = detection_table(scores(untouched, attacked, 20), 500, 1).iloc[0]
+    assert (found.found_at_5_percent, found.found_at_5_percent_low, found.found_at_5_percent_high) == (0, 0, 1)
+
+
 def test_pictures_of_one_photograph_do_not_narrow_the_interval():
     rng = np.random.default_rng(1)
     once = scores(list(rng.normal(0, 1, 20)), list(rng.normal(0.5, 1, 20)), 20)

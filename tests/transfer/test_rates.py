@@ -124,6 +124,18 @@ def test_paired_bounds_are_empty_with_few_photographs():
     assert [math.isnan(figure) for figure in found] == [False, True, True, False, True, True]
 
 
+def test_paired_bounds_are_empty_where_resamples_cannot_tell_them():
+    cluster, even, before = np.arange(40), np.ones(40), np.arange(40) % 10 > 0
+    never = paired(np.ones(40), before, cluster, 500, 1, even)  # four failures, all gone, also in each resample
+    assert never[3] == 1
+    assert [math.isnan(figure) for figure in never] == [False, False, False, False, True, True]
+    alike = paired(before, before, cluster, 500, 1, even)
+    assert [figure if figure == figure else None for figure in alike] == [0, None, None, 0, None, None]
+    seldom = paired(np.arange(40) > 0, np.arange(40) > 1, cluster, 500, 1, even)  # of two failures one is gone
+    assert seldom[3] == pytest.approx(1 / 2)
+    assert [math.isnan(figure) for figure in seldom] == [False, False, False, False, True, True]
+
+
 def test_several_trainings_of_a_method_widen_its_interval():
     rng = np.random.default_rng(3)
     good, bad, before = ((rng.random(60) < share).astype(float) for share in (0.9, 0.5, 0.4))
@@ -188,7 +200,9 @@ def test_swapped_methods_have_the_opposite_difference():
 def test_a_method_that_equals_its_baseline_differs_by_nothing():
     success, _, cluster = two_methods()
     weight = np.random.default_rng(0).random(len(success)) + 0.1
-    assert paired(success, success, cluster, 300, 1, weight) == (0.0,) * 6
+    found = paired(success, success, cluster, 300, 1, weight)
+    assert (found[0], found[3]) == (0, 0)
+    assert np.isnan(found[1:3] + found[4:]).all()  # no resample differs, which does not show that nothing would
 
 
 def test_a_baseline_that_never_fails_has_no_failures_to_take_away():
@@ -202,12 +216,12 @@ def test_a_baseline_that_never_fails_has_no_failures_to_take_away():
     assert all(map(math.isnan, found[3:]))
 
 
-def test_a_baseline_that_fails_once_has_an_interval_over_the_resamples_where_it_does():
+def test_a_baseline_that_fails_once_gives_its_share_no_bounds():
     baseline = np.ones(12)
     baseline[3] = 0
     found = paired(np.ones(12), baseline, np.arange(12), 400, 1, np.ones(12))
     assert found[0] == pytest.approx(1 / 12)
-    assert found[3:] == pytest.approx((1, 1, 1))
+    assert found[3:] == pytest.approx((1, math.nan, math.nan), nan_ok=True)
 
 
 def test_the_paired_interval_contains_the_true_difference_about_as_often_as_it_says():
