@@ -237,10 +237,11 @@ def models():
     return expand(f"{RESULTS}/models/{{method}}.safetensors", method=learned)
 
 
+TRACES = ["detection"] if CONFIG.detection.methods else []
+TRACES += ["devices"] if CONFIG.detection.devices else []
 TABLES = ["summary", "transfer", "per_label"]
 TABLES += ["paired"] if CONFIG.tables.baseline else []
-TABLES += ["detection"] if CONFIG.detection.methods else []
-TABLES += ["devices"] if CONFIG.detection.devices else []
+TABLES += TRACES
 
 
 def plots():

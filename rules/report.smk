@@ -8,11 +8,14 @@ rule tables:
         devices=device_matches(),
         code=code("tables"),
     output:
-        report(
-            expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
-            category="Tables",
-            caption="captions/tables.rst",
-        ),
+        [
+            report(
+                f"{RESULTS}/tables/{table}.csv",
+                category="Tables",
+                caption=f"captions/{'traces' if table in TRACES else 'tables'}.rst",
+            )
+            for table in TABLES
+        ],
         expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
     log:
         f"{RESULTS}/logs/tables.log",
@@ -108,6 +111,7 @@ rule controls:
     resources:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
+        gpu=GPU if CONTROL else 0,
     params:
         spec=spec("controls"),
         root=lambda wildcards: ROOT,

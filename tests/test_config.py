@@ -272,6 +272,7 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ),
         ("attack.methods.pgd", {"kind": "pgd", "evaluators": ["low"], "match": "identity"}, "no distortion of its own"),
         ("detection.net.frontend", "prnu_lp", "detection.net.frontend: found 'prnu_lp', which needs an estimator"),
+        ("detection.training.processes", 2, "detection.training.processes: found 2, expected 1"),
         ("adversary.generators.cama.weights.pixel", -1, "greater than or equal to 0"),
         ("adversary.generators.cama.discriminators", [{"frontend": "prnu_lp"}], "'con_conv'"),
         ("adversary.generators.cama.discriminators", [{"fronted": "rgb"}], "nearest known key is 'frontend'"),
@@ -293,6 +294,10 @@ def test_devices_are_compared_at_one_place_of_the_sensor_alone():
     assert parse(Config, values, "config").detection.devices == ("cama",)
     for key, value in (("patches.crops", 2), ("patches.phase", "random")):
         assert "detection.devices: found some, expected none unless" in refused(put(values, key, value))
+    values = put(put(values, "dataset", {"kind": "spcup2018", "root": "photographs"}), "split.policy", "image")
+    methods = {name: method for name, method in DEFAULT["attack"]["methods"].items() if name != "oracle"}
+    values = put(values, "attack.methods", methods)
+    assert "detection.devices: found some, expected none: spcup2018 has one device" in refused(values)
 
 
 def test_jpeg_in_training_needs_patches_of_whole_blocks():

@@ -167,6 +167,12 @@ class Config(Spec):
                 )
         if self.detection.net.needs_estimator:
             raise ValueError(f"detection.net.frontend: found {self.detection.net.frontend!r}, which needs an estimator")
+        if self.detection.training.processes > 1:
+            raise ValueError(
+                f"detection.training.processes: found {self.detection.training.processes}, expected 1: detectors are small"
+            )
+        if self.detection.devices and self.dataset.kind == "spcup2018":
+            raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
         if self.detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
             raise ValueError(
                 "detection.devices: found some, expected none unless patches.crops is 1 and patches.phase aligned"

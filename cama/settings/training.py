@@ -41,7 +41,7 @@ class ComputeSpec(Spec):
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes the GPU where there is one")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="`auto` takes bfloat16 where the processor has it"
+        "auto", description="`auto` takes bfloat16 where the processor or GPU has it"
     )
 
 

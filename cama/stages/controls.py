@@ -43,8 +43,8 @@ def controls(
     simulated = spec.dataset.kind == "simulated"
     bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
     rows = [("accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound)]
-    place = Compute(spec.compute)
     if aligned is not None and random is not None and random_test is not None:
+        place = Compute(spec.compute)
         for phase, path, crops in (("aligned", aligned, test), ("random", random, Patches.read(random_test, "rgb"))):
             classifier, _ = load_classifier(path)
             found = predict(place.place(classifier), crops.fields["rgb"], place).argmax(1)

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.workflow.conftest import PROJECT, Workflow
+from tests.workflow.conftest import PROJECT, Workflow, checkout
 
 NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
@@ -46,3 +46,18 @@ def test_no_attack_and_no_detector_hangs_on_anything_of_the_examiner():
     assert len(attacks) == 8
     for attack in attacks:
         assert not above[attack] & examiner
+
+
+def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(tmp_path):
+    workflow = checkout(tmp_path)
+    for device, control in (("cuda", "rgb"), ("cuda", ""), ("cpu", "rgb")):
+        overlay = {"compute": {"device": device}, "controls": {"random_phase": control}}
+        said = workflow.run("--dry-run", overlay=overlay).stdout
+        asking = {
+            rule
+            for rule, resources in re.findall(r"^rule (\w+):\n.*?^    resources: (.*?)$", said, re.MULTILINE | re.DOTALL)
+            if "gpu=1" in resources
+        }
+        trainings = {f"train_{name}" for name in ("estimator", "evaluator", "generator", "classifier")}
+        controls = {"controls", "train_control"} if control else set()
+        assert asking == ({*trainings, *controls, "attack", "evaluate", "detect"} if device == "cuda" else set())
