@@ -31,7 +31,7 @@ def read_rgb(path: Path) -> np.ndarray:
             if takes_hours(data, image.width, image.height):
                 raise CamaError(f"{path}: found scan upon scan of {size}, expected a photograph")
             if image.mode != "RGB":
-                raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB")
+                raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
             return np.array(image)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error

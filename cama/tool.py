@@ -59,7 +59,7 @@ def _profile(options: dict[str, Any]) -> None:
 def _add_anonymize(commands: Any) -> None:
     about = "make a photograph look like another camera's, without metadata"
     sub = _command(commands, "anonymize", about, _anonymize)
-    sub.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    sub.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="a JPEG")
     sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="model file of the workflow")
     sub.add_argument("--to", required=True, metavar="CAMERA", help="one of the camera models that it knows")
     sub.add_argument(
@@ -76,7 +76,12 @@ def _add_anonymize(commands: Any) -> None:
         "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"
     )
     sub.add_argument(
-        "--classifier", type=Path, nargs="+", default=[], metavar="FILE", help="asked before and after, beside E"
+        "--classifier",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="classifiers' files: what they say before and after",
     )
     sub.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, each with up to 2 GiB")
     sub.add_argument("--force", action="store_true", help="replace files of the same name")
@@ -96,14 +101,14 @@ def _anonymize(options: dict[str, Any]) -> bool:
 
 
 def _add_models(commands: Any) -> None:
-    models = commands.add_parser("models", help="what a model file is, and G for other programs")
+    models = commands.add_parser("models", help="what a model file is, and its generator for other programs")
     inner = models.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = _command(inner, "show", "print the model card", _show)
     show.add_argument("file", type=Path, metavar="FILE")
     show.add_argument("--json", action="store_true", help="print the whole header")
-    export = _command(inner, "export", "write G as ONNX", _export)
+    export = _command(inner, "export", "write the generator as ONNX", _export)
     export.add_argument("file", type=Path, metavar="FILE")
-    export.add_argument("--onnx", type=Path, required=True, metavar="OUT")
+    export.add_argument("--onnx", type=Path, required=True, metavar="OUT", help="the file to write")
 
 
 def _show(options: dict[str, Any]) -> None:

@@ -90,7 +90,9 @@ def read_segments(data: bytes, name: str = "picture") -> Jpeg:
         return CamaError(f"{name}: found {found} at byte {at}, expected {expected}")
 
     if not data.startswith(b"\xff\xd8"):
-        raise CamaError(f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8")
+        raise CamaError(
+            f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
+        )
     segments, at = [Segment(SOI)], 2
     while True:
         start = at

@@ -122,7 +122,7 @@ def _in_process(task: tuple[Path, Path]) -> Found:
 
 def _line(record: dict[str, Any]) -> str:
     before, after = record["before"], record["after"]
-    said = [f"E gives {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
+    said = [f"the evaluator gives {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
     said += [
         f"{old['classifier']}: {_first(old)} before, {_first(new)} after"
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)

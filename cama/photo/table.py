@@ -24,7 +24,9 @@ def as_table(record: dict[str, Any]) -> str:
     coding = record["coding"]
     quality = coding["standard_quality"]
     tables = (
-        f"those of the common encoder at quality {quality}" if quality else "the camera's own (they can name its model)"
+        f"those of the common encoder at quality {quality}"
+        if quality
+        else "not the common encoder's (they can name a camera model or a program)"
     )
     rows = [
         ("picture", f"{record['width']}x{record['height']} pixels, {coding['process']}, {coding['subsampling']}"),
@@ -51,7 +53,7 @@ def as_table(record: dict[str, Any]) -> str:
         )
     if "fingerprint" in record:
         found = record["fingerprint"]
-        verdict = "the same device" if found["match"] else "no match"
+        verdict = "the same device" if found["match"] else "no match, which does not show another device"
         rows.append(("fingerprint", f"PCE {found['pce']:.1f} with {found['references']} references: {verdict}"))
     width = max(len(head) for head, _ in rows)
     lines = [f"{head:<{width}}  {text if len(text) <= MOST else text[: MOST - 3] + '...'}" for head, text in rows]

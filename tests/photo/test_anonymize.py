@@ -313,7 +313,7 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     captured = capsys.readouterr()
     *lines, last = captured.out.splitlines()
     assert [line.partition(" -> ")[0] for line in lines] == ["second.jpg", photo.name]
-    assert all("Corvus C300 encoding; E gives Corvus_C300 0." in line for line in lines)
+    assert all("Corvus C300 encoding; the evaluator gives Corvus_C300 0." in line for line in lines)
     doubted = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
     assert doubted  # E is not even trained
     loud = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
