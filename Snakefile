@@ -1,6 +1,8 @@
 # From photographs to tables, plots and a report. `snakemake --cores all` runs everything;
 # each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots,
 # controls, report, models.
+import shutil
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -18,6 +20,12 @@ rule all:
         f"{RESULTS}/report/index.html",
         tables(),
         models(),
+
+
+onsuccess:
+    # the states of trainings whose results Snakemake has taken; until then a lost one could be written anew from its state
+    for done in Path(RESULTS, "state").rglob("done"):
+        shutil.rmtree(done.parent)
 
 
 include: "rules/data.smk"

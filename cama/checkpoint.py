@@ -13,20 +13,25 @@ from cama.files import write_text
 from cama.model_files import read_tensors, save_tensors
 
 SAVE_EVERY_S = 60.0  # a kill costs no more than this
+DONE = "done"  # the file that marks a state whose results are written
 
 
 class Checkpoint:
     """The state of a training, kept in a folder that the workflow does not declare, so that no restart deletes it.
 
-    The folder is named by the hash of `identity` (the spec and the content of the inputs): another spec starts anew.
+    The folder is named by the hash of `identity` (the spec and the content of the inputs): another spec starts anew. `place`
+    says where and how precisely it is computed; a state of another place is an error, since half of each would be neither.
     State is a tree of dicts, lists, tensors and JSON scalars; tensors go to safetensors and the rest beside them in its
     header, so nothing is ever unpickled.
     """
 
-    def __init__(self, root: Path, identity: dict[str, Any], every_s: float | None = None) -> None:
+    def __init__(
+        self, root: Path, identity: dict[str, Any], place: dict[str, str] | None = None, every_s: float | None = None
+    ) -> None:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = root / key
         self.path = self.folder / "state.safetensors"
+        self.place = place or {}
         self.every_s = SAVE_EVERY_S if every_s is None else every_s
         self._lock: IO[bytes] | None = None
         self._last = time.monotonic()
@@ -54,7 +59,7 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state atomically."""
         tensors: dict[str, Tensor] = {}
-        tree = _pack(state, "", tensors)
+        tree = _pack({"place": self.place, "state": state}, "", tensors)
         save_tensors(self.path, tensors, tree)
         self._last = time.monotonic()
 
@@ -62,16 +67,21 @@ class Checkpoint:
         """The saved state, or None where there is none."""
         if not self.path.exists():
             return None
+        anew = f"delete {self.folder} to begin this training anew"
         try:
-            return _unpack(*read_tensors(self.path))
+            saved = _unpack(*read_tensors(self.path))
         except CamaError as error:
-            raise CamaError(f"{error}; delete {self.folder} to begin this training anew") from error
+            raise CamaError(f"{error}; {anew}") from error
+        if saved["place"] != self.place:
+            found, here = (", ".join(place.values()) for place in (saved["place"], self.place))
+            raise CamaError(f"{self.path}: found a state of {found}, expected one of {here}: go on there, or {anew}")
+        return saved["state"]
 
-    def clear(self) -> None:
-        """Forget the state once the result is written."""
-        for path in self.folder.iterdir():
-            path.unlink()
-        self.folder.rmdir()
+    def finish(self) -> None:
+        """Mark the state as one whose results are written. It stays until the workflow has ended well: a result that is lost
+        before that is written anew from it.
+        """
+        write_text(self.folder / DONE, "")
 
 
 def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -215,7 +215,7 @@ def _run_stage(name: str, options: dict) -> None:
     if os.environ.get("RANK", "0") == "0":
         provenance.write_records(begun, outputs)
         if state is not None:  # of a training: once nothing is left that could fail
-            state.clear()
+            state.finish()
 
 
 def _required(kind: type[Spec]) -> bool:

@@ -56,6 +56,13 @@ def _keep_memory() -> None:
             mallopt(*no_return)
 
 
+def resolved(spec: ComputeSpec) -> dict[str, str]:
+    """What `auto` means here: device, precision, and the torch that computes."""
+    device = pick_device(spec.device)
+    precision = str(pick_precision(spec.precision, device)).removeprefix("torch.")
+    return {"device": device.type, "precision": precision, "torch": f"torch {torch.__version__}"}
+
+
 def pick_device(name: str) -> torch.device:
     """`auto` takes the GPU where there is one. Asking for one where there is none is an error."""
     if name == "auto":
@@ -68,7 +75,7 @@ def pick_device(name: str) -> torch.device:
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """`auto` takes bfloat16 where the processor computes it natively, else float32."""
     if name == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+        fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
         name = "bfloat16" if fast else "float32"
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
 

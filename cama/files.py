@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import pandas as pd
 
 from cama.errors import CamaError
+
+WEEK_S = 7 * 24 * 3600
 
 
 @contextlib.contextmanager
@@ -24,9 +27,10 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{path.stem[:100]}.{socket.gethostname()}."
+        prefix = f".{path.stem[:100]}."
         _sweep(path.parent, prefix, path.suffix)
-        handle, name = tempfile.mkstemp(path.suffix, f"{prefix}{os.getpid()}.", path.parent)
+        whose = f"{socket.gethostname()}.{os.getpid()}."
+        handle, name = tempfile.mkstemp(path.suffix, prefix + whose, path.parent)
         temporary = Path(name)
         os.close(handle)
         yield temporary
@@ -45,15 +49,20 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path, prefix: str, suffix: str) -> None:
-    """Delete the temporary files of this name whose process, of this machine, is no more."""
+    """Delete the temporary files of this name whose process, of this machine, is no more; of another machine, whose processes
+    cannot be asked, those that nobody wrote to for a week.
+    """
     if os.name != "posix":
         return
     for entry in os.scandir(folder):
         name = entry.name
         if name.startswith(prefix) and name.endswith(suffix):
-            process = name.removeprefix(prefix).partition(".")[0]
-            if process.isdecimal() and not _lives(int(process)):
-                Path(entry.path).unlink(missing_ok=True)
+            host, _, process = name.removeprefix(prefix).removesuffix(suffix).rpartition(".")[0].rpartition(".")
+            if host and process.isdecimal():
+                own = host == socket.gethostname()
+                dead = not _lives(int(process)) if own else time.time() - entry.stat().st_mtime > WEEK_S
+                if dead:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _lives(process: int) -> bool:

@@ -15,6 +15,7 @@ from cama.errors import CamaError
 from cama.files import file_hash, read_csv, write_text
 from cama.hdf5 import check_content, content_hash
 from cama.imports import code_digest
+from cama.settings.training import ComputeSpec
 
 SUFFIX = ".provenance.json"
 LIBRARIES = ("colour-demosaicing", "h5py", "matplotlib", "numpy", "pandas", "pillow", "pywavelets", "pytorch-msssim")
@@ -33,13 +34,28 @@ def begin_record(stage: str, module: str, spec: Mapping[str, Any], threads: int,
     """Hash a stage's code and inputs before it runs, since either may be changed meanwhile. What is missing or damaged has no
     hash: the stage itself will say so.
     """
-    shared = {"stage": stage, "spec": spec, "threads": threads, "code": code_digest(module), "versions": _versions()}
+    shared = {
+        "computed": _computed(spec),
+        "stage": stage,
+        "spec": spec,
+        "threads": threads,
+        "code": code_digest(module),
+        "versions": _versions(),
+    }
     return Begun(shared, {path: _hash(path) for path in inputs})
+
+
+def _computed(spec: Mapping[str, Any]) -> dict[str, str]:
+    if "compute" not in spec:
+        return {}
+    from cama.device import resolved  # torch takes seconds to import, and other stages do not need it
+
+    return resolved(ComputeSpec(**spec["compute"]))
 
 
 def write_records(begun: Begun, outputs: Sequence[Path]) -> None:
     """Write a record beside each output, `NAME.provenance.json`: the stage, its spec, the SHA-256 of its code, of its inputs
-    and of its outputs (of a folder's files), its threads, and versions. Paths are relative to the record.
+    and of its outputs (of a folder's files), its threads, device and precision, and versions. Paths are relative to the record.
     """
     for output in outputs:
         files = sorted(p for p in output.rglob("*") if p.is_file()) if output.is_dir() else [output]

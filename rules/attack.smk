@@ -22,7 +22,7 @@ rule attack:
         "../envs/cama.yaml"
     threads: lambda wildcards: threads_of(wildcards.method)
     resources:
-        mem_mb=by_attempt(4000),
+        mem_mb=memory(share=0.5),
         runtime=by_attempt(240),
         gpu=lambda wildcards: GPU if attack_inputs(wildcards.method) else 0,
     params:

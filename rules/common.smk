@@ -207,14 +207,14 @@ def each_process(kind, amount):
     return lambda wildcards: amount * training_of(kind, wildcards).processes
 
 
-def memory(kind=None):
-    """Megabytes for a job that holds fields of its patch files in memory, up to where it streams them: for each process of a
-    training of this kind, and more with each attempt.
+def memory(kind=None, first=4000, share=2):
+    """Megabytes for a job that holds a share of what its input files take, and up to where trainings stream them: for each
+    process of a training of this kind, and more with each attempt.
     """
 
     def megabytes(wildcards, input, attempt):
         processes = training_of(kind, wildcards).processes if kind else 1
-        return attempt * processes * int(min(4000 + 2 * input.size_mb, 64_000))
+        return attempt * processes * int(min(first + share * input.size_mb, 64_000))
 
     return megabytes
 

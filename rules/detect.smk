@@ -49,7 +49,7 @@ rule devices:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=by_attempt(2000),
+        mem_mb=memory(first=2000, share=0.5),
         runtime=by_attempt(240),
     params:
         spec=lambda wildcards: spec("devices", method=wildcards.method),

@@ -19,7 +19,7 @@ rule evaluate:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=by_attempt(4000),
+        mem_mb=memory(share=0.5),
         runtime=by_attempt(240),
         gpu=GPU,
     params:

@@ -25,7 +25,7 @@ rule tables:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=by_attempt(2000),
+        mem_mb=memory(first=2000, share=12),
         runtime=by_attempt(30),
     params:
         spec=spec("tables"),
@@ -66,7 +66,7 @@ rule plots:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=by_attempt(2000),
+        mem_mb=memory(first=2000, share=0.5),
         runtime=by_attempt(30),
     params:
         spec=spec("plots"),
@@ -109,7 +109,7 @@ rule controls:
         "../envs/cama.yaml"
     threads: 1
     resources:
-        mem_mb=by_attempt(2000),
+        mem_mb=memory(first=2000, share=0.5),
         runtime=by_attempt(30),
         gpu=GPU if CONTROL else 0,
     params:

@@ -42,12 +42,17 @@ def test_training_patches_are_counted_one_by_one(monkeypatch):
     assert bench._loading(("rgb",), 8)(bench.ComputeSpec(device="cpu")) == 20 * 8
 
 
-def test_a_trainings_rate_is_without_its_beginning(monkeypatch):
-    now = iter([0.0, 9.0, 10.0, 16.0, 20.0, 25.0])
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(now))
-    steps = []
-    assert bench._per_second(lambda count, _: steps.append(count), 32, 4) == 4 * 32 / (6 - 5)
-    assert steps == [1, 5, 1]  # the first is not counted
+def test_a_trainings_rate_is_without_its_beginning_and_of_a_second_at_least(monkeypatch):
+    """It takes five seconds to begin; steps take 0.1, of which four are too few."""
+    now, steps = [0.0], []
+
+    def train(count, _):
+        steps.append(count)
+        now[0] += 5 + 0.1 * (count - 1)
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+    assert bench._per_second(train, 32, 4) == pytest.approx(32 / 0.1)
+    assert steps == [1, 1, 5, 17]  # the first is not counted
 
 
 def test_a_networks_figure_stands_beside_the_rate_of_a_product(monkeypatch):

@@ -310,7 +310,7 @@ def train_generator(folder: Path, patches: Path) -> list[object]:
     ]
 
 
-def test_the_adversary_trains_from_patches_to_a_generator(tmp_path):
+def test_the_adversary_trains_from_patches_to_a_generator(tmp_path, capsys):
     patches = write_patches(tmp_path / "adversary.h5")
     train_streams(tmp_path, patches)
     assert main([str(argument) for argument in train_generator(tmp_path, patches)]) == 0
@@ -326,7 +326,16 @@ def test_the_adversary_trains_from_patches_to_a_generator(tmp_path):
     curve = pd.read_csv(tmp_path / "g.csv")
     assert list(curve.step) == [1, 2]
     assert {"d_loss", "adversarial", "pixel", "evaluator", "psnr"} <= set(curve.columns)
-    assert not list((tmp_path / "state").iterdir())  # nothing is left to resume
+    # what is lost before the workflow has taken it is written again from the state, without a step
+    states = [path.parent for path in (tmp_path / "state").rglob("done")]
+    assert sorted(states) == sorted((tmp_path / "state").iterdir())
+    assert len(states) == 4
+    model = (tmp_path / "g.safetensors").read_bytes()
+    (tmp_path / "g.safetensors").unlink()
+    capsys.readouterr()
+    assert main([str(argument) for argument in train_generator(tmp_path, patches)]) == 0
+    assert (tmp_path / "g.safetensors").read_bytes() == model
+    assert "2/2" not in capsys.readouterr().out
     high, _ = load_classifier(streams[0])
     assert high.frontend.estimator.scale.item() == pytest.approx(2 / 127.5, rel=0.05)
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from cama import device
-from cama.device import pick_device, pick_precision
+from cama.device import pick_device, pick_precision, resolved
 from cama.errors import CamaError
+from cama.settings.training import ComputeSpec
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
@@ -22,6 +23,14 @@ def test_precision_follows_the_processor_only_when_it_is_auto(monkeypatch, has, 
     assert pick_precision("auto", cpu) == expected
     assert pick_precision("float32", cpu) == torch.float32
     assert pick_precision("bfloat16", cpu) == torch.bfloat16
+
+
+def test_what_auto_means_here_is_told(monkeypatch):
+    monkeypatch.setattr(device, "_cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = resolved(ComputeSpec())
+    assert found == {"device": "cpu", "precision": "bfloat16", "torch": f"torch {torch.__version__}"}
+    assert resolved(ComputeSpec(precision="float32"))["precision"] == "float32"
 
 
 GB = 1 << 30

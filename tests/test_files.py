@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -64,8 +65,10 @@ def test_what_a_killed_process_left_of_a_file_is_deleted_and_no_more(tmp_path):
         f".file.{host}.{dead.pid}.x.png",
         f".file.{host}.x.csv",  # not ours
     ]
-    for name in (f".file.{host}.{dead.pid}.x.csv", *stays):
+    old = ".file.node7.example.org.12.x.csv"  # of another machine's, a week ago
+    for name in (f".file.{host}.{dead.pid}.x.csv", old, *stays):
         (tmp_path / name).write_text("half")
+    os.utime(tmp_path / old, (time.time() - 8 * 24 * 3600,) * 2)
     write_text(path, "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*stays, "file.csv"])
 

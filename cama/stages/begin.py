@@ -5,19 +5,23 @@ from typing import Any
 
 from cama import distributed
 from cama.checkpoint import Checkpoint
+from cama.device import resolved
 from cama.errors import CamaError
 from cama.hdf5 import content_hash
 from cama.imports import code_digest
-from cama.settings.strict import Spec
+from cama.settings.stages import DetectStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
+
+TrainingSpec = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
 
 
-def begin(stage: str, spec: Spec, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
+def begin(stage: str, spec: TrainingSpec, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
     """The checkpoint of this spec, code and inputs, and the record that goes into the model's header."""
     for path in inputs:
         if not path.exists():
             raise CamaError(f"{path}: no such file")
     record = {"spec": spec.model_dump(mode="json"), "inputs": {path.name: content_hash(path) for path in inputs}}
-    checkpoint = Checkpoint(state, {**record, "code": code_digest(f"cama.stages.{stage}")})
+    identity = {**record, "code": code_digest(f"cama.stages.{stage}")}
+    checkpoint = Checkpoint(state, identity, resolved(spec.compute))
     if distributed.rank() == 0:
         checkpoint.lock()
     return checkpoint, record

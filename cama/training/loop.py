@@ -76,6 +76,11 @@ class Optimiser:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.inner.load_state_dict(state)
+        for parameter, kept in self.inner.state.items():
+            for key, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    # files know no order of memory, and sums of two orders are slow
+                    kept[key] = torch.empty_like(parameter).copy_(value)
 
 
 def run(
@@ -88,8 +93,9 @@ def run(
 ) -> pd.DataFrame:
     """Call `step` for each step, from the checkpoint if there is one; give the curve of what it returns.
 
-    Each step starts from its own random state, so a resumed training equals an uninterrupted one bit for bit. On SIGTERM
-    the state is saved and the program ends with status 143. Of several processes the first alone saves and speaks.
+    Each step starts from its own random state, so a resumed training equals an uninterrupted one bit for bit. The state is
+    saved at the end too, and on SIGTERM, where the program ends with status 143. Of several processes the first alone saves
+    and speaks.
     """
     start, history = 0, []
     saved = checkpoint.load()
@@ -135,6 +141,8 @@ def run(
             if recorded and first:
                 row = ", ".join(f"{key} {value:.3g}" for key, value in history[-1].items() if key != "step")
                 progress.at(index + 1, row)
+        if start < steps:
+            save(steps)
     finally:
         signal.signal(signal.SIGTERM, previous)
     return pd.DataFrame(history)

@@ -152,7 +152,9 @@ class Walk:
 
 def walk(folder, steps: int = 250, step=None, every_s: float = 60.0) -> tuple[Walk, object]:
     part = Walk()
-    curve = run("walk", {"part": part}, step(part) if step else part.step, steps, 7, Checkpoint(folder, {}, every_s))
+    curve = run(
+        "walk", {"part": part}, step(part) if step else part.step, steps, 7, Checkpoint(folder, {}, every_s=every_s)
+    )
     return part, curve
 
 
@@ -319,13 +321,20 @@ def test_a_save_is_due_when_the_last_is_long_enough_ago(tmp_path):
     assert not checkpoint.due()
 
 
-def test_clearing_leaves_nothing_but_other_states(tmp_path):
-    kept, cleared = Checkpoint(tmp_path, {"seed": 1}), Checkpoint(tmp_path, {"seed": 2})
-    for checkpoint in (kept, cleared):
+def test_a_finished_state_is_marked_and_still_there(tmp_path):
+    other, finished = Checkpoint(tmp_path, {"seed": 1}), Checkpoint(tmp_path, {"seed": 2})
+    for checkpoint in (other, finished):
         checkpoint.save({"step": 1})
-    cleared.clear()
-    assert not cleared.folder.exists()
-    assert kept.load() == {"step": 1}
+    finished.finish()
+    assert [path.parent for path in tmp_path.rglob("done")] == [finished.folder]
+    assert Checkpoint(tmp_path, {"seed": 2}).load() == {"step": 1}
+
+
+def test_a_state_of_another_precision_is_refused(tmp_path):
+    Checkpoint(tmp_path, {}, {"device": "cpu", "precision": "bfloat16"}).save({"step": 1})
+    elsewhere = Checkpoint(tmp_path, {}, {"device": "cpu", "precision": "float32"})
+    with pytest.raises(CamaError, match=r"found a state of cpu, bfloat16, expected one of cpu, float32: .* delete"):
+        elsewhere.load()
 
 
 # ---- real trainings, resumed

@@ -55,7 +55,9 @@ def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(t
         said = workflow.run("--dry-run", overlay=overlay).stdout
         asking = {
             rule
-            for rule, resources in re.findall(r"^rule (\w+):\n.*?^    resources: (.*?)$", said, re.MULTILINE | re.DOTALL)
+            for rule, resources in re.findall(
+                r"^rule (\w+):\n.*?^    resources: (.*?)$", said, re.MULTILINE | re.DOTALL
+            )
             if "gpu=1" in resources
         }
         trainings = {f"train_{name}" for name in ("estimator", "evaluator", "generator", "classifier")}
