@@ -1,6 +1,7 @@
 """Pictures on disk: uint8, HWC, RGB. Reading, saving as its receiver decodes it, and the middle of one."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from cama.errors import CamaError
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
 MAX_PIXELS = 90_000_000  # larger than any camera of the data sets; with that, a photograph takes 2 GiB at most
 MAX_BYTES = 500_000_000  # of a file
-SCAN, MANY_SCANS, MOST_WORK = b"\xff\xda", 12, 1_500_000_000
+# the head of a scan, of one to four components, as decoders take it: two bytes of it alone stand in any video behind a picture
+SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+MANY_SCANS, MOST_WORK = 12, 1_500_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what is larger is an error here
 # Pillow looks for the density in damaged EXIF; whoever wants to know reads it by `container.exif`
 warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 
@@ -41,7 +45,7 @@ def takes_hours(data: bytes, width: int, height: int) -> bool:
     """Whether a file of few bytes would keep a decoder busy: it has more scans than a progressive JPEG needs, over too many
     pixels in all.
     """
-    scans = data.count(SCAN)
+    scans = len(SCAN.findall(data))
     return scans > MANY_SCANS and scans * width * height > MOST_WORK
 
 

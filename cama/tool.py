@@ -27,7 +27,7 @@ def register(commands: Any) -> None:
 
 def _add_inspect(commands: Any) -> None:
     sub = _command(commands, "inspect", "what a photograph tells: metadata, container, pixels", _inspect)
-    sub.add_argument("photo", type=Path, metavar="PHOTO")
+    sub.add_argument("photo", type=Path, metavar="PHOTO", help="a JPEG")
     sub.add_argument("--json", action="store_true", help="print the whole record")
     sub.add_argument("--classifier", type=Path, nargs="+", metavar="FILE", help="model files that attribute the pixels")
     sub.add_argument(
@@ -46,13 +46,15 @@ def _inspect(options: dict[str, Any]) -> None:
 
 def _add_profile(commands: Any) -> None:
     sub = _command(commands, "profile", "learn how a camera model builds its JPEG files", _profile)
-    sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE")
+    sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO", help="as the camera wrote them")
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="the JSON file to write")
 
 
 def _profile(options: dict[str, Any]) -> None:
-    from cama.photo.profile import learn_profile, write_profile
+    from cama.photo.profile import learn_profile, read_profile, write_profile
 
+    if options["out"].exists():
+        read_profile(options["out"])  # anything but a profile is not replaced
     write_profile(options["out"], learn_profile(options["photographs"]))
 
 

@@ -13,7 +13,7 @@ from cama.errors import CamaError
 # What everyone's encoder writes: that of the Independent JPEG Group, baseline, with its own header.
 NEUTRAL_QUALITY, NEUTRAL_SUBSAMPLING = 92, "4:2:0"
 CODING = ("SOI", "DQT", "SOF0", "SOF2", "DHT", "DRI", "SOS", "EOI")
-EXIF = "APP1 Exif"
+EXIF, HEADER = "APP1 Exif", "APP0 JFIF"
 JFIF = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"  # version 1.01, no density, no thumbnail
 
 
@@ -41,8 +41,9 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str], e
     )
     jpeg = read_segments(data)
     coded = [segment for segment in jpeg.segments if not APP0 <= segment.marker <= APP0 + 15]
-    wanted = [name for name in order if name.split()[0] in CODING or (exif and name == EXIF)]
-    bare = Jpeg((*coded[:1], *([Segment(APP1, exif)] if exif else []), *coded[1:]))
+    wanted = [name for name in order if name.split()[0] in CODING or name == HEADER or (exif and name == EXIF)]
+    heads = {HEADER: Segment(APP0, JFIF), EXIF: Segment(APP1, exif)}
+    bare = Jpeg((*coded[:1], *(heads[name] for name in wanted if name in heads), *coded[1:]))
     built = _arranged(bare, wanted) if len(bare.of(SOS)) == 1 else bare
     if [segment.name for segment in built.segments] != wanted:
         raise CamaError("encoding: found another order of segments than asked for, which cannot be imitated")

@@ -29,11 +29,14 @@ TYPES = {
     13: (4, "I"),
     129: (1, ""),
 }
-ASCII, UTF8, UNDEFINED, RATIONALS, OFFSETS = 2, 129, 7, (5, 10), (3, 4, 13)
+BYTES, ASCII, UTF8, UNDEFINED, RATIONALS, OFFSETS = 1, 2, 129, 7, (5, 10), (3, 4, 13)
+SIGNED = 9  # what a standard offset is not, but programs read
 POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last in the directory Exif
+INTEROP_INDEX = 1  # in the directory Interop
 MOST_VALUES = 64  # of one entry that are worth showing
+MOST_DIRECTORIES = 9  # of those that follow each other; the standard has two
 # of EXIF 3.0, which Pillow does not name yet
 NEWER = {0xA436: "ImageTitle", 0xA437: "Photographer", 0xA438: "ImageEditor"}
 INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
@@ -43,7 +46,7 @@ INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
 class Entry:
     """One entry of a directory. `value` is text, bytes, a number, a pair for a rational, or a tuple of numbers or pairs."""
 
-    group: str  # IFD0, IFD1 (the thumbnail's), Exif, GPS or Interop
+    group: str  # IFD0, IFD1 (the thumbnail's), Exif, GPS or Interop; IFD2 and more are outside the standard
     tag: int
     value: Any
     kind: int = 2  # its type in TIFF, by number
@@ -54,9 +57,15 @@ class Entry:
         names = {"GPS": GPSTAGS, "Interop": INTEROP}.get(self.group, TAGS | NEWER)
         return names.get(self.tag, f"0x{self.tag:04x}")
 
+    @property
+    def follows(self) -> bool:
+        """Whether it may be the offset of something."""
+        return self.kind in (*OFFSETS, SIGNED) and isinstance(self.value, int) and self.value >= 0
+
     def text(self) -> str:
         """The value for a person."""
-        if self.name.startswith("XP") and self.group == "IFD0" and isinstance(self.value, (bytes, tuple)):
+        texts = self.name.startswith("XP") and self.group == "IFD0" and self.kind in (BYTES, UNDEFINED)
+        if texts and isinstance(self.value, (bytes, tuple)):
             return bytes(self.value).decode("utf-16-le", "replace").rstrip("\0")  # Windows writes its texts so
         if isinstance(self.value, bytes):
             return f"{len(self.value)} bytes"
@@ -68,12 +77,15 @@ class Entry:
 
 @dataclass
 class Exif:
-    """What an EXIF segment holds; `faults` names what breaks the standard and was left out."""
+    """What an EXIF segment holds; `faults` names what breaks the standard and was left out, `loose` has the bytes, but for
+    zeros, that nothing in it names.
+    """
 
     order: str  # "<" little-endian, ">" big-endian
     entries: list[Entry] = field(default_factory=list)
     thumbnail: bytes = b""
     faults: list[str] = field(default_factory=list)
+    loose: bytes = b""
 
     def get(self, group: str, tag: int) -> Any:
         """The value of an entry, or None."""
@@ -92,6 +104,8 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
     if order is None or len(tiff) < 8 or struct.unpack_from(f"{order}H", tiff, 2)[0] != 42:
         raise CamaError(f"{name}: found EXIF that begins with {tiff[:4].hex(' ') or 'nothing'}, expected a TIFF header")
     exif = Exif(order)
+    named = bytearray(len(tiff))  # which bytes something names
+    named[:8] = b"\1" * 8
     seen: set[str] = set()
     waiting = [("IFD0", struct.unpack_from(f"{order}I", tiff, 4)[0])]
     while waiting:
@@ -100,24 +114,35 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
             exif.faults.append(f"{group}: a second directory of that kind")
             continue
         seen.add(group)
-        entries, following = _directory(tiff, order, group, start, exif.faults)
+        entries, following = _directory(tiff, order, group, start, exif.faults, named)
         exif.entries += entries
         for entry in entries:
-            if entry.tag in POINTERS and entry.kind in OFFSETS and isinstance(entry.value, int):
+            if entry.tag in POINTERS and entry.follows:
                 waiting.append((POINTERS[entry.tag], entry.value))
-        if group == "IFD0" and following:
-            waiting.append(("IFD1", following))
-    start, size = (exif.offset("IFD1", tag) for tag in (THUMBNAIL, THUMBNAIL_SIZE))
-    if start is not None and size is not None:
-        if start + size > len(tiff):
-            exif.faults.append("IFD1: a thumbnail that ends behind the segment")
-        else:
-            exif.thumbnail = tiff[start : start + size]
+            elif entry.tag in POINTERS:
+                exif.faults.append(f"{group}: {entry.name} of another type than an offset, which was not followed")
+        if following:
+            number = int(group.removeprefix("IFD")) + 1 if group.startswith("IFD") else MOST_DIRECTORIES
+            if number < MOST_DIRECTORIES:
+                waiting.append((f"IFD{number}", following))
+            else:
+                exif.faults.append(f"{group}: names a further directory, which was not followed")
+    for group in ("IFD1", "IFD0"):
+        start, size = (exif.offset(group, tag) for tag in (THUMBNAIL, THUMBNAIL_SIZE))
+        if start is not None and size is not None:
+            if start + size > len(tiff):
+                exif.faults.append(f"{group}: a thumbnail that ends behind the segment")
+            else:
+                exif.thumbnail = exif.thumbnail or tiff[start : start + size]
+                named[start : start + size] = b"\1" * size
+    exif.loose = bytes(byte for byte, known in zip(tiff, named, strict=True) if byte and not known)
     return exif
 
 
-def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str]) -> tuple[list[Entry], int]:
-    """The entries of a directory at `start`, and where the next one is, 0 for nowhere."""
+def _directory(
+    tiff: bytes, order: str, group: str, start: int, faults: list[str], named: bytearray
+) -> tuple[list[Entry], int]:
+    """The entries of a directory at `start`, and where the next one is, 0 for nowhere. Marks their bytes as `named`."""
     if start < 8 or start + 2 > len(tiff):
         faults.append(f"{group}: a directory outside the segment")
         return [], 0
@@ -126,6 +151,8 @@ def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str
     if end > len(tiff):
         faults.append(f"{group}: {count} entries that end behind the segment")
         return [], 0
+    last = min(end + 4, len(tiff))
+    named[start:last] = b"\1" * (last - start)
     entries, held = [], 0
     for at in range(start + 2, end, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", tiff, at)
@@ -141,6 +168,7 @@ def _directory(tiff: bytes, order: str, group: str, start: int, faults: list[str
         if held > len(tiff):
             faults.append(f"{group}: entries that share their bytes")
             break
+        named[place : place + size * values] = b"\1" * (size * values)
         entries.append(Entry(group, tag, _value(tiff, order, kind, place, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following

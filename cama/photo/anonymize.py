@@ -1,5 +1,6 @@
 """A photograph that classifiers take for another camera's, in a file that holds nothing but its pixels."""
 
+import contextlib
 import io
 import os
 import tempfile
@@ -166,6 +167,21 @@ def _attributed(picture: np.ndarray, plan: Plan) -> dict[str, Any]:
     return {"target": round(float(np.mean(shares)), 4), "evaluator": own, "classifiers": named}
 
 
+def _name(temporary: Path, out: Path) -> None:
+    """Give a file its name, unless somebody else was faster."""
+    try:
+        out.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # memory cards know no links either
+        out.open("xb").close()
+        try:
+            temporary.replace(out)
+        except OSError:
+            out.unlink()
+            raise
+
+
 def _publish(data: bytes, out: Path, force: bool) -> None:
     """Give checked bytes their name: whole, with neutral times, and over another file by `force` alone."""
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=".", suffix=".jpg")
@@ -176,9 +192,11 @@ def _publish(data: bytes, out: Path, force: bool) -> None:
         if temporary.read_bytes() != data:
             raise CamaError(f"{out}: found other bytes on the disk than were written")
         os.utime(temporary, (NEUTRAL_TIME, NEUTRAL_TIME))
+        with contextlib.suppress(OSError):  # memory cards know no modes
+            temporary.chmod(0o644)
         if force:
             temporary.replace(out)
         else:
-            out.hardlink_to(temporary)  # fails where somebody else was faster
+            _name(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)

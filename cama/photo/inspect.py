@@ -1,6 +1,7 @@
 """What a photograph tells about who took it, where, when and with what: its metadata, its container, and its pixels."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from cama.container.coding import read_coding, standard_quality
 from cama.container.exif import Entry, read_exif
+from cama.container.photoshop import IPTC, read_resources
 from cama.container.profile import match_profile
 from cama.container.segments import COM, Jpeg, Segment, read_segments
 from cama.errors import CamaError
@@ -78,10 +80,12 @@ SEGMENTS = {
     "ICC": ("camera", "a colour profile, which may name the device"),
     "MPF": ("content", "an index of further pictures in the file"),
     "JUMBF": ("person", "a C2PA manifest: a signed history of the picture"),
-    "Photoshop": ("person", "IPTC: names, places, captions"),
 }
 ORDER = ("person", "place", "time", "device", "camera", "software", "content", "thumbnail", "unknown", "settings")
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
+JFXX_JPEG = b"JFXX\0\x10"  # how a JFIF extension begins that holds a JPEG thumbnail
+MOST_THUMBNAILS = 4  # a file of thousands of them is no photograph
+PADDING = 16  # bytes in EXIF that nothing names, which some cameras leave between their values
 FINGERPRINT_CROP = 1024  # pixels a side of what fingerprints compare
 
 
@@ -99,7 +103,14 @@ def inspect(
     data = read_file(path)
     jpeg = read_segments(data, str(path))
     coding = read_coding(jpeg, str(path))
-    picture = read_rgb(path) if len(coding.components) == 3 or classifiers or references else None
+    picture, undecoded = None, []
+    if len(coding.components) == 3 or classifiers or references:
+        try:
+            picture = read_rgb(path)
+        except CamaError as error:
+            if classifiers or references:
+                raise
+            undecoded = [str(error)]  # what the file tells is told all the same
     leaks, thumbnails, faults = _metadata(jpeg, picture, str(path))
     luminance = coding.quantisation[coding.components[0].table]
     record: dict[str, Any] = {
@@ -123,7 +134,7 @@ def inspect(
         "trailing_bytes": len(jpeg.trailer),
         "leaks": leaks,
         "thumbnails": thumbnails,
-        "faults": faults,
+        "faults": [*undecoded, *faults],
     }
     if profiles:
         record["profiles"] = [
@@ -150,6 +161,10 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
     def leak(tells: str, where: str, value: str) -> None:
         leaks.append({"tells": tells, "where": where, "value": value})
 
+    def show(thumbnail: bytes) -> None:
+        if thumbnail and len(thumbnails) < MOST_THUMBNAILS:
+            thumbnails.append(_thumbnail(thumbnail, picture))
+
     for segment in jpeg.segments:
         if segment.marker == COM:
             leak("content", "comment", _shown(segment.payload))
@@ -163,20 +178,42 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
             faults += exif.faults
             for entry in exif.entries:
                 told = _tells(entry)
-                if entry.name not in POINTERS and not (entry.group == "IFD1" and told == "settings"):
+                followed = entry.name in POINTERS and entry.follows
+                if not followed and not (entry.group == "IFD1" and told == "settings"):
                     where = "thumbnail's" if entry.group == "IFD1" else "Exif"
                     leak(told, f"{where} {entry.name}", _text(entry))
-            if exif.thumbnail and not thumbnails:  # a file of thousands of them is no photograph
-                thumbnails.append(_thumbnail(exif.thumbnail, picture))
+            if len(exif.loose) > PADDING:
+                leak("unknown", "Exif", f"{len(exif.loose)} bytes that no entry names: {_shown(exif.loose)}")
+            show(exif.thumbnail)
+        elif segment.kind == "Photoshop":
+            _photoshop(segment, leak, show)
         elif segment.kind in SEGMENTS:
             tells, text = SEGMENTS[segment.kind]
             leak(tells, segment.kind, f"{len(segment.payload)} bytes: {text}")
+            if segment.payload.startswith(JFXX_JPEG):
+                show(segment.payload[len(JFXX_JPEG) :])
         elif segment.name.endswith("unknown") or segment.name.startswith("marker") or _overlong(segment):
             leak("unknown", segment.name, f"{len(segment.payload)} bytes: {_shown(segment.payload)}")
     if jpeg.trailer:
         leak("unknown", "behind the picture", f"{len(jpeg.trailer)} bytes: {_shown(jpeg.trailer)}")
     leaks.sort(key=lambda found: ORDER.index(found["tells"]))
     return leaks, thumbnails, faults
+
+
+def _photoshop(segment: Segment, leak: Callable[[str, str, str], None], show: Callable[[bytes], None]) -> None:
+    """What the blocks of a Photoshop segment tell."""
+    resources, rest = read_resources(segment.payload)
+    for resource in resources:
+        size = f"{len(resource.data)} bytes"
+        if resource.number == IPTC:
+            leak("person", "IPTC", f"{size}: names, places, captions")
+        elif resource.thumbnail:
+            leak("thumbnail", "Photoshop", f"{size}: a thumbnail")
+            show(resource.thumbnail)
+        else:
+            leak("software", "Photoshop", f"{size}, block 0x{resource.number:04x}: {_shown(resource.data)}")
+    if rest.strip(b"\0"):
+        leak("unknown", "Photoshop", f"{len(rest)} bytes: {_shown(rest)}")
 
 
 def _tells(entry: Entry) -> str:

@@ -78,18 +78,49 @@ def test_the_thumbnail_is_found():
         (tiff("<", (0x0112, 3, 1, b"\1\0\0\0"), following=8000), "IFD1: a directory outside the segment"),
         (HEADER + b"II*\0\x08\0\0\0\xff\xff", "IFD0: 65535 entries that end behind the segment"),
         (
-            tiff("<", *[(0x0201, 4, 1, b"\x09\0\0\0"), (0x0202, 4, 1, b"\xff\xff\0\0")] * 1, following=0),
-            None,  # those of IFD1 alone are a thumbnail
+            tiff("<", (0x0201, 4, 1, b"\x09\0\0\0"), (0x0202, 4, 1, b"\xff\xff\0\0")),
+            "IFD0: a thumbnail that ends behind the segment",
         ),
+        (tiff("<", (0x8825, 3, 2, b"\0\0\1\0")), "IFD0: GPSInfo of another type than an offset"),
     ],
 )
 def test_what_breaks_the_standard_is_a_fault_and_the_rest_is_read(payload, fault):
-    exif = read_exif(payload)
-    if fault is None:
-        assert exif.faults == []
-        assert exif.thumbnail == b""
-    else:
-        assert any(found.startswith(fault) for found in exif.faults)
+    assert any(found.startswith(fault) for found in read_exif(payload).faults)
+
+
+def test_what_programs_read_outside_the_standard_is_read():
+    """A GPS directory behind an offset with a sign, a third directory in a row, and a picture in the first."""
+    gps = struct.pack("<HHHI4sI", 1, 1, 2, 2, b"N\0\0\0", 0)
+    assert read_exif(tiff("<", (0x8825, 9, 1, struct.pack("<I", 26)), after=gps)).get("GPS", 1) == "N"
+    second, third = struct.pack("<HI", 0, 20), struct.pack("<HHHI4sI", 1, 0x013B, 2, 4, b"Ann\0", 0)
+    exif = read_exif(tiff("<", after=second + third, following=14))
+    assert (exif.get("IFD2", 0x013B), exif.faults) == ("Ann", [])
+    small = jpeg()
+    entries = (0x0201, 4, 1, struct.pack("<I", 38)), (0x0202, 4, 1, struct.pack("<I", len(small)))
+    assert read_exif(tiff("<", *entries, after=small)).thumbnail == small
+
+
+def test_directories_in_a_row_end():
+    """One that names itself, and one of the standard's own that names another."""
+    assert "IFD9: " not in str(read_exif(tiff("<", following=8)).faults)
+    odd = struct.pack("<HI", 0, 8)
+    faults = read_exif(tiff("<", (0x8769, 4, 1, struct.pack("<I", 26)), after=odd)).faults
+    assert faults == ["Exif: names a further directory, which was not followed"]
+
+
+def test_bytes_that_nothing_names_are_kept():
+    exif = read_exif(tiff("<", (MAKE, 2, 4, b"Abc\0"), after=b"\0\0Jane Doe, 12 Elm Street\0"))
+    assert exif.loose == b"Jane Doe, 12 Elm Street"
+    exif = read_exif(tiff("<", (MAKE, 2, 8, struct.pack("<I", 26)), after=b"A maker\0"))
+    assert exif.loose == b""
+
+
+@pytest.mark.parametrize(("kind", "values"), [(3, (300, 301)), (6, (-1, -2)), (9, (-5,)), (4, (70_000,))])
+def test_texts_of_windows_of_another_type_are_numbers(kind, values):
+    size = {3: "H", 6: "b", 9: "i", 4: "I"}[kind]
+    packed = struct.pack(f"<{len(values)}{size}", *values).ljust(4, b"\0")
+    (entry,) = read_exif(tiff("<", (0x9C9D, kind, len(values), packed))).entries
+    assert entry.text() == " ".join(map(str, values))
 
 
 @pytest.mark.parametrize(

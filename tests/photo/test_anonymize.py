@@ -8,12 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import colour
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from cama.cli import main
 from cama.container import encoding
+from cama.container.coding import describe, read_coding
 from cama.container.exif import read_exif
 from cama.container.segments import APP0, read_segments
 from cama.errors import CamaError
@@ -228,9 +230,51 @@ def test_colours_become_srgb(tmp_path):
     assert np.array_equal(upright(path), read_rgb(path))
     # the same with red and green exchanged, under another name
     swapped = profile.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
-    swapped = swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap")
-    path.write_bytes(jpeg(picture, icc_profile=swapped, quality=100, subsampling="4:4:4"))
-    assert psnr(upright(path), np.ascontiguousarray(read_rgb(path)[..., [1, 0, 2]])) > 35
+    renamed = swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap")
+    for other in (renamed, swapped):  # what it calls itself does not matter
+        path.write_bytes(jpeg(picture, icc_profile=other, quality=100, subsampling="4:4:4"))
+        assert psnr(upright(path), np.ascontiguousarray(read_rgb(path)[..., [1, 0, 2]])) > 35
+
+
+def test_adobe_rgb_that_exif_alone_tells_becomes_srgb(tmp_path):
+    """As cameras write it: DCF's R03 and no profile."""
+    path = tmp_path / "adobe.jpg"
+    for index in ("R98", "R03"):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0xA005] = {1: index}
+        path.write_bytes(jpeg(scene(48, 64), exif=exif.tobytes(), quality=95))
+        stored = read_rgb(path)
+        expected = stored
+        if index == "R03":
+            spaces = colour.RGB_COLOURSPACES["Adobe RGB (1998)"], colour.RGB_COLOURSPACES["sRGB"]
+            turned = colour.RGB_to_RGB(stored / 255, *spaces, apply_cctf_decoding=True, apply_cctf_encoding=True)
+            expected = np.round(255 * np.clip(turned, 0, 1))
+            assert np.abs(expected - stored).max() > 5
+        assert np.abs(upright(path).astype(int) - expected).max() <= 1
+
+
+def test_where_there_are_no_links_a_file_gets_its_name_all_the_same(photo, model, tmp_path, monkeypatch):
+    """As on memory cards. Who was faster keeps the name."""
+
+    def refused(self, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(tmp_path), "hardlink_to", refused)
+    out = tmp_path / "out.jpg"
+    anonymize(photo, out, how(model), force=False)
+    assert out.read_bytes()[:2] == b"\xff\xd8"
+    assert out.stat().st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+    other = tmp_path / "other.jpg"
+
+    def late(self, target):
+        other.write_bytes(b"theirs")
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(tmp_path), "hardlink_to", late)
+    with pytest.raises(FileExistsError):
+        anonymize(photo, other, how(model), force=False)
+    assert other.read_bytes() == b"theirs"
 
 
 def test_an_existing_file_is_replaced_by_force_alone(photo, model, tmp_path):
@@ -433,3 +477,21 @@ def test_real_photographs_are_imitated_by_their_own_profiles():
             data = encoding.encode_like(picture, coding.value.model_dump(), order)
             written = encoding.check_bare(data, name)
             assert [segment.name for segment in written.segments] == [n for n in order if n != "APP1 Exif"]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
+    """As many telephones do: before EXIF, or behind it."""
+    picture = scene(48, 64)
+    like = read_segments(jpeg(picture, quality=90, progressive=progressive))
+    coding = describe(read_coding(like))
+    start, header, *rest = [segment.name for segment in like.segments]
+    payload = b"Exif\0\0II*\0\x08\0\0\0" + bytes(6)
+    for order in (
+        [start, header, "APP1 Exif", *rest],
+        [start, "APP1 Exif", header, *rest],
+        [start, "APP1 Exif", *rest],
+    ):
+        for exif in (b"", payload):
+            written = encoding.check_bare(encoding.encode_like(picture, coding, order, exif), "x", exif)
+            assert [segment.name for segment in written.segments] == [n for n in order if exif or n != "APP1 Exif"]

@@ -49,7 +49,7 @@ OTHERS = {
     "many scans": many_scans(8000, 3000),
     "no tables": Jpeg(tuple(s for s in read_segments(jpeg()).segments if s.marker != DQT)).to_bytes(),
 }
-INSPECTED = {"cmyk", "grey", "1x1"}  # about which the container says something all the same
+INSPECTED = {"cmyk", "grey", "1x1", "12 bits", "bomb", "many scans"}  # the container says something all the same
 
 
 @pytest.fixture(scope="module")

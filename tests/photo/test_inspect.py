@@ -1,7 +1,9 @@
 """Tests of cama.photo.inspect and its table."""
 
 import json
+import struct
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -34,7 +36,7 @@ def photo(tmp_path):
         Segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
         Segment(0xE2, b"MPF\0abc"),
         Segment(0xEB, b"JP\0\0jumb"),
-        Segment(0xED, b"Photoshop 3.0\0" + b"8BIM"),
+        Segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\3Ann\0" + b"8BIM\4\6\1x\0\0\0\2by"),
         Segment(0xE9, b"maker's own"),
     ]
     path = tmp_path / "photo.jpg"
@@ -51,13 +53,13 @@ def test_every_layer_is_told(photo):
     assert told(record, "person") == {
         "Exif Artist": "Jorunn Dahl",
         "JUMBF": "8 bytes: a C2PA manifest: a signed history of the picture",
-        "Photoshop": "18 bytes: IPTC: names, places, captions",
+        "IPTC": "3 bytes: names, places, captions",
     }
     assert told(record, "place") == {"Exif GPSLatitude": "(59, 1) (54, 1) (61, 2)"}
     assert told(record, "time") == {"Exif DateTimeOriginal": "2026:11:25 12:00:00"}
     assert told(record, "device") == {"Exif BodySerialNumber": "SN0042"}
     assert told(record, "camera") == {"Exif Make": "Alcyon", "Exif Model": "A10"}
-    assert told(record, "software") == {"Exif Software": "1.0"}
+    assert told(record, "software") == {"Exif Software": "1.0", "Photoshop": "2 bytes, block 0x0406: by"}
     assert set(told(record, "content")) == {"XMP", "MPF", "comment"}
     assert told(record, "unknown") == {"APP9 unknown": "11 bytes: maker's own", "behind the picture": "6 bytes: behind"}
     assert set(told(record, "settings")) == {"Exif ExposureTime"}
@@ -82,6 +84,58 @@ def test_what_hides_in_plain_headers_is_told(tmp_path):
     assert set(unknown) == {"APP0 JFIF", "APP14 Adobe", "Exif DocumentName"}
     assert "secret name" in unknown["Exif DocumentName"]
     assert told(record, "person") == {"Exif XPAuthor": "Jorunn"}
+
+
+def test_thumbnails_outside_exif_are_compared_too(tmp_path):
+    """Photoshop's, and that of a JFIF extension; neither shows the picture."""
+    start, header, *rest = read_segments(jpeg()).segments
+    rng = np.random.default_rng(5)
+    other = jpeg(np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8)))
+    block = bytes(28) + other
+    photoshop = b"Photoshop 3.0\0" + b"8BIM\4\x0c\0\0" + struct.pack(">I", len(block)) + block
+    hidden = Segment(0xE0, b"JFXX\0\x10" + other), Segment(0xED, photoshop)
+    path = tmp_path / "two.jpg"
+    path.write_bytes(b"".join(segment.to_bytes() for segment in (start, header, *hidden, *rest)))
+    record = inspect(path)
+    assert [(found["width"], found["same_picture"]) for found in record["thumbnails"]] == [(80, False)] * 2
+    assert set(told(record, "thumbnail")) == {"JFXX", "Photoshop"}
+    assert told(record, "person") == {}
+
+
+def test_bytes_in_exif_that_no_entry_names_are_told(tmp_path):
+    start, *rest = read_segments(jpeg()).segments
+    empty = b"Exif\0\0II*\0\x08\0\0\0" + bytes(6)
+    path = tmp_path / "stale.jpg"
+    for behind, found in ((b"Jane Doe, 12 Elm Street, serial 4711", True), (b"\xff" * 8, False)):
+        segments = (start, Segment(0xE1, empty + behind), *rest)
+        path.write_bytes(b"".join(segment.to_bytes() for segment in segments))
+        said = told(inspect(path), "unknown")
+        assert said == ({"Exif": f"{len(behind)} bytes that no entry names: {behind.decode()}"} if found else {})
+
+
+def test_a_picture_too_large_to_decode_still_tells_what_its_file_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr("cama.images.MAX_PIXELS", 100)
+    start, *rest = read_segments(jpeg()).segments
+    exif = Image.Exif()
+    exif[0x013B] = "Jorunn Dahl"
+    path = tmp_path / "large.jpg"
+    path.write_bytes(b"".join(segment.to_bytes() for segment in (start, Segment(0xE1, exif.tobytes()), *rest)))
+    record = inspect(path)
+    assert told(record, "person") == {"Exif Artist": "Jorunn Dahl"}
+    assert "expected at most 100 in all" in record["faults"][0]
+    with pytest.raises(CamaError, match="expected at most 100"):
+        inspect(path, references=[path])
+
+
+def test_a_video_behind_the_picture_is_a_video_and_no_scans(tmp_path):
+    """Two bytes of a scan's head stand in any 64 KiB of it."""
+    path = tmp_path / "motion.jpg"
+    video = np.random.default_rng(0).bytes(9_000_000)
+    assert video.count(b"\xff\xda") > 100
+    path.write_bytes(jpeg(np.zeros((3072, 4080, 3), np.uint8)) + video)
+    record = inspect(path)
+    assert record["faults"] == []
+    assert list(told(record, "unknown")) == ["behind the picture"]
 
 
 def test_a_bare_picture_tells_nothing(tmp_path):

@@ -91,6 +91,15 @@ def test_inspect_compares_with_profiles(paths, tmp_path):
     assert "A10, in every trait" in as_table(record)
 
 
+def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
+    kept = paths[0].read_bytes()
+    assert main(["profile", *map(str, paths), "--out", str(paths[0])]) == 1
+    assert f"cama profile: {paths[0]}: not a container profile" in capsys.readouterr().err
+    assert paths[0].read_bytes() == kept
+    for _ in range(2):
+        assert main(["profile", *map(str, paths), "--out", str(tmp_path / "p.json")]) == 0
+
+
 def test_two_models_make_no_profile(paths):
     paths[2].write_bytes(photo(2, model="A11"))
     with pytest.raises(CamaError, match=r"2.jpg: found the camera Alcyon A11, expected Alcyon A10 as in .*0.jpg"):
