@@ -24,8 +24,8 @@ rule all:
 
 onsuccess:
     # the states of trainings whose results Snakemake has taken; until then a lost one could be written anew from its state
-    for done in Path(RESULTS, "state").rglob("done"):
-        shutil.rmtree(done.parent)
+    for done in list(Path(RESULTS, "state").rglob("done")):
+        shutil.rmtree(done.parent, ignore_errors=True)
 
 
 include: "rules/data.smk"

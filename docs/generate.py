@@ -172,8 +172,8 @@ def precision_table(results: Path) -> str:
 
 def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
     """Of each front-end the accuracies of its trainings, and the success of each of cama's, in-distribution."""
-    rows = pd.read_csv(results / precision / "cama.csv")
-    table = pd.read_csv(results / precision / "transfer.csv")
+    rows = pd.read_csv(results / precision / "rows" / "cama.csv")
+    table = pd.read_csv(results / precision / "tables" / "transfer.csv")
     clean = table[(table.method == "identity") & (table.set == "in")].set_index("classifier").clean_accuracy
     kinds = clean.index.str.replace(r"-\d$", "", regex=True)
     accuracies = {f"accuracy of {kind}": clean[kinds == kind] for kind in kinds.unique()}
