@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CONFIG = Path("/etc/slurm/slurm.conf")  # job steps look for it there
-PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge", "slurm-wlm-torque")
 SETTINGS = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -53,7 +53,7 @@ def why_not() -> str:
         return "only root can install Slurm, on Debian"
     if CONFIG.exists():
         return f"there is a Slurm on this machine already ({CONFIG})"
-    if not all(map(shutil.which, ("slurmctld", "slurmd", "sbatch"))):
+    if not all(map(shutil.which, ("slurmctld", "slurmd", "sbatch", "qsub"))):
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES]
         if not (_works(install) or (_works(["apt-get", "update", "-qq"]) and _works(install))):
             return "Slurm's packages could not be installed"
@@ -98,12 +98,3 @@ def ask(*command: str) -> str:
     """What a command of Slurm prints, sorted by line."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "\n".join(sorted(done.stdout.splitlines()))
-
-
-def jobs() -> dict[str, tuple[str, str]]:
-    """Jobs that wait or run: number to rule and state."""
-    lines = [line.split(maxsplit=2) for line in ask("squeue", "-h", "-o", "%i %T %k").splitlines()]
-    # the comment is rule_NAME, or rule_NAME_wildcards_VALUES
-    return {
-        number: (comment.removeprefix("rule_").partition("_wildcards")[0], state) for number, state, comment in lines
-    }

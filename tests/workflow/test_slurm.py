@@ -1,4 +1,6 @@
-"""The Slurm profile on a real Slurm: jobs that hit their time limit, are cancelled or fail run again, and nothing is lost."""
+"""The profiles for clusters on a real Slurm: jobs that hit their time limit, are cancelled or fail run again, and nothing is
+lost. That for PBS speaks to it by Slurm's own qsub, qstat and qdel.
+"""
 
 import os
 import shutil
@@ -13,8 +15,11 @@ import pytest
 from tests.workflow import slurm
 from tests.workflow.conftest import Workflow
 
-# what the profile leaves to a cluster: this one has no accounting
-HERE = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "7", "--latency-wait", "5")
+# what the profiles leave to a cluster: this one has no accounting
+HERE = {
+    "slurm": ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "7"),
+    "cluster": (),
+}
 
 
 @pytest.fixture
@@ -28,31 +33,33 @@ def cluster(tmp_path, request):
         yield
 
 
-def wait_for(rule: str, run: subprocess.Popen, but: set[str] = frozenset()) -> str:
-    """The number of a job of this rule that runs."""
+def wait_for(words: str, folder: Path, run: subprocess.Popen, but: str = "") -> tuple[int, str]:
+    """A process of this package in this folder with these words in its command line, and the number of its job."""
     until = time.monotonic() + 300
     while time.monotonic() < until:
-        assert run.poll() is None, f"the run ended before a job of {rule} ran"
-        for number, (name, state) in slurm.jobs().items():
-            if name == rule and state == "RUNNING" and number not in but:
-                return number
-        time.sleep(0.2)
-    raise AssertionError(f"no job of {rule} ran")
-
-
-def processes(words: str, folder: Path) -> list[int]:
-    """Python processes in this folder with these words in their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.parent.joinpath("cwd").readlink() != folder:
+        assert run.poll() is None, f"the run ended before a job of {words} ran"
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if (path / "cwd").readlink() != folder:
+                    continue
+                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                about = dict(
+                    text.partition("=")[::2] for text in (path / "environ").read_text(errors="replace").split("\0")
+                )
+            except OSError:  # it ended meanwhile
                 continue
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "python -m cama" in line and words in line and "bash" not in line:
-            found.append(int(path.parent.name))
-    return found
+            job = about.get("SLURM_JOB_ID", "")
+            if f"python -m cama {words}" in line and "bash" not in line and job not in ("", but):
+                return int(path.name), job
+        time.sleep(0.05)
+    raise AssertionError(f"no job of {words} ran")
+
+
+def held(words: str, folder: Path, run: subprocess.Popen, but: str = "") -> str:
+    """The number of a job, whose process is stopped so that it cannot end before it is ended."""
+    process, job = wait_for(words, folder, run, but)
+    os.kill(process, signal.SIGSTOP)
+    return job
 
 
 def tables(workflow: Workflow) -> dict[str, bytes]:
@@ -60,27 +67,27 @@ def tables(workflow: Workflow) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(1200)
-def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_run(finished, tmp_path, cluster):
+@pytest.mark.parametrize("profile", HERE)
+def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_run(
+    finished, tmp_path, cluster, profile
+):
     """The generators are trained again, and all that hangs on them."""
     mine = Workflow(shutil.copytree(finished.folder, tmp_path / "run", symlinks=True))
     expected = tables(finished)
     shutil.rmtree(mine.folder / "results" / "tables")
     shutil.rmtree(mine.folder / "results" / "adversary" / "generators")
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--configfile", mine.config]
-    command += [*HERE, "--rerun-triggers", "mtime", "--until", "tables"]
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"profiles/{profile}"]
+    command += ["--configfile", mine.config, *HERE[profile], "--latency-wait", "5"]
+    command += ["--rerun-triggers", "mtime", "--until", "tables"]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(command, cwd=mine.folder, stdout=log, stderr=log, env=environment)
     try:
-        late = wait_for("train_generator", run)
+        late = held("train-generator", mine.folder, run)
         subprocess.run(["scontrol", "update", f"jobid={late}", "EndTime=now"], check=True)
-        unwanted = wait_for("train_generator", run, {late})
+        unwanted = held("train-generator", mine.folder, run, late)
         subprocess.run(["scancel", unwanted], check=True)
-        until = time.monotonic() + 300
-        while not (found := processes("cama attack", mine.folder)):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        os.kill(found[0], signal.SIGKILL)
+        os.kill(wait_for("attack", mine.folder, run)[0], signal.SIGKILL)
         assert run.wait(900) == 0, (tmp_path / "log").read_text()[-4000:]
     finally:
         if run.poll() is None:
