@@ -38,19 +38,21 @@ def anonymize_all(
     tasks = list(zip(photos, places, strict=True))
     records, failed = [], 0
     results = _results(tasks, plan, settings, force, jobs)
-    # a bar where a person sees it, and none in a log
-    for photo, record, wrong in tqdm(results, "photographs", len(tasks), disable=None if len(tasks) > 1 else True):
-        if record is None:
-            failed += 1
-            named = wrong if str(photo) in wrong else f"{photo}: {wrong}"
-            tqdm.write(printable(f"cama anonymize: {named}"), file=sys.stderr)
-        else:
-            records.append(record)
-            if not as_json:
-                tqdm.write(printable(_line(record)))
-    if as_json:
-        print(json.dumps(records, indent=2, ensure_ascii=True))
-    else:
+    try:
+        # a bar where a person sees it, and none in a log
+        for photo, record, wrong in tqdm(results, "photographs", len(tasks), disable=None if len(tasks) > 1 else True):
+            if record is None:
+                failed += 1
+                named = wrong if str(photo) in wrong else f"{photo}: {wrong}"
+                tqdm.write(printable(f"cama anonymize: {named}"), file=sys.stderr)
+            else:
+                records.append(record)
+                if not as_json:
+                    tqdm.write(printable(_line(record)))
+    finally:
+        if as_json:  # of those that are written, also where the rest was interrupted: nothing else says which is which
+            print(json.dumps(records, indent=2, ensure_ascii=True))
+    if not as_json:
         said = [f"{len(records)} written, {failed} failed."]
         doubted = sum(record["after"]["target"] < BELIEVED for record in records)
         if doubted:

@@ -495,3 +495,19 @@ def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
         for exif in (b"", payload):
             written = encoding.check_bare(encoding.encode_like(picture, coding, order, exif), "x", exif)
             assert [segment.name for segment in written.segments] == [n for n in order if exif or n != "APP1 Exif"]
+
+
+def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path, monkeypatch, capsys):
+    real, done = several.anonymize, []
+
+    def once(*arguments):
+        if done:
+            raise KeyboardInterrupt
+        done.append(real(*arguments))
+        return done[0]
+
+    monkeypatch.setattr(several, "anonymize", once)
+    arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
+    with pytest.raises(KeyboardInterrupt):
+        main(["anonymize", str(photo), str(photo), *arguments])
+    assert json.loads(capsys.readouterr().out) == done
