@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cama.errors import CamaError
@@ -33,11 +33,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     """Tensors on the CPU, of which no two share memory, as a file with this header."""
     text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
     with atomic(path) as temporary:
-        try:
-            with signals_later():
-                save_file(tensors, temporary, metadata={"cama": text})
-        except SafetensorError as error:  # a full disk
-            raise CamaError(f"{path}: could not be written ({error})") from error
+        # not by `save_file`, which writes to a temporary file of its own, that nobody deletes where the process is killed
+        temporary.write_bytes(save(tensors, metadata={"cama": text}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
