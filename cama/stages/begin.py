@@ -11,10 +11,10 @@ from cama.hdf5 import content_hash
 from cama.imports import code_digest
 from cama.settings.stages import DetectStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 
-TrainingSpec = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
+Training = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
 
 
-def begin(stage: str, spec: TrainingSpec, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
+def begin(stage: str, spec: Training, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
     """The checkpoint of this spec, code and inputs, and the record that goes into the model's header."""
     for path in inputs:
         if not path.exists():
