@@ -25,12 +25,10 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda picture: picture[::-1, ::-1].swapaxes(0, 1),
     8: lambda picture: np.rot90(picture),
 }
-
-
 # Colours by which a profile is told from sRGB, whatever it calls itself: greys, and mixtures of full and half channels.
 COLOURS = np.stack(
     [
-        np.repeat(np.arange(0, 256, 5, dtype=np.uint8), 3).reshape(-1, 3)[:27],
+        np.linspace(0, 255, 27).astype(np.uint8)[:, None].repeat(3, axis=1),
         np.stack(np.meshgrid(*[np.array([0, 128, 255], np.uint8)] * 3), -1).reshape(-1, 3),
     ]
 )
