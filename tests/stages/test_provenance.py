@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import torch
 
 from cama import __version__
 from cama.cli import main
@@ -14,6 +15,19 @@ from cama.hdf5 import content_hash
 from cama.provenance import begin_record, chain, photographs_of, record_of, write_records
 from tests.stages.conftest import command
 from tests.test_cli import write_patches
+
+
+def test_a_record_says_how_precisely_it_was_computed_and_asks_for_no_gpu(monkeypatch):
+    """An attack without networks has the same settings, and may run where no GPU is."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    def computed(**compute):
+        return begin_record("attack", "cama.stages.attack", {"compute": compute}, 1, []).shared["computed"]
+
+    found = computed(device="auto", precision="float32")
+    assert found == {"device": "cpu", "precision": "float32", "torch": f"torch {torch.__version__}"}
+    assert computed(device="cuda", precision="auto") == {}
+    assert begin_record("split", "cama.stages.split", {"seed": 1}, 1, []).shared["computed"] == {}
 
 
 @pytest.fixture
