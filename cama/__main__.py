@@ -2,6 +2,6 @@
 
 import sys
 
-from cama.cli import main
+from cama.commands.cli import main
 
 sys.exit(main())

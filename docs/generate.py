@@ -38,10 +38,10 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.cost import costs, counted, disk  # noqa: E402
-from cama.reporting.forms import to_markdown, with_intervals  # noqa: E402
+from cama.reporting.formats import to_markdown, with_intervals  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
+from cama.workflow.cost import costs, counted, disk  # noqa: E402
 
 
 def config_table() -> str:

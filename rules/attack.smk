@@ -34,7 +34,7 @@ rule attack:
             else []
         ),
     shell:
-        "python -m cama attack --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
+        "python -m cama stage attack --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
         " --outside {input.outside:q} {params.adversary:q} {params.oracle:q} --out {output:q} 2>&1 | tee {log:q}"
 
 

@@ -13,15 +13,15 @@ os.environ.update(
 )
 
 # as modules, since single names would hide Snakemake's own
-import cama.errors
-import cama.imports
+import cama.core.errors
+import cama.workflow.code
 import cama.settings.config
 import cama.settings.stages
-import cama.settings.strict
+import cama.settings.spec
 
 try:
-    CONFIG = cama.settings.strict.parse(cama.settings.config.Config, config, "config")
-except cama.errors.CamaError as error:
+    CONFIG = cama.settings.spec.parse(cama.settings.config.Config, config, "config")
+except cama.core.errors.CamaError as error:
     sys.exit(str(error))
 
 RESULTS = CONFIG.results
@@ -70,7 +70,7 @@ def code(stage):
     """The package's files that a stage's results hang on."""
     return [
         os.path.relpath(path)
-        for path in cama.imports.code_files(f"cama.stages.{stage}")
+        for path in cama.workflow.code.code_files(f"cama.stages.{stage}")
     ]
 
 

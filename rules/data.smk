@@ -20,7 +20,7 @@ rule simulate:
     params:
         spec=lambda wildcards: spec("simulate", model=wildcards.model),
     shell:
-        "python -m cama simulate --spec {params.spec:q} --threads {threads}"
+        "python -m cama stage simulate --spec {params.spec:q} --threads {threads}"
         " --out {output.photographs:q} --oracle {output.oracle:q} 2>&1 | tee {log:q}"
 
 
@@ -46,7 +46,7 @@ rule manifest:
         folders=photographs() if SIMULATED else ROOT,
         root=lambda wildcards: ROOT,
     shell:
-        "python -m cama manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"
+        "python -m cama stage manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"
         " --root {params.root:q} --out {output.manifest:q} --broken {output.broken:q} 2>&1 | tee {log:q}"
 
 
@@ -69,7 +69,7 @@ rule split:
     params:
         spec=spec("split"),
     shell:
-        "python -m cama split --spec {params.spec:q} --threads {threads}"
+        "python -m cama stage split --spec {params.spec:q} --threads {threads}"
         " --manifest {input.manifest:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -92,7 +92,7 @@ rule check_split:
     params:
         spec=spec("split"),
     shell:
-        "python -m cama check-split --spec {params.spec:q} --threads {threads}"
+        "python -m cama stage check-split --spec {params.spec:q} --threads {threads}"
         " --splits {input.splits:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -118,7 +118,7 @@ rule patches:
         ),
         root=lambda wildcards: ROOT,
     shell:
-        "python -m cama patches --spec {params.spec:q} --threads {threads}"
+        "python -m cama stage patches --spec {params.spec:q} --threads {threads}"
         " --splits {input.splits:q} --root {params.root:q} --out {output:q} 2>&1 | tee {log:q}"
 
 

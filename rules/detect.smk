@@ -28,7 +28,7 @@ rule detect:
         adversary=lambda wildcards: options(detect_inputs(wildcards.method)),
         state=lambda wildcards: f"{RESULTS}/state/detections/{wildcards.method}",
     shell:
-        "python -m cama detect --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "python -m cama stage detect --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --inside {input.inside:q} --outside {input.outside:q} --attacked {input.attacked:q} {params.adversary:q}"
         " --curve {output.curve:q} --state {params.state:q} --out {output.scores:q} 2>&1 | tee {log:q}"
 
@@ -54,7 +54,7 @@ rule devices:
     params:
         spec=lambda wildcards: spec("devices", method=wildcards.method),
     shell:
-        "python -m cama devices --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
+        "python -m cama stage devices --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
         " --outside {input.outside:q} --attacked {input.attacked:q} --out {output:q} 2>&1 | tee {log:q}"
 
 

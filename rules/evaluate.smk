@@ -25,7 +25,7 @@ rule evaluate:
     params:
         spec=lambda wildcards: spec("evaluate", method=wildcards.method),
     shell:
-        "python -m cama evaluate --spec {params.spec:q} --threads {threads} --attacked {input.attacked:q}"
+        "python -m cama stage evaluate --spec {params.spec:q} --threads {threads} --attacked {input.attacked:q}"
         " --inside {input.inside:q} --outside {input.outside:q} --classifiers {input.classifiers:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
 

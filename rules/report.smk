@@ -34,7 +34,7 @@ rule tables:
         ),
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
-        "python -m cama tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
+        "python -m cama stage tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
         " {params.more:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
@@ -81,7 +81,7 @@ rule plots:
         ),
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
-        "python -m cama plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
+        "python -m cama stage plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
         " --tables {params.tables:q} --curves {input.curves:q} {params.more:q} --inside {input.inside:q}"
         " --outside {input.outside:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
@@ -122,7 +122,7 @@ rule controls:
         ],
         out=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
-        "python -m cama controls --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
+        "python -m cama stage controls --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --root {params.root:q} --inside {input.inside:q} {params.phases:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
@@ -159,7 +159,7 @@ rule report:
         plots=lambda wildcards, input: os.path.dirname(input.plots[0]),
         controls=lambda wildcards, input: os.path.dirname(input.controls[0]),
     shell:
-        "python -m cama report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
+        "python -m cama stage report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
         " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"
         " --controls {params.controls:q} --out {output:q} 2>&1 | tee {log:q}"
 
@@ -189,7 +189,7 @@ rule package:
         root=lambda wildcards: ROOT,
         tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
     shell:
-        "python -m cama package --spec {params.spec:q} --threads {threads} --model {input.model:q}"
+        "python -m cama stage package --spec {params.spec:q} --threads {threads} --model {input.model:q}"
         " --evaluators {input.evaluators:q} --splits {input.splits:q} --root {params.root:q}"
         " --tables {params.tables:q} --out {output:q} 2>&1 | tee {log:q}"
 

@@ -26,7 +26,7 @@ rule train_estimator:
         spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
         state=lambda wildcards: f"{RESULTS}/state/{wildcards.owner}/estimator",
     shell:
-        "{params.python} -m cama train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama stage train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --out {output.model:q} --curve {output.curve:q} --state {params.state:q} 2>&1 | tee {log:q}"
 
 
@@ -58,7 +58,7 @@ rule train_evaluator:
         ),
         state=lambda wildcards: f"{RESULTS}/state/adversary/evaluators/{wildcards.evaluator}",
     shell:
-        "{params.python} -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama stage train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 
@@ -89,7 +89,7 @@ rule train_generator:
         spec=lambda wildcards: spec("generator", name=wildcards.generator),
         state=lambda wildcards: f"{RESULTS}/state/adversary/generators/{wildcards.generator}",
     shell:
-        "{params.python} -m cama train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama stage train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " --evaluators {input.evaluators:q} --out {output.generator:q}"
         " --discriminators {output.discriminators:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
@@ -122,7 +122,7 @@ rule train_classifier:
         ),
         state=lambda wildcards: f"{RESULTS}/state/classifiers/{wildcards.name}",
     shell:
-        "{params.python} -m cama train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
+        "{params.python} -m cama stage train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
         " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
         " --state {params.state:q} 2>&1 | tee {log:q}"
 

@@ -7,12 +7,12 @@ import numpy as np
 from cama.attacks.classical import Attack, classical_attack
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack
 from cama.attacks.learned import learned_attack
-from cama.device import Compute
-from cama.errors import CamaError
+from cama.compute.device import Compute
+from cama.core.errors import CamaError
+from cama.evaluation.distortion import psnr
 from cama.models.evaluator import load_evaluator
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec
-from cama.transfer.distortion import psnr
 
 
 def build_attack(

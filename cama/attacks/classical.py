@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import median_filter
 
-from cama.images import deliver
+from cama.forensics.mosaic import remosaic
 from cama.settings.attacks import MethodSpec
-from cama.signals.mosaic import remosaic
+from cama.storage.images import deliver
 
 Attack = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from cama.attacks.classical import Attack
-from cama.device import Compute
+from cama.compute.device import Compute
+from cama.compute.tensors import to_bytes
+from cama.core.seeds import derive_seed
 from cama.models.evaluator import Evaluator
-from cama.seeds import derive_seed
 from cama.settings.attacks import MethodSpec
-from cama.tensors import to_bytes
 from cama.training.losses import evaluator_loss
 
 Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]

@@ -6,8 +6,8 @@ import numpy as np
 
 from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
-from cama.device import Compute
-from cama.models.folding import fold_norms_
+from cama.compute.device import Compute
+from cama.models.fusion import fold_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec
 

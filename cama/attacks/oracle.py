@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cama.errors import CamaError
-from cama.images import read_rgb
+from cama.core.errors import CamaError
+from cama.storage.images import read_rgb
 
 
 def oracle_pictures(

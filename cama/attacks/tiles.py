@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from cama.device import Compute
-from cama.grid import PHASES
+from cama.alignment import MCU
+from cama.compute.device import Compute
+from cama.compute.tensors import to_bytes
+from cama.forensics.mosaic import remosaic
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
-from cama.signals.mosaic import remosaic
-from cama.tensors import to_bytes
 
 TILE = 512  # pixels a side, on multiples of 16, so that Bayer phase and JPEG grid are the same in each
 DEMOSAICING_REACH = 16  # pixels from which Menon's demosaicing may take a pixel
@@ -40,9 +40,9 @@ def transform(
     """
     height, width = picture.shape[:2]
     # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
-    below, right = -height % PHASES, -width % PHASES
+    below, right = -height % MCU, -width % MCU
     padded = picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)), mode="symmetric")
-    margin = -(-reach(spec) // PHASES) * PHASES
+    margin = -(-reach(spec) // MCU) * MCU
     rows, columns = (range(0, length, tile) for length in padded.shape[:2])
     result = np.empty_like(padded)
     label = torch.tensor([target], device=compute.device)

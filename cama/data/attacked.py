@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cama.hdf5 import open_hdf5, read_attribute, read_rows, read_values, write_hdf5
+from cama.storage.hdf5 import open_hdf5, read_attribute, read_rows, read_values, write_hdf5
 
 Pair = tuple[str, int, int]  # set, row, target
 

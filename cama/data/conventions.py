@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cama.container.exif import MAKE, MODEL, SERIAL, read_exif
-from cama.container.segments import read_segments
-from cama.errors import CamaError
-from cama.images import read_file
+from cama.core.errors import CamaError
+from cama.jpeg.exif import MAKE, MODEL, SERIAL, read_exif
+from cama.jpeg.segments import read_segments
+from cama.storage.images import read_file
 
 NAMED = ("IFD0", MAKE), ("IFD0", MODEL), ("Exif", SERIAL)
 VISION = re.compile(

@@ -11,29 +11,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cama.errors import CamaError
-from cama.grid import PHASES, grid_origins
-from cama.hdf5 import write_hdf5
-from cama.images import read_rgb
-from cama.progress import Progress
-from cama.seeds import derive_seed
+from cama.alignment import MCU
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
+from cama.forensics.mosaic import remosaic
+from cama.forensics.residual import noise_residual
 from cama.settings.data import PatchesSpec
-from cama.signals.mosaic import remosaic
-from cama.signals.residual import noise_residual
+from cama.storage.hdf5 import write_hdf5
+from cama.storage.images import read_rgb
 
 FIELDS = ("rgb", "remosaic", "residual")
+
+
+def grid_origins(length: int, size: int, count: int | None = None) -> list[int]:
+    """Origins of non-overlapping windows of `size` in `length` pixels, centred; at most `count` of them."""
+    fit = length // size
+    used = fit if count is None else min(fit, count)
+    start = (length - used * size) // 2
+    return [start + i * size for i in range(used)]
 
 
 def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[tuple[int, int]]:
     """Origins (row, column) of a photograph's crops, those nearest to the centre first; a single one lies in the middle. They
     never overlap: they lie on a centred grid of multiples of 16 pixels, from which random phase moves each by up to 15 pixels.
     """
-    jitter = PHASES if spec.phase == "random" else 0
+    jitter = MCU if spec.phase == "random" else 0
     step = spec.crop + jitter
     count = 1 if spec.crops == 1 else None
-    rows, columns = (
-        [start // PHASES * PHASES for start in grid_origins(side, step, count)] for side in (height, width)
-    )
+    rows, columns = ([start // MCU * MCU for start in grid_origins(side, step, count)] for side in (height, width))
     if not rows or not columns:
         raise CamaError(f"found a picture of {width}x{height} pixels, expected at least {step} a side")
     centre = ((height - spec.crop) / 2, (width - spec.crop) / 2)
@@ -41,7 +47,7 @@ def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[
     grid.sort(key=lambda at: (abs(at[0] - centre[0]) + abs(at[1] - centre[1]), at))
     if not jitter:
         return grid[: spec.crops]
-    shifts = np.random.default_rng(seed).integers(0, PHASES, (len(grid), 2)).tolist()
+    shifts = np.random.default_rng(seed).integers(0, MCU, (len(grid), 2)).tolist()
     moved = [(row + dy, column + dx) for (row, column), (dy, dx) in zip(grid, shifts, strict=True)]
     return moved[: spec.crops]
 

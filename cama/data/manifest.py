@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
 from cama.data.conventions import CONVENTIONS, Origin
-from cama.errors import CamaError
-from cama.files import read_csv
-from cama.images import read_rgb
-from cama.progress import Progress
+from cama.storage.files import read_csv
+from cama.storage.images import read_rgb
 
 COLUMNS = ("path", "model", "device", "number", "scene", "width", "height", "sha256")
 UNKNOWN_SCENE = ""

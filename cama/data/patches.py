@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cama import distributed
-from cama.data.field import Field, Streamed, cat, take
-from cama.device import Compute
-from cama.errors import CamaError
-from cama.hdf5 import open_hdf5, read_attribute, read_values
-from cama.tensors import symmetry
+from cama.compute import processes
+from cama.compute.device import Compute
+from cama.compute.tensors import symmetry
+from cama.core.errors import CamaError
+from cama.data.arrays import Field, Streamed, cat, take
+from cama.storage.hdf5 import open_hdf5, read_attribute, read_values
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Sampler:
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
-        labels, rows, turns = (values[distributed.rank() :: distributed.count()] for values in (labels, rows, turns))
+        labels, rows, turns = (values[processes.rank() :: processes.count()] for values in (labels, rows, turns))
         return [_drawn(field, rows, turns) for field in self.fields], torch.from_numpy(labels)
 
 

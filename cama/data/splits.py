@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from cama.core.errors import CamaError
+from cama.core.seeds import derive_seed
 from cama.data.manifest import UNKNOWN_SCENE
-from cama.errors import CamaError
-from cama.seeds import derive_seed
 from cama.settings.data import ModelsSpec, SplitSpec
 
 TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")

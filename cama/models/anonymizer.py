@@ -8,14 +8,14 @@ from typing import Any, Literal
 from pydantic import Field
 from torch import Tensor
 
-from cama.container.profile import Profile
-from cama.errors import CamaError
-from cama.model_files import read_model, save_tensors
+from cama.core.errors import CamaError
+from cama.jpeg.profile import Profile
 from cama.models.classifiers import restore_classifier
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, restore_generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
-from cama.settings.strict import Spec, parse
+from cama.settings.spec import Spec, parse
+from cama.storage.model_files import read_model, save_tensors
 
 KIND = "anonymizer"
 GENERATOR, EVALUATORS = "generator.", "evaluators."

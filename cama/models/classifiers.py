@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cama.model_files import load_weights, read_model, save_model
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.models.small_maps import SmallMapConv2d
 from cama.settings.networks import BodySpec, ClassifierNetSpec
-from cama.settings.strict import parse
+from cama.settings.spec import parse
+from cama.storage.model_files import load_weights, read_model, save_model
 
 
 class BasicBlock(nn.Module):

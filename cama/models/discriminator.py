@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cama.model_files import save_model
 from cama.models.body import init_normal_, label_maps
 from cama.models.frontends import build_frontend
 from cama.settings.networks import DiscriminatorSpec
+from cama.storage.model_files import save_model
 
 
 class Discriminator(nn.Module):

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cama.errors import CamaError
+from cama.core.errors import CamaError
 from cama.models.classifiers import Classifier, load_classifier
-from cama.models.folding import fold_norms_
 from cama.models.frontends import Residual
+from cama.models.fusion import fold_norms_
 
 
 class Evaluator(nn.Module):

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cama.errors import CamaError
+from cama.core.errors import CamaError
+from cama.forensics.highpass import constrain_, finite_difference, fixed_high_pass
 from cama.models.estimator import Estimator
-from cama.signals.highpass import constrain_, finite_difference, fixed_high_pass
 
 
 class ConstrainedConv(nn.Conv2d):

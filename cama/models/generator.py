@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cama.model_files import load_weights, read_model, save_model
 from cama.models.body import build_body, label_maps
 from cama.settings.networks import GeneratorSpec
-from cama.settings.strict import parse
+from cama.settings.spec import parse
+from cama.storage.model_files import load_weights, read_model, save_model
 
 
 class Generator(nn.Module):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from cama.errors import CamaError
-from cama.files import atomic
+from cama.core.errors import CamaError
 from cama.models.anonymizer import load_anonymizer
+from cama.storage.files import atomic
 
 SIDE = 64  # pixels, of the picture that the exporter sees; any other may follow
 

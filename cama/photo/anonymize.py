@@ -13,18 +13,18 @@ import numpy as np
 from PIL import Image
 
 from cama.attacks.tiles import transform
-from cama.container.encoding import check_bare, encode_like, encode_neutral
-from cama.container.exif_writing import minimal_exif
-from cama.container.profile import Profile
-from cama.device import Compute
-from cama.errors import CamaError
+from cama.compute.device import Compute
+from cama.core.errors import CamaError
+from cama.evaluation.distortion import psnr
+from cama.jpeg.encoding import check_bare, encode_like, encode_neutral
+from cama.jpeg.exif_writing import minimal_exif
+from cama.jpeg.profile import Profile
 from cama.models.anonymizer import Anonymizer, load_anonymizer
-from cama.models.folding import fold_norms_
+from cama.models.fusion import fold_norms_
 from cama.photo.attribution import Witness, attribute, load_witness
+from cama.photo.decoding import read_stored, turn
 from cama.photo.profile import read_profile
-from cama.photo.upright import read_stored, turn
 from cama.settings.training import ComputeSpec
-from cama.transfer.distortion import psnr
 
 NEUTRAL_TIME = 946_684_800  # the file's times: the beginning of 2000, UTC
 WORST = 20.0  # dB between what was to be written and what the file decodes to; below, something went wrong

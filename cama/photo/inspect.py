@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from cama.container.coding import read_coding, standard_quality
-from cama.container.exif import Entry, read_exif
-from cama.container.photoshop import IPTC, read_resources
-from cama.container.profile import match_profile
-from cama.container.segments import COM, Jpeg, Segment, read_segments
-from cama.errors import CamaError
-from cama.images import centre, read_file, read_rgb
+from cama.core.errors import CamaError
+from cama.jpeg.coding import read_coding, standard_quality
+from cama.jpeg.exif import Entry, read_exif
+from cama.jpeg.photoshop import IPTC, read_resources
+from cama.jpeg.profile import match_profile
+from cama.jpeg.segments import COM, Jpeg, Segment, read_segments
 from cama.photo.profile import read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
+from cama.storage.images import centre, read_file, read_rgb
 
 # What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else is unknown.
 TELLS = {
@@ -261,8 +261,7 @@ def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
 
 
 def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dict[str, Any]:
-    from cama.reporting.traces import MATCH
-    from cama.signals.fingerprint import device_fingerprint, pce
+    from cama.forensics.fingerprint import MATCH_PCE, device_fingerprint, pce
 
     def crop(image: np.ndarray, source: Path) -> np.ndarray:
         if image.shape != picture.shape:
@@ -277,4 +276,4 @@ def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dic
     value = pce(
         crop(picture, path), device_fingerprint(crop(read_rgb(reference), reference) for reference in references)
     )
-    return {"references": len(references), "pce": round(value, 1), "match": value > MATCH}
+    return {"references": len(references), "pce": round(value, 1), "match": value > MATCH_PCE}

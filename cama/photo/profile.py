@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cama.container.coding import Coding, describe, read_coding
-from cama.container.exif import MAKE, MODEL, Exif, read_exif
-from cama.container.profile import Profile
-from cama.container.segments import Jpeg, read_segments
-from cama.errors import CamaError
-from cama.files import write_text
-from cama.images import read_file
-from cama.settings.strict import parse
+from cama.core.errors import CamaError
+from cama.jpeg.coding import Coding, describe, read_coding
+from cama.jpeg.exif import MAKE, MODEL, Exif, read_exif
+from cama.jpeg.profile import Profile
+from cama.jpeg.segments import Jpeg, read_segments
+from cama.settings.spec import parse
+from cama.storage.files import write_text
+from cama.storage.images import read_file
 
 # Entries whose values say something of the camera's firmware, and nothing of a photograph, a device or a person.
 FIRMWARE = {

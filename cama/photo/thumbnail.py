@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
-from cama.images import takes_hours
+from cama.storage.images import takes_hours
 
 # One picture: a correlation from SAME with a mean difference up to NEAR grey levels (two skies correlate too, at other levels),
 # or a difference up to FLAT (on a wall nothing correlates). Of 16 real photographs: at least 0.90 with at most 5.8; each

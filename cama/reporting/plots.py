@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from cama.files import atomic
+from cama.storage.files import atomic
 
 # Methods are told apart by colour, the strong ones first, and by mark.
 COLOURS = (*plt.get_cmap("tab20").colors[::2], *plt.get_cmap("tab20").colors[1::2])

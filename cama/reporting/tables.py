@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cama.errors import CamaError
-from cama.files import read_csv
-from cama.transfer.rates import paired, rate, wilson
+from cama.core.errors import CamaError
+from cama.evaluation.rates import paired, rate, wilson
+from cama.storage.files import read_csv
 
 ROW_COLUMNS = (
     *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim"),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from cama.settings.strict import Named, Spec
+from cama.settings.spec import Named, Spec
 
 GRADIENT_KINDS = ("fgsm", "pgd", "mi_fgsm")
 # What the strength of a kind means, and the values that it can take.

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from cama.errors import CamaError
-from cama.grid import PHASES
+from cama.alignment import MCU
+from cama.core.errors import CamaError
 from cama.settings.attacks import AttackSpec, ControlSpec, EvaluationSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
-from cama.settings.strict import Named, Spec, parse
+from cama.settings.spec import Named, Spec, parse
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, RepeatedSpec, TargetSpec
 
 
@@ -69,7 +69,7 @@ class Config(Spec):
     def smallest(self) -> int:
         """The smallest side of a photograph that the crops need, in pixels."""
         phases = {self.patches.phase, *(spec.phase for spec in self.adversary.generators.values())}
-        return self.patches.crop + (PHASES if "random" in phases or self.controls.random_phase else 0)
+        return self.patches.crop + (MCU if "random" in phases or self.controls.random_phase else 0)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":

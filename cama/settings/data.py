@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from cama.grid import PHASES
-from cama.settings.strict import Spec, without_null
+from cama.alignment import MCU
+from cama.settings.spec import Spec, without_null
 
 MODEL = re.compile(r"\w[\w .,+()-]*_[\w .,+()-]+")  # it becomes a folder's name and a wildcard of Snakemake
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
@@ -91,7 +91,7 @@ class PatchesSpec(Spec):
     size: int = Field(64, ge=16, description="side of a training patch")
     crop: int = Field(
         512,
-        multiple_of=PHASES,
+        multiple_of=MCU,
         gt=0,
         description="side of a crop; patches lie on its grid, tests are scored on it whole",
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cama.settings.strict import Odd, Spec
+from cama.settings.spec import Odd, Spec
 
 SIGNALS = (
     "rgb",

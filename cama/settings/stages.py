@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from cama.seeds import derive_seed
+from cama.core.seeds import derive_seed
 from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
-from cama.settings.strict import Spec
+from cama.settings.spec import Spec
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
-from cama.settings.strict import Spec
+from cama.settings.spec import Spec
 
 
 class OptimiserSpec(Spec):

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
-from cama.cameras.catalogue import draw_catalogue
-from cama.cameras.statistics import photograph_statistics, real_reference
+from cama.compute.device import Compute
+from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
 from cama.data.extraction import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
-from cama.device import Compute
-from cama.files import write_text
-from cama.images import read_rgb
+from cama.forensics.statistics import photograph_statistics, real_reference
 from cama.models.classifiers import load_classifier
-from cama.progress import Progress
-from cama.seeds import derive_seed
 from cama.settings.stages import ControlsStageSpec
+from cama.simulation.catalogue import draw_catalogue
+from cama.storage.files import write_text
+from cama.storage.images import read_rgb
 from cama.training.classifier import predict
 
 COLOUR_SIDE = 8

@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cama import distributed
 from cama.attacks.build import build_attack
 from cama.attacks.classical import Attack
-from cama.checkpoint import Checkpoint
+from cama.compute import processes
+from cama.compute.device import Compute
+from cama.compute.memory import free_memory
+from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
+from cama.data.arrays import take
 from cama.data.attacked import Attacked, open_attacked
-from cama.data.field import take
 from cama.data.patches import Patches, join
-from cama.device import Compute, free_memory
-from cama.files import write_text
 from cama.models.classifiers import Classifier
-from cama.progress import Progress
-from cama.seeds import derive_seed
 from cama.settings.stages import DetectStageSpec
-from cama.stages.begin import begin
+from cama.stages.resume import begin
+from cama.storage.checkpoints import Checkpoint
+from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier
 
 LABELS = ("untouched", "attacked")
@@ -48,7 +49,7 @@ def detect(
     `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
     """
     files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
-    distributed.start(1, spec.compute.device)
+    processes.start(1, spec.compute.device)
     checkpoint, _ = begin("detect", spec, state, *files)
     with open_attacked(attacked) as file:
         apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)

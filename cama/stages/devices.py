@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
-from cama.errors import CamaError
-from cama.files import write_text
-from cama.progress import Progress
+from cama.forensics.fingerprint import device_fingerprint, pce
 from cama.settings.stages import DevicesStageSpec
-from cama.signals.fingerprint import device_fingerprint, pce
+from cama.storage.files import write_text
 
 
 def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path, out: Path) -> None:

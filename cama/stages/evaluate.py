@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cama.compute.device import Compute
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
-from cama.device import Compute
-from cama.errors import CamaError
-from cama.files import write_text
-from cama.images import deliver
+from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
 from cama.models.classifiers import load_classifier
-from cama.models.folding import fold_norms_
-from cama.progress import Progress
+from cama.models.fusion import fold_norms_
 from cama.settings.stages import EvaluateStageSpec
+from cama.storage.files import write_text
+from cama.storage.images import deliver
 from cama.training.classifier import predict
-from cama.transfer.distortion import Lpips, ms_ssim, psnr, ssim
 
 BATCH = 8
 

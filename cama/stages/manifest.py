@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cama.data.manifest import build_manifest
-from cama.files import write_text
 from cama.settings.stages import ManifestSpec
+from cama.storage.files import write_text
 
 
 def manifest(spec: ManifestSpec, photographs: list[Path], root: Path, out: Path, broken: Path) -> None:

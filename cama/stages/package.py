@@ -7,15 +7,15 @@ import pandas as pd
 import torch
 
 from cama import __version__
+from cama.core.errors import CamaError
 from cama.data.manifest import read_table
-from cama.errors import CamaError
-from cama.files import read_csv
-from cama.hdf5 import content_hash
 from cama.models.anonymizer import Header, Scores, read_parts, save_anonymizer
 from cama.photo.profile import learn_profile
-from cama.reporting.card import model_card
+from cama.reporting.model_card import model_card
+from cama.settings.spec import parse
 from cama.settings.stages import PackageStageSpec
-from cama.settings.strict import parse
+from cama.storage.files import read_csv
+from cama.storage.hdf5 import content_hash
 
 CODINGS = 20  # of a profile, the most frequent: a camera that sets its tables for each picture has as many as pictures
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from cama.core.errors import CamaError
 from cama.data.extraction import extract
 from cama.data.manifest import read_table
-from cama.errors import CamaError
 from cama.settings.stages import PatchesStageSpec
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
-from cama.files import read_csv
 from cama.reporting import plots as draw
 from cama.reporting.tables import read_rows
 from cama.settings.stages import PlotsStageSpec
+from cama.storage.files import read_csv
 
 
 def plots(

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cama.cameras.statistics import photograph_statistics
+from cama.core.errors import CamaError
 from cama.data.extraction import crop_origins
-from cama.errors import CamaError
-from cama.files import write_text
-from cama.images import read_rgb
+from cama.forensics.statistics import photograph_statistics
 from cama.settings.data import PatchesSpec
+from cama.storage.files import write_text
+from cama.storage.images import read_rgb
 
 CROP = PatchesSpec(size=64, crop=256)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from cama.data.manifest import read_table
-from cama.files import write_text
-from cama.reporting.forms import with_intervals
-from cama.reporting.page import figure, html_table, page
+from cama.reporting.formats import with_intervals
+from cama.reporting.html import figure, html_table, page
 from cama.settings.stages import ReportStageSpec
+from cama.storage.files import write_text
 
 CAPTIONS = {
     "success_psnr": "Targeted success against distortion: means over the target classifiers with 95% intervals, and a small"

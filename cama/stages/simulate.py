@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-from cama.cameras.catalogue import CameraModel, device_pattern, draw_catalogue, jpeg_file, photograph
-from cama.cameras.scenes import render_scene
-from cama.cameras.sensor import OVERSAMPLING
-from cama.errors import CamaError
-from cama.progress import Progress
-from cama.seeds import derive_seed
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
 from cama.settings.stages import SimulateSpec
+from cama.simulation.catalogue import CameraModel, device_pattern, draw_catalogue, jpeg_file, photograph
+from cama.simulation.scenes import render_scene
+from cama.simulation.sensor import OVERSAMPLING
 
 
 def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import cama.data.splits
 from cama.data.manifest import read_table
-from cama.files import write_text
 from cama.settings.stages import SplitStageSpec
+from cama.storage.files import write_text
 
 
 def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cama.files import read_csv, write_text
-from cama.reporting.forms import to_latex, to_markdown
+from cama.core.seeds import derive_seed
+from cama.reporting.detectability import detection_table, devices_table
+from cama.reporting.formats import to_latex, to_markdown
 from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
-from cama.reporting.traces import detection_table, devices_table
-from cama.seeds import derive_seed
 from cama.settings.stages import TablesStageSpec
+from cama.storage.files import read_csv, write_text
 
 DIGITS = "%.6g"
 

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from cama import distributed
-from cama.checkpoint import Checkpoint
+from cama.compute import processes
+from cama.compute.memory import free_memory
+from cama.core.errors import CamaError
 from cama.data.patches import Patches, join
-from cama.device import free_memory
-from cama.errors import CamaError
-from cama.files import write_text
 from cama.models.classifiers import save_classifier
 from cama.models.estimator import load_estimator
 from cama.models.frontends import WITH_ESTIMATOR
 from cama.settings.stages import TrainClassifierSpec
-from cama.stages.begin import begin
+from cama.stages.resume import begin
+from cama.storage.checkpoints import Checkpoint
+from cama.storage.files import write_text
 from cama.training import classifier as training
 
 
@@ -28,14 +28,14 @@ def train_classifier(
     needs = net.frontend in WITH_ESTIMATOR
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
-    distributed.start(spec.classifier.training.processes, spec.compute.device)
+    processes.start(spec.classifier.training.processes, spec.compute.device)
     checkpoint, record = begin("train_classifier", spec, state, *patches, *([estimator] if needs else []))
     data = join([Patches.read(path, "rgb", memory=free_memory() // 2 // len(patches)) for path in patches])
     owned = load_estimator(estimator) if needs else None
     classifier, history = training.train_classifier(
         spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint
     )
-    if distributed.rank():
+    if processes.rank():
         return None
     write_text(curve, history.to_csv(index=False))
     save_classifier(out, classifier, net, data.labels, record)

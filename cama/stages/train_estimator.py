@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from cama import distributed
-from cama.checkpoint import Checkpoint
+from cama.compute import processes
+from cama.compute.memory import free_memory
 from cama.data.patches import Patches
-from cama.device import free_memory
-from cama.files import write_text
 from cama.models.estimator import save_estimator
 from cama.settings.stages import TrainEstimatorSpec
-from cama.stages.begin import begin
+from cama.stages.resume import begin
+from cama.storage.checkpoints import Checkpoint
+from cama.storage.files import write_text
 from cama.training import estimator as training
 
 
 def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: Path, state: Path) -> Checkpoint | None:
     """Write E0 and its training curve; gives the state, to be cleared."""
-    distributed.start(spec.estimator.training.processes, spec.compute.device)
+    processes.start(spec.estimator.training.processes, spec.compute.device)
     checkpoint, record = begin("train_estimator", spec, state, patches)
     data = Patches.read(patches, "rgb", "residual", memory=free_memory() // 2)
     estimator, history = training.train_estimator(data, spec.estimator, spec.compute, spec.seed, checkpoint)
-    if distributed.rank():
+    if processes.rank():
         return None
     write_text(curve, history.to_csv(index=False))
     save_estimator(out, estimator, record)

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from cama import distributed
-from cama.checkpoint import Checkpoint
+from cama.compute import processes
+from cama.compute.memory import free_memory
 from cama.data.patches import Patches
-from cama.device import free_memory
-from cama.files import write_text
 from cama.models.discriminator import save_discriminators
 from cama.models.evaluator import load_evaluator
 from cama.models.generator import save_generator
 from cama.settings.stages import TrainGeneratorSpec
-from cama.stages.begin import begin
+from cama.stages.resume import begin
+from cama.storage.checkpoints import Checkpoint
+from cama.storage.files import write_text
 from cama.training import generator as training
 
 
@@ -28,14 +28,14 @@ def train_generator(
 
     `evaluators`: the fixed classifiers of E, in the spec's order.
     """
-    distributed.start(spec.learned.training.processes, spec.compute.device)
+    processes.start(spec.learned.training.processes, spec.compute.device)
     checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     g, d, history = training.train_generator(
         spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint
     )
-    if distributed.rank():
+    if processes.rank():
         return None
     write_text(curve, history.to_csv(index=False))
     save_discriminators(discriminators, d, spec.learned.discriminators, data.labels, record)

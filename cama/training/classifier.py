@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cama.checkpoint import Checkpoint
+from cama.compute.device import Compute
+from cama.core.seeds import derive_seed
 from cama.data.patches import Patches, Sampler
-from cama.device import Compute
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
-from cama.seeds import derive_seed
 from cama.settings.training import ClassifierSpec, ComputeSpec
+from cama.storage.checkpoints import Checkpoint
 from cama.training.loop import Optimiser, run
 
 

@@ -3,13 +3,13 @@
 import pandas as pd
 import torch
 
-from cama.checkpoint import Checkpoint
-from cama.data.field import deviation
+from cama.compute.device import Compute
+from cama.core.seeds import derive_seed
+from cama.data.arrays import deviation
 from cama.data.patches import Patches, Sampler
-from cama.device import Compute
 from cama.models.estimator import Estimator
-from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, EstimatorSpec
+from cama.storage.checkpoints import Checkpoint
 from cama.training.loop import Optimiser, run
 
 

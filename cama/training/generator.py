@@ -5,16 +5,16 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cama.checkpoint import Checkpoint
+from cama.compute.device import Compute
+from cama.core.seeds import derive_seed
 from cama.data.patches import Patches, Sampler
-from cama.device import Compute
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
-from cama.seeds import derive_seed
 from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
-from cama.training.handling import draw_handling
+from cama.storage.checkpoints import Checkpoint
+from cama.training.augmentation import draw_handling
 from cama.training.loop import Optimiser, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 

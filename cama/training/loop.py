@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cama import distributed
-from cama.checkpoint import Checkpoint
-from cama.errors import CamaError
-from cama.progress import Progress
-from cama.seeds import derive_seed
+from cama.compute import processes
+from cama.core.errors import CamaError
+from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
 from cama.settings.training import OptimiserSpec
+from cama.storage.checkpoints import Checkpoint
 
 RECORDS = 100  # rows of a training curve, about
 
@@ -62,7 +62,7 @@ class Optimiser:
                 f"training of {self.name}: found the loss {loss.item()} at step {step}, expected a finite one"
             )
         gradients = torch.autograd.grad(loss, self.parameters)
-        distributed.average_(gradients)
+        processes.average_(gradients)
         if not torch.isfinite(torch.stack(torch._foreach_norm(gradients)).sum()):
             raise CamaError(f"training of {self.name}: found a gradient that is not finite at step {step}")
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -105,10 +105,10 @@ def run(
             part.load_state_dict(saved["parts"][key])
 
     buffers = [buffer for part in parts.values() if isinstance(part, nn.Module) for buffer in part.buffers()]
-    first = distributed.rank() == 0
+    first = processes.rank() == 0
     if saved is None:
-        distributed.average_(buffers)  # what each measured on its share of the first batch
-    distributed.any_of(False)  # none saves before all have read
+        processes.average_(buffers)  # what each measured on its share of the first batch
+    processes.any_of(False)  # none saves before all have read
 
     def save(done: int) -> None:
         if not first:
@@ -127,13 +127,13 @@ def run(
     every = max(1, steps // RECORDS)
     try:
         for index in range(start, steps):
-            torch.manual_seed(derive_seed(seed, index, *([distributed.rank()] if not first else [])))
+            torch.manual_seed(derive_seed(seed, index, *([processes.rank()] if not first else [])))
             losses = step(index)
-            distributed.average_(buffers)
+            processes.average_(buffers)
             recorded = (index + 1) % every == 0 or index + 1 == steps
             if recorded:
                 history.append({"step": index + 1, **{key: float(value) for key, value in losses.items()}})
-            if distributed.any_of(stop):  # before anything is printed: who reads it may be killed already
+            if processes.any_of(stop):  # before anything is printed: who reads it may be killed already
                 save(index + 1)
                 raise SystemExit(143)
             if checkpoint.due():

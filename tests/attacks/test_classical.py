@@ -3,9 +3,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cama.attacks.classical import classical_attack
+from cama.evaluation.distortion import psnr
+from cama.forensics.mosaic import mosaic
 from cama.settings.attacks import STRENGTHS, MethodSpec
-from cama.signals.mosaic import mosaic
-from cama.transfer.distortion import psnr
 
 MIDDLE = {"jpeg": 85, "median": 3, "noise": 4, "denoise": 4, "resample": 0.7}
 ATTACKS = [("identity", 0), *MIDDLE.items(), ("remosaic", 0)]

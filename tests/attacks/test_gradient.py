@@ -9,12 +9,12 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack
-from cama.device import Compute
+from cama.compute.device import Compute
+from cama.compute.tensors import to_float
+from cama.evaluation.distortion import psnr
 from cama.models.evaluator import Evaluator
 from cama.settings.attacks import GRADIENT_KINDS, MethodSpec
 from cama.settings.training import ComputeSpec
-from cama.tensors import to_float
-from cama.transfer.distortion import psnr
 from tests.models.helpers import tiny_classifier
 
 CPU = Compute(ComputeSpec(device="cpu", precision="float32"))

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from cama.attacks.tiles import reach, transform
-from cama.device import Compute
+from cama.compute.device import Compute
+from cama.compute.tensors import to_bytes, to_float
+from cama.evaluation.distortion import psnr
+from cama.forensics.mosaic import remosaic
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
 from cama.settings.training import ComputeSpec
-from cama.signals.mosaic import remosaic
-from cama.tensors import to_bytes, to_float
-from cama.transfer.distortion import psnr
-from tests.container.helpers import scene
+from tests.jpeg.helpers import scene
 from tests.models.helpers import shake
 
 EXACT = Compute(ComputeSpec(device="cpu", precision="float32"))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cama.core.errors import CamaError
 from cama.data.conventions import CONVENTIONS, Origin
 from cama.data.manifest import build_manifest
-from cama.errors import CamaError
-from tests.container.helpers import jpeg, scene
+from tests.jpeg.helpers import jpeg, scene
 from tests.real import DRESDEN, needs_photographs
 
 

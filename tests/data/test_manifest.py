@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cama.core.errors import CamaError
 from cama.data.manifest import build_manifest, read_table
-from cama.errors import CamaError
 
 MODELS = ("Alpha_One", "Beta_Two_X")
 

@@ -8,17 +8,17 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from cama.data.extraction import FIELDS, crop_origins, extract
-from cama.data.field import deviation
+from cama.compute.device import Compute
+from cama.compute.tensors import symmetry
+from cama.core.errors import CamaError
+from cama.data.arrays import deviation
+from cama.data.extraction import FIELDS, crop_origins, extract, grid_origins
 from cama.data.patches import Patches, Sampler, join, turned_there
-from cama.device import Compute
-from cama.errors import CamaError
-from cama.images import read_rgb
+from cama.forensics.mosaic import remosaic
+from cama.forensics.residual import noise_residual
 from cama.settings.data import PatchesSpec
 from cama.settings.training import ComputeSpec
-from cama.signals.mosaic import remosaic
-from cama.signals.residual import noise_residual
-from cama.tensors import symmetry
+from cama.storage.images import read_rgb
 
 CPU = Compute(ComputeSpec(device="cpu"))
 LABELS = ("Make_A", "Make_B", "Make_C")
@@ -352,3 +352,18 @@ def test_a_streamed_patch_that_is_damaged_is_seen_when_it_is_drawn(photographs, 
     streamed.take(np.array([4, 6]))
     with pytest.raises(CamaError, match=r"patches\.h5: damaged"):
         streamed.take(np.array([5]))
+
+
+@pytest.mark.parametrize(
+    ("length", "size", "count", "expected"),
+    [
+        (10, 4, None, [1, 5]),
+        (8, 4, None, [0, 4]),
+        (100, 10, 3, [35, 45, 55]),
+        (9, 4, 1, [2]),
+        (3, 4, None, []),
+        (4, 4, 9, [0]),
+    ],
+)
+def test_grid_origins_are_centred(length, size, count, expected):
+    assert grid_origins(length, size, count) == expected

@@ -3,8 +3,8 @@ import re
 import pandas as pd
 import pytest
 
+from cama.core.errors import CamaError
 from cama.data.splits import check, check_counts, split
-from cama.errors import CamaError
 from cama.settings.data import DevicesIn, DevicesOut, ModelsSpec, SplitSpec
 
 MODELS = ModelsSpec(in_distribution=("In_A", "In_B"), out_of_distribution=("Out_C",))

@@ -7,13 +7,13 @@ import onnxruntime
 import pytest
 import torch
 
-from cama.cli import main
-from cama.errors import CamaError
-from cama.model_files import read_model, save_tensors
+from cama.commands.cli import main
+from cama.core.errors import CamaError
 from cama.models.anonymizer import load_anonymizer, load_header, read_parts
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import Generator, save_generator
 from cama.settings.networks import GeneratorSpec
+from cama.storage.model_files import read_model, save_tensors
 from tests.models.helpers import net_spec, pictures, shake, tiny_classifier
 from tests.photo.helpers import LABELS, model_file
 

@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cama.errors import CamaError
-from cama.model_files import read_header, read_model
+from cama.core.errors import CamaError
 from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
 from cama.models.estimator import Estimator, save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
 from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
-from cama.settings.strict import parse
+from cama.settings.spec import parse
+from cama.storage.model_files import read_header, read_model
 from tests.models.helpers import TINY_BODY, net_spec, pictures, tiny_classifier, tiny_estimator
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")

@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 import torch
 
-from cama.errors import CamaError
+from cama.core.errors import CamaError
+from cama.forensics.highpass import finite_difference, fixed_high_pass
 from cama.models.discriminator import Discriminator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR, ConstrainedConv, build_frontend, project_constraints_
 from cama.settings.networks import FRONTEND_NAMES, DiscriminatorSpec
-from cama.signals.highpass import finite_difference, fixed_high_pass
 from tests.models.helpers import on_constraint, pictures, tiny_classifier, tiny_estimator
 
 CHANNELS = {

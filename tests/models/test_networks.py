@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cama.errors import CamaError
-from cama.model_files import read_model
+from cama.core.errors import CamaError
 from cama.models.body import label_maps
 from cama.models.discriminator import Discriminator, save_discriminators
 from cama.models.estimator import Estimator, load_estimator, save_estimator
@@ -15,6 +14,7 @@ from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, load_generator, save_generator
 from cama.models.padding import ReflectConv2d
 from cama.settings.networks import BodySpec, DiscriminatorSpec, GeneratorSpec
+from cama.storage.model_files import read_model
 from tests.models.helpers import TINY_BODY, on_constraint, pictures, shake, tiny_classifier, tiny_estimator
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")

@@ -9,9 +9,9 @@ from cama.models.anonymizer import Header, read_parts, save_anonymizer
 from cama.models.classifiers import save_classifier
 from cama.models.generator import Generator, save_generator
 from cama.photo.profile import learn_profile
-from cama.reporting.card import model_card
+from cama.reporting.model_card import model_card
 from cama.settings.networks import GeneratorSpec
-from tests.container.helpers import jpeg, scene
+from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, shake, tiny_classifier
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")

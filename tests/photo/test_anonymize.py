@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cama.cli import main
-from cama.container import encoding
-from cama.container.coding import describe, read_coding
-from cama.container.exif import read_exif
-from cama.container.segments import APP0, read_segments
-from cama.errors import CamaError
-from cama.images import read_rgb
+from cama.commands.cli import main
+from cama.core.errors import CamaError
+from cama.evaluation.distortion import psnr
+from cama.jpeg import encoding
+from cama.jpeg.coding import describe, read_coding
+from cama.jpeg.exif import read_exif
+from cama.jpeg.segments import APP0, read_segments
 from cama.photo import anonymize as module
 from cama.photo import several
 from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
 from cama.photo.attribution import attribute, load_witness
+from cama.photo.decoding import read_stored, turn
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
-from cama.photo.upright import read_stored, turn
-from cama.transfer.distortion import psnr
-from tests.container.helpers import jpeg, scene
-from tests.container.test_exif import tiff
+from cama.storage.images import read_rgb
+from tests.jpeg.helpers import jpeg, scene
+from tests.jpeg.test_exif import tiff
 from tests.photo.helpers import camera_file, model_file
 from tests.real import needs_photographs, photographs
 

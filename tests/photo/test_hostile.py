@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.cli import main
-from cama.container.segments import DQT, Jpeg, read_segments
-from cama.images import read_rgb
-from tests.container.helpers import jpeg, many_scans, scene, with_frame
+from cama.commands.cli import main
+from cama.jpeg.segments import DQT, Jpeg, read_segments
+from cama.storage.images import read_rgb
+from tests.jpeg.helpers import jpeg, many_scans, scene, with_frame
 from tests.photo.helpers import LABELS, camera_file, model_file
 from tests.real import needs_photographs, photographs
 

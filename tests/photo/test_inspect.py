@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.cli import main
-from cama.container.segments import Segment, read_segments
-from cama.errors import CamaError
+from cama.commands.cli import main
+from cama.core.errors import CamaError
+from cama.jpeg.segments import Segment, read_segments
 from cama.models.classifiers import save_classifier
 from cama.photo.inspect import inspect
-from cama.photo.table import as_table
-from tests.container.helpers import jpeg, scene
+from cama.photo.text import as_table
+from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, tiny_classifier
 from tests.real import DRESDEN, needs_photographs, photographs
 
@@ -114,7 +114,7 @@ def test_bytes_in_exif_that_no_entry_names_are_told(tmp_path):
 
 
 def test_a_picture_too_large_to_decode_still_tells_what_its_file_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr("cama.images.MAX_PIXELS", 100)
+    monkeypatch.setattr("cama.storage.images.MAX_PIXELS", 100)
     start, *rest = read_segments(jpeg()).segments
     exif = Image.Exif()
     exif[0x013B] = "Jorunn Dahl"

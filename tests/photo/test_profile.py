@@ -5,15 +5,15 @@ import json
 import pytest
 from PIL import Image
 
-from cama.cli import main
-from cama.container.coding import read_coding
-from cama.container.profile import match_profile
-from cama.container.segments import read_segments
-from cama.errors import CamaError
+from cama.commands.cli import main
+from cama.core.errors import CamaError
+from cama.jpeg.coding import read_coding
+from cama.jpeg.profile import match_profile
+from cama.jpeg.segments import read_segments
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, read_profile, write_profile
-from cama.photo.table import as_table
-from tests.container.helpers import jpeg
+from cama.photo.text import as_table
+from tests.jpeg.helpers import jpeg
 from tests.photo.helpers import camera_file
 from tests.real import needs_photographs, photographs
 

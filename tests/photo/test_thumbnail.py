@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.container.exif import read_exif
-from cama.container.segments import read_segments
-from cama.images import read_rgb
+from cama.jpeg.exif import read_exif
+from cama.jpeg.segments import read_segments
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
-from tests.container.helpers import jpeg, many_scans, scene
+from cama.storage.images import read_rgb
+from tests.jpeg.helpers import jpeg, many_scans, scene
 from tests.real import needs_photographs, photographs
 
 

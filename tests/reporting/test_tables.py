@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cama.errors import CamaError
+from cama.core.errors import CamaError
+from cama.evaluation.rates import wilson
 from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
-from cama.transfer.rates import wilson
 
 COLUMNS = (
     "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"

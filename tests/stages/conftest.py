@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cama.cli import main
-from cama.provenance import SUFFIX
+from cama.commands.cli import main
 from cama.settings.data import PatchesSpec
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.stages import PatchesStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.settings.training import ClassifierSpec, EstimatorSpec, LearnedSpec, TrainingSpec
-from tests.test_cli import LABELS, write_patches
+from cama.workflow.provenance import SUFFIX
+from tests.commands.test_cli import LABELS, write_patches
 
 TRAINING = TrainingSpec(steps=60, batch=8)
 BODY = BodySpec(features=16, downsamplings=0, blocks=1, kernel=3)
@@ -44,7 +44,7 @@ def inputs(tmp_path_factory) -> Path:
     write_patches(folder / "patches.h5")
     spec = TrainClassifierSpec(classifier=CLASSIFIER.model_copy(update={"training": TrainingSpec(steps=2, batch=4)}))
     state = ("--curve", folder / "e.csv", "--state", folder / "state", "--patches", folder / "patches.h5")
-    call = ["train-classifier", "--spec", spec.to_json(), "--out", folder / "e.safetensors", *state]
+    call = ["stage", "train-classifier", "--spec", spec.to_json(), "--out", folder / "e.safetensors", *state]
     assert main([str(argument) for argument in call]) == 0
     return folder
 
@@ -67,7 +67,7 @@ def command(stage: str, inputs: Path, out: Path) -> list[str]:
             *("--out", out / "g.safetensors", "--discriminators", out / "d.safetensors"),
         ),
     }
-    return [stage, "--spec", specs[stage].to_json(), *map(str, paths[stage])]
+    return ["stage", stage, "--spec", specs[stage].to_json(), *map(str, paths[stage])]
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -9,11 +9,11 @@ import sys
 
 import torch._dynamo  # noqa: F401 (which optimisers import when the first is made, for seconds)
 
-import cama.checkpoint
-from cama.cli import STAGES, main
-from cama.imports import code_digest
+import cama.storage.checkpoints
+from cama.commands.cli import STAGES, main
+from cama.workflow.code import code_digest
 
-cama.checkpoint.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved
+cama.storage.checkpoints.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved
 for stage in STAGES.values():
     importlib.import_module(stage.module)
     code_digest(stage.module)  # it remembers what it parsed

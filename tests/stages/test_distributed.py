@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 import torch
 
-from cama.cli import main
+from cama.commands.cli import main
+from cama.compute.device import Compute
 from cama.data.patches import Patches
-from cama.device import Compute
-from cama.hdf5 import write_hdf5
+from cama.evaluation.rates import wilson
 from cama.models.classifiers import load_classifier
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.stages import TrainClassifierSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, OptimiserSpec, TrainingSpec
+from cama.storage.hdf5 import write_hdf5
 from cama.training.classifier import predict
-from cama.transfer.rates import wilson
+from tests.commands.test_cli import LABELS
 from tests.stages.conftest import command, files
-from tests.test_cli import LABELS
 
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "cama")
 
@@ -71,7 +71,7 @@ def classifier_command(patches, out, processes: int) -> list[str]:
         optimiser=OptimiserSpec(name="adamw", rate=3e-3, schedule="one_cycle"),
     )
     paths = ("--patches", patches, "--out", out / "f.safetensors", "--curve", out / "c.csv", "--state", out / "state")
-    return ["train-classifier", "--spec", TrainClassifierSpec(classifier=spec).to_json(), *map(str, paths)]
+    return ["stage", "train-classifier", "--spec", TrainClassifierSpec(classifier=spec).to_json(), *map(str, paths)]
 
 
 def test_two_processes_train_a_classifier_as_good_as_one_within_its_interval(striped, tmp_path):

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from cama.checkpoint import Checkpoint
+from cama.core.errors import CamaError
 from cama.data.patches import Patches, Sampler
-from cama.errors import CamaError
 from cama.models.evaluator import Evaluator
 from cama.settings.networks import ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
@@ -23,6 +22,7 @@ from cama.settings.training import (
     Ramp,
     TrainingSpec,
 )
+from cama.storage.checkpoints import Checkpoint
 from cama.training import classifier as classifier_training
 from cama.training import estimator as estimator_training
 from cama.training import generator as generator_training

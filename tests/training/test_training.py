@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from cama.checkpoint import Checkpoint
-from cama.device import Compute
-from cama.errors import CamaError
+from cama.compute.device import Compute
+from cama.compute.tensors import to_float
+from cama.core.errors import CamaError
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
@@ -25,7 +25,7 @@ from cama.settings.training import (
     Ramp,
     TrainingSpec,
 )
-from cama.tensors import to_float
+from cama.storage.checkpoints import Checkpoint
 from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
 from cama.training.estimator import train_estimator

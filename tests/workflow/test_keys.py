@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cama.errors import CamaError
+from cama.core.errors import CamaError
 from cama.settings.config import Config, load_config
+from cama.settings.spec import parse
 from cama.settings.stages import run_names, stage_spec
-from cama.settings.strict import parse
 from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)

@@ -1,0 +1,133 @@
+"""A JPEG file as its segments, every byte accounted for (ITU-T T.81, annex B)."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from cama.core.errors import CamaError
+
+SOI, EOI, SOS, DQT, DHT, DRI, DNL, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE
+APP0, APP1 = 0xE0, 0xE1
+FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}  # SOFn
+NAMES = {SOI: "SOI", EOI: "EOI", SOS: "SOS", DQT: "DQT", DHT: "DHT", DRI: "DRI", DNL: "DNL", COM: "COM", 0xCC: "DAC"}
+# How an application's segment begins, and what it then is.
+SIGNATURES = (
+    (0xE0, b"JFIF\0", "JFIF"),
+    (0xE0, b"JFXX\0", "JFXX"),
+    (0xE1, b"Exif\0", "Exif"),
+    (0xE1, b"http://ns.adobe.com/xap/1.0/\0", "XMP"),
+    (0xE1, b"http://ns.adobe.com/xmp/extension/\0", "extended XMP"),
+    (0xE2, b"ICC_PROFILE\0", "ICC"),
+    (0xE2, b"MPF\0", "MPF"),
+    (0xEB, b"JP", "JUMBF"),
+    (0xED, b"Photoshop 3.0\0", "Photoshop"),
+    (0xEE, b"Adobe", "Adobe"),
+)
+# The end of a scan: a marker that is neither a stuffed byte nor a restart (and the fill bytes before it).
+_SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+MOST = 20_000  # segments; a progressive picture has some dozens
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One marker with what belongs to it."""
+
+    marker: int  # the byte behind 0xFF
+    payload: bytes = b""  # behind the length field; empty for SOI and EOI
+    scan: bytes = b""  # the entropy-coded data behind a scan's header, restart markers included
+    fill: int = 0  # superfluous 0xFF before the marker
+    offset: int = 0  # of its first byte in the file
+
+    @property
+    def name(self) -> str:
+        """Its name in the standard, and for an application's segment what it holds: `APP1 Exif`."""
+        if self.marker in FRAMES:
+            return f"SOF{self.marker - 0xC0}"
+        if APP0 <= self.marker <= APP0 + 15:
+            return f"APP{self.marker - APP0} {self.kind or 'unknown'}"
+        return NAMES.get(self.marker, f"marker {self.marker:02X}")
+
+    @property
+    def kind(self) -> str:
+        """What an application's segment holds, by its signature; empty where it is none that is known."""
+        known = (kind for marker, start, kind in SIGNATURES if marker == self.marker and self.payload.startswith(start))
+        return next(known, "")
+
+    def to_bytes(self) -> bytes:
+        """As it stands in the file, its scan too."""
+        head = b"\xff" * (self.fill + 1) + bytes([self.marker])
+        if self.marker in (SOI, EOI):
+            return head
+        return head + struct.pack(">H", len(self.payload) + 2) + self.payload + self.scan
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """All of a file: its segments, from SOI to EOI, and what stands behind."""
+
+    segments: tuple[Segment, ...]
+    trailer: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """The file again, byte for byte."""
+        return b"".join(segment.to_bytes() for segment in self.segments) + self.trailer
+
+    def of(self, *markers: int) -> list[Segment]:
+        """The segments with these markers, in order."""
+        return [segment for segment in self.segments if segment.marker in markers]
+
+    def holding(self, kind: str) -> list[Segment]:
+        """The segments that hold a kind of `SIGNATURES`, in order."""
+        return [segment for segment in self.segments if segment.kind == kind]
+
+
+def read_segments(data: bytes, name: str = "picture") -> Jpeg:
+    """Divide a JPEG file into its segments. What the standard does not allow is an error that gives its offset; errors
+    begin with `name`.
+    """
+
+    def refuse(at: int, found: str, expected: str) -> CamaError:
+        return CamaError(f"{name}: found {found} at byte {at}, expected {expected}")
+
+    if not data.startswith(b"\xff\xd8"):
+        raise CamaError(
+            f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
+        )
+    segments, at = [Segment(SOI)], 2
+    while True:
+        start = at
+        while data[at : at + 2] == b"\xff\xff":
+            at += 1
+        fill = at - start
+        if at + 2 > len(data):
+            raise refuse(start, "the end of the file", "a marker: it is truncated")
+        if data[at] != 0xFF:
+            raise refuse(at, f"{data[at]:02x}", "ff, the beginning of a marker")
+        marker = data[at + 1]
+        at += 2
+        if marker == EOI:
+            segments.append(Segment(EOI, fill=fill, offset=start))
+            return Jpeg(tuple(segments), data[at:])
+        if marker in (0x00, 0x01, SOI) or 0xD0 <= marker <= 0xD7:
+            raise refuse(start, f"the marker {marker:02x}", "that of a segment")
+        if at + 2 > len(data):
+            raise refuse(start, "the end of the file", "a segment's length: it is truncated")
+        length = struct.unpack_from(">H", data, at)[0]
+        if length < 2:
+            raise refuse(at, f"the length {length}", "at least 2")
+        if at + length > len(data):
+            raise refuse(start, f"a segment of {length} bytes that ends behind the file", "all of it: it is truncated")
+        payload = data[at + 2 : at + length]
+        at += length
+        scan = b""
+        if marker == SOS:
+            end = _SCAN_END.search(data, at)
+            if end is None:
+                raise refuse(len(data), "the end of the file", "the end of a scan: it is truncated")
+            stop = end.start()
+            while stop > at and data[stop - 1] == 0xFF:
+                stop -= 1
+            scan, at = data[at:stop], stop
+        segments.append(Segment(marker, payload, scan, fill, start))
+        if len(segments) > MOST:
+            raise refuse(start, f"more than {MOST} segments", "a photograph")

@@ -1,0 +1,95 @@
+"""In-camera processing: from a raw mosaic to the bytes of a JPEG."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from cama.forensics.mosaic import demosaic
+
+MARGIN = 8
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Processing:
+    """One model's pipeline. Images are on a 0..1 scale; radii are standard deviations in pixels."""
+
+    white_balance: tuple[float, float, float]
+    demosaicing: str  # bilinear, malvar or menon
+    colour_matrix: tuple[tuple[float, float, float], ...]  # camera to output RGB, rows sum to 1
+    luma_denoise: float  # detail below this amplitude is shrunk away
+    chroma_denoise: float  # radius of the chroma blur
+    gamma: float
+    contrast: float  # strength of the S-curve, 0..1
+    sharpen_radius: float
+    sharpen_amount: float
+    sharpen_core: float  # detail below this amplitude is not sharpened
+    luma_table: tuple[int, ...]  # 64 quantisation steps, row by row
+    chroma_table: tuple[int, ...]
+    subsampling: str  # 4:4:4, 4:2:2 or 4:2:0
+
+
+def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
+    """Raw mosaic (H, W) in 0..1 to the picture before compression, uint8 (H, W, 3)."""
+    # an even margin keeps the Bayer phase; without it the demosaicing would darken the borders
+    raw = np.pad(_balance(raw, bayer, processing.white_balance), MARGIN, mode="reflect")
+    image = demosaic(raw, bayer, processing.demosaicing)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    image = np.clip(image @ np.array(processing.colour_matrix, np.float32).T, 0, 1)
+    image = tone(image, processing.gamma, processing.contrast)
+    image = denoise(image, processing.luma_denoise, processing.chroma_denoise)
+    image = sharpen(image, processing.sharpen_radius, processing.sharpen_amount, processing.sharpen_core)
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+
+
+def tone(image: np.ndarray, gamma: float, contrast: float) -> np.ndarray:
+    """Gamma, then an S-curve mixed in: 0..1 to 0..1."""
+    encoded = image ** (1 / gamma)
+    curve = encoded * encoded * (3 - 2 * encoded)
+    return (1 - contrast) * encoded + contrast * curve
+
+
+def soft_core(detail: np.ndarray, threshold: float) -> np.ndarray:
+    """Shrink small detail smoothly to nothing: d^3 / (d^2 + t^2)."""
+    return detail if threshold <= 0 else detail**3 / (detail**2 + threshold**2)
+
+
+def denoise(image: np.ndarray, luma: float, chroma: float) -> np.ndarray:
+    """Shrink fine luma detail below amplitude `luma` and blur colour differences by radius `chroma`."""
+    y = image @ LUMA
+    difference = image - y[..., None]
+    if luma > 0:
+        base = gaussian_filter(y, 1.0, truncate=3)
+        y = base + soft_core(y - base, luma)
+    if chroma > 0:
+        difference = np.stack([gaussian_filter(difference[..., c], chroma, truncate=3) for c in range(3)], axis=-1)
+    return y[..., None] + difference
+
+
+def sharpen(image: np.ndarray, radius: float, amount: float, core: float) -> np.ndarray:
+    """Unsharp mask on luma, with detail below amplitude `core` left alone."""
+    y = image @ LUMA
+    detail = soft_core(y - gaussian_filter(y, radius, truncate=3), core)
+    return image + amount * detail[..., None]
+
+
+def encode(image: np.ndarray, processing: Processing, exif: Image.Exif | None = None) -> bytes:
+    """JPEG bytes of uint8 (H, W, 3) with the model's own tables and subsampling."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(
+        buffer,
+        "JPEG",
+        qtables=[list(processing.luma_table), list(processing.chroma_table)],
+        subsampling=processing.subsampling,
+        exif=exif or Image.Exif(),
+    )
+    return buffer.getvalue()
+
+
+def _balance(raw: np.ndarray, bayer: str, gains: tuple[float, float, float]) -> np.ndarray:
+    balanced = raw.copy()
+    for index, colour in enumerate(bayer):
+        balanced[index // 2 :: 2, index % 2 :: 2] *= gains["RGB".index(colour)]
+    return np.clip(balanced, 0, 1)

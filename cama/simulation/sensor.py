@@ -1,0 +1,72 @@
+"""Optics and sensor: from scene radiance to a raw Bayer mosaic."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter
+
+from cama.forensics.mosaic import mosaic
+
+OVERSAMPLING = 2  # scene samples a pixel pitch, along each side
+FULL_WELL_BITS = 12
+
+
+@dataclass(frozen=True)
+class Optics:
+    """What the lens does; lengths in pixels of the sensor."""
+
+    blur: float  # standard deviation of the point spread
+    vignetting: float  # loss of light at the corners, 0..1
+    red_scale: float  # lateral chromatic aberration: magnification of red and of blue, about 1
+    blue_scale: float
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What the sensor does; noise relative to full well."""
+
+    bayer: str  # RGGB, GRBG, GBRG or BGGR
+    response: tuple[float, float, float]  # sensitivity of the red, green and blue pixels
+    shot_noise: float  # variance at full well
+    read_noise: float  # standard deviation
+
+
+@dataclass(frozen=True)
+class DevicePattern:
+    """What tells two devices of one model apart: photo response non-uniformity and dark fixed pattern, each (H, W)."""
+
+    gain: np.ndarray
+    dark: np.ndarray
+
+    @classmethod
+    def draw(cls, seed: int, strength: float, dark: float, height: int, width: int) -> "DevicePattern":
+        """`strength` is the standard deviation of the gain (0.003 to 0.01), `dark` that of the offset (full well)."""
+        rng = np.random.default_rng(seed)
+        gain = 1 + strength * rng.standard_normal((height, width), np.float32)
+        return cls(gain, dark * rng.standard_normal((height, width), np.float32))
+
+
+def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
+    """Project an oversampled scene (2H, 2W, 3) through the lens: irradiance (H, W, 3)."""
+    height, width = scene.shape[0] // OVERSAMPLING, scene.shape[1] // OVERSAMPLING
+    planes = []
+    for channel, scale in enumerate((optics.red_scale, 1.0, optics.blue_scale)):
+        plane = gaussian_filter(scene[..., channel], optics.blur * OVERSAMPLING, mode="nearest", truncate=3)
+        if scale != 1.0:
+            centre = (np.array(plane.shape) - 1) / 2
+            plane = affine_transform(plane, np.full(2, 1 / scale), centre * (1 - 1 / scale), order=1, mode="nearest")
+        planes.append(plane.reshape(height, OVERSAMPLING, width, OVERSAMPLING).mean(axis=(1, 3)))
+    rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    falloff = 1 - optics.vignetting * (rows**2 + columns**2) / 2
+    return np.stack(planes, axis=-1) * falloff[..., None]
+
+
+def capture(irradiance: np.ndarray, sensor: Sensor, device: DevicePattern, rng: np.random.Generator) -> np.ndarray:
+    """Raw mosaic (H, W), float32 in 0..1, from irradiance (H, W, 3): PRNU, shot and read noise, 12-bit converter."""
+    light = mosaic(irradiance * np.array(sensor.response), sensor.bayer).astype(np.float32) * device.gain
+    light = np.clip(light, 0, 1)
+    noise = np.sqrt(sensor.shot_noise * light + sensor.read_noise**2)
+    raw = light + device.dark + noise * rng.standard_normal(light.shape, np.float32)
+    steps = 2**FULL_WELL_BITS - 1
+    return np.clip(np.rint(raw * steps) / steps, 0, 1).astype(np.float32)

@@ -1,0 +1,27 @@
+"""What every training stage does before its first step."""
+
+from pathlib import Path
+from typing import Any
+
+from cama.compute import processes
+from cama.compute.device import resolved
+from cama.core.errors import CamaError
+from cama.settings.stages import DetectStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
+from cama.storage.checkpoints import Checkpoint
+from cama.storage.hdf5 import content_hash
+from cama.workflow.code import code_digest
+
+Training = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
+
+
+def begin(stage: str, spec: Training, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
+    """The checkpoint of this spec, code and inputs, and the record that goes into the model's header."""
+    for path in inputs:
+        if not path.exists():
+            raise CamaError(f"{path}: no such file")
+    record = {"spec": spec.model_dump(mode="json"), "inputs": {path.name: content_hash(path) for path in inputs}}
+    identity = {**record, "code": code_digest(f"cama.stages.{stage}")}
+    checkpoint = Checkpoint(state, identity, resolved(spec.compute))
+    if processes.rank() == 0:
+        checkpoint.lock()
+    return checkpoint, record

@@ -1,0 +1,107 @@
+"""The state of a training, from which it goes on after it was killed."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from torch import Tensor
+
+from cama.core.errors import CamaError
+from cama.storage.files import write_text
+from cama.storage.model_files import read_tensors, save_tensors
+
+SAVE_EVERY_S = 60.0  # a kill costs no more than this
+DONE = "done"  # the file that marks a state whose results are written
+
+
+class Checkpoint:
+    """The state of a training, kept in a folder that the workflow does not declare, so that no restart deletes it.
+
+    The folder is named by the hash of `identity` (the spec and the content of the inputs): another spec starts anew. `place`
+    says where and how precisely it is computed; a state of another place is an error, since half of each would be neither.
+    State is a tree of dicts, lists, tensors and JSON scalars; tensors go to safetensors and the rest beside them in its
+    header, so nothing is ever unpickled.
+    """
+
+    def __init__(
+        self, root: Path, identity: dict[str, Any], place: dict[str, str] | None = None, every_s: float | None = None
+    ) -> None:
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = root / key
+        self.path = self.folder / "state.safetensors"
+        self.place = place or {}
+        self.every_s = SAVE_EVERY_S if every_s is None else every_s
+        self._lock: IO[bytes] | None = None
+        self._last = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / "identity.json", json.dumps(identity, indent=1, sort_keys=True))
+
+    def lock(self) -> None:
+        """Keep other processes from this training until this one ends, however it ends."""
+        import fcntl  # not on Windows, where nobody trains but photographs are anonymized
+
+        self._lock = (self.folder / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CamaError(
+                f"{self.folder}: found another process in this training, expected none; wait until it ends, or end it"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+
+    def due(self) -> bool:
+        """Whether the last save is long enough ago."""
+        return time.monotonic() - self._last >= self.every_s
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the saved state atomically."""
+        tensors: dict[str, Tensor] = {}
+        tree = _pack({"place": self.place, "state": state}, "", tensors)
+        save_tensors(self.path, tensors, tree)
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None where there is none."""
+        if not self.path.exists():
+            return None
+        anew = f"delete {self.folder} to begin this training anew"
+        try:
+            saved = _unpack(*read_tensors(self.path))
+        except CamaError as error:
+            raise CamaError(f"{error}; {anew}") from error
+        if saved["place"] != self.place:
+            found, here = (", ".join(place.values()) for place in (saved["place"], self.place))
+            raise CamaError(f"{self.path}: found a state of {found}, expected one of {here}: go on there, or {anew}")
+        return saved["state"]
+
+    def finish(self) -> None:
+        """Mark the state as one whose results are written. It stays until the workflow has ended well: a result that is lost
+        before that is written anew from it.
+        """
+        write_text(self.folder / DONE, "")
+
+
+def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors[name] = value.detach().cpu().clone().contiguous()
+        return {"tensor": name}
+    if isinstance(value, dict):
+        # pairs, since JSON would turn the integer keys of optimiser states into strings
+        return {"dict": [[key, _pack(item, f"{name}/{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"list": [_pack(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]}
+    return {"value": value}
+
+
+def _unpack(tensors: dict[str, Tensor], tree: Any) -> Any:
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unpack(tensors, item) for key, item in content}
+    if kind == "list":
+        return [_unpack(tensors, item) for item in content]
+    return content

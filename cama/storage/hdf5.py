@@ -1,0 +1,191 @@
+"""HDF5 files that carry the hash of their content, which is checked when they are read.
+
+Each data set has the SHA-256 of its values as its attribute `sha256`, checked when it is read whole. The file's own is
+over the names, types, shapes and hashes of its data sets and over its other attributes, checked when it is opened. Images are
+stored with a checksum for each chunk too (Fletcher-32), checked whenever part of them is read. Texts have a fixed length: HDF5
+keeps those of any length on a heap without checksums, and a flipped bit there can make it read for ever.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cama.core.errors import CamaError
+from cama.storage.files import atomic, file_hash, signals_later
+
+HASH = "sha256"
+BLOCK = 1 << 24  # bytes that are hashed at a time
+FORMAT = "v110"  # the oldest whose own structures have checksums
+
+
+class Writer:
+    """An HDF5 file that is being filled; a full disk is an OSError at the next call."""
+
+    def __init__(self, file: h5py.File, stream: "_Stream") -> None:
+        self._file, self._stream = file, stream
+
+    def create_images(self, name: str, count: int, shape: tuple[int, ...], kind: type) -> None:
+        """A data set of `count` images of this shape: one image a chunk, each with its checksum."""
+        shapes = {"shape": (count, *shape), "maxshape": (None, *shape), "chunks": (1, *shape)}
+        self._file.create_dataset(name, dtype=kind, fletcher32=True, **shapes)
+
+    def put_images(self, name: str, first: int, images: np.ndarray) -> None:
+        """Write images from the place `first` on; the data set grows where they end behind it."""
+        dataset = self._file[name]
+        if len(dataset) < first + len(images):
+            dataset.resize(first + len(images), axis=0)
+        dataset[first : first + len(images)] = images
+        self._stream.check()
+
+    def write_values(self, name: str, values: np.ndarray) -> None:
+        """A data set of numbers."""
+        self._file[name] = values
+
+    def write_texts(self, name: str, texts: Sequence[str]) -> None:
+        """A data set of texts."""
+        self._file[name] = np.array([text.encode() for text in texts], np.bytes_)
+
+    def write_attribute(self, name: str, value: Any) -> None:
+        """An attribute of the file that JSON can hold."""
+        self._file.attrs[name] = np.bytes_(json.dumps(value))
+
+    def seal(self) -> None:
+        """Write the hashes."""
+        self._flush()  # what the disk did not take cannot be read again
+        for name, dataset in self._file.items():
+            dataset.attrs[HASH] = np.bytes_(_hash_blocks(self._file, name))
+        self._file.attrs[HASH] = np.bytes_(_hash_file(self._file))
+        self._flush()
+
+    def _flush(self) -> None:
+        self._file.flush()
+        self._stream.check()
+
+
+@contextlib.contextmanager
+def write_hdf5(path: Path) -> Iterator[Writer]:
+    """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
+    with atomic(path) as temporary, signals_later() as signals, _Stream(temporary, "w+") as stream:
+        stream.signals = signals
+        with h5py.File(stream, "w", libver=FORMAT) as file:
+            writer = Writer(file, stream)
+            yield writer
+            writer.seal()
+        stream.check()
+
+
+class _Stream(io.FileIO):
+    """A file that keeps its first error of writing to itself, and drops what is written after it. HDF5 would lose an error that
+    it meets while it frees its objects, and crash at exit where it cannot close its file.
+    """
+
+    error: OSError | None = None
+    signals: "list[int]"
+
+    def write(self, data: memoryview) -> int:
+        left = memoryview(data).cast("B")
+        try:
+            while self.error is None and left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise the error that was kept, or leave as a signal asked to."""
+        if self.error is not None:
+            raise self.error
+        if self.signals:
+            raise SystemExit(128 + self.signals[0])
+
+
+def read_attribute(file: h5py.File, name: str) -> Any:
+    """An attribute of `write_attribute`; one that is missing is an error."""
+    if name not in file.attrs:
+        raise CamaError(f"{file.filename}: found no attribute {name!r}, expected one of this project's files")
+    return json.loads(file.attrs[name])
+
+
+def open_hdf5(path: Path, *needed: str) -> h5py.File:
+    """Open an HDF5 file for reading; what is missing or damaged, or lacks a data set, is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such HDF5 file")
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
+    try:
+        for name in needed:
+            if name not in file:
+                raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
+        if file.attrs[HASH].decode() != _hash_file(file):
+            raise CamaError(f"{path}: damaged: found content that is not what its hash says")
+    except CamaError:
+        file.close()
+        raise
+    except Exception as error:  # whatever h5py makes of damaged structures
+        file.close()
+        raise CamaError(f"{path}: not a file of this project, or damaged ({error})") from error
+    return file
+
+
+def read_values(file: h5py.File, name: str) -> np.ndarray:
+    """A whole data set, checked against its hash; texts as str."""
+    values = _read(file, name, slice(None))
+    _compare(file, name, hashlib.sha256(np.ascontiguousarray(values)).hexdigest())
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
+def read_rows(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
+    """Some rows of a data set of images, each checked against its checksum."""
+    return _read(file, name, rows)
+
+
+def _read(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
+    try:
+        return file[name][rows]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise CamaError(f"{file.filename}: damaged: {name!r} cannot be read ({error})") from error
+
+
+def _compare(file: h5py.File, name: str, digest: str) -> None:
+    if digest != file[name].attrs[HASH].decode():
+        raise CamaError(f"{file.filename}: damaged: found values of {name!r} that are not what their hash says")
+
+
+def _hash_blocks(file: h5py.File, name: str) -> str:
+    """The hash of a data set that may be larger than the memory."""
+    dataset, digest = file[name], hashlib.sha256()
+    rows = max(1, BLOCK // max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))))
+    for first in range(0, len(dataset), rows):
+        digest.update(np.ascontiguousarray(_read(file, name, slice(first, first + rows))))
+    return digest.hexdigest()
+
+
+def _hash_file(file: h5py.File) -> str:
+    datasets = {name: [str(d.dtype), list(d.shape), d.attrs[HASH].decode()] for name, d in sorted(file.items())}
+    attributes = {name: value.decode() for name, value in sorted(file.attrs.items()) if name != HASH}
+    return hashlib.sha256(json.dumps([datasets, attributes]).encode()).hexdigest()
+
+
+def check_content(path: Path) -> None:
+    """Read all data sets of an HDF5 file; one that is not what its hash says is an error. Other files have nothing to check."""
+    if path.suffix == ".h5":
+        with open_hdf5(path) as file:
+            for name in file:
+                _compare(file, name, _hash_blocks(file, name))
+
+
+def content_hash(path: Path) -> str:
+    """The hash that an HDF5 file carries; of any other file the SHA-256 of its bytes."""
+    if path.suffix != ".h5":
+        return file_hash(path)
+    with open_hdf5(path) as file:
+        return file.attrs[HASH].decode()

@@ -1,0 +1,106 @@
+"""Model files: safetensors whose metadata have one key, `cama`: JSON with a `header`, and the `sha256` of the header and of all
+tensors, which is checked when they are read. One key, since the format keeps several in no order.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cama.core.errors import CamaError
+from cama.storage.files import atomic, signals_later
+
+M = TypeVar("M", bound=nn.Module)
+HEADER_KEYS = {
+    "estimator": ("net",),
+    "classifier": ("net", "labels", "estimator"),
+    "generator": ("net", "labels"),
+}
+
+
+def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
+    """Weights and buffers with this header, which JSON can hold."""
+    save_tensors(path, {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, header)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
+    """Tensors on the CPU, of which no two share memory, as a file with this header."""
+    text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
+    with atomic(path) as temporary:
+        # not by `save_file`, which writes to a temporary file of its own, that nobody deletes where the process is killed
+        temporary.write_bytes(save(tensors, metadata={"cama": text}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """Tensors and header of a file of `save_tensors`; what is missing, damaged or foreign is an error that names it."""
+    if not path.exists():
+        raise CamaError(f"{path}: no such model file")
+    try:
+        with signals_later(), safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        stored = json.loads(metadata["cama"])
+        header, expected = stored["header"], stored["sha256"]
+        found = _hash(tensors, header)
+    except (
+        SafetensorError,
+        KeyError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+    ) as error:  # RecursionError is one too
+        raise CamaError(f"{path}: not a model file of this project, or damaged ({error})") from error
+    if found != expected:
+        raise CamaError(f"{path}: damaged: found content that is not what its hash says")
+    return tensors, header
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a model file."""
+    header = read_tensors(path)[1]
+    if not isinstance(header, dict):
+        raise CamaError(f"{path}: found a header that is no object, expected a model file of this project")
+    return header
+
+
+def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict and header of a model file of this kind."""
+    state, header = read_tensors(path)
+    found = header.get("kind") if isinstance(header, dict) else None
+    if found != kind:
+        raise CamaError(f"{path}: found a model of kind {found!r}, expected {kind!r}")
+    missing = [key for key in HEADER_KEYS.get(kind, ()) if key not in header]
+    if missing:
+        raise CamaError(f"{path}: found no {missing[0]!r} in the header, expected a model file of this project")
+    return state, header
+
+
+def load_weights(build: Callable[[], M], state: dict[str, Tensor], path: Path) -> M:
+    """The network that `build` makes, in evaluation mode, filled from `state`; a file of other weights is an error that names
+    the first misfit. It is built without memory first: a header can describe a network that no machine could hold.
+    """
+    with torch.device("meta"):
+        described = build().state_dict()
+    for name in sorted({*described, *state}):
+        wanted, found = (list(one[name].shape) if name in one else "none" for one in (described, state))
+        if wanted != found:
+            misfit = f"{name}: found {found}, expected {wanted}"
+            raise CamaError(f"{path}: the weights do not fit the network that its header describes ({misfit})")
+    model = build()
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _hash(tensors: dict[str, Tensor], header: Any) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

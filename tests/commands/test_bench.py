@@ -1,0 +1,74 @@
+"""`cama bench`: rows that can be run alone, their figures beside aims and limits, and the file of them."""
+
+import json
+
+import pytest
+import torch
+
+from cama.commands import bench
+from cama.commands.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _always(one_thread):
+    pass
+
+
+def test_a_row_alone_is_measured_and_written_with_its_settings(tmp_path, capsys):
+    out = tmp_path / "bench.json"
+    assert main(["bench", "residual", "--precision", "float32", "--json", str(out)]) == 0
+    said = capsys.readouterr().out
+    found = json.loads(out.read_text())
+    (row,) = found["rows"]
+    assert (row["name"], row["unit"], row["original"], row["wanted"], row["threads"]) == (
+        "residual",
+        "s",
+        0.235,
+        0.06,
+        1,
+    )
+    assert 0.001 < row["figure"] < 60
+    assert row["reached"] == (row["figure"] <= 0.06)
+    assert row["share"] is None
+    assert found["machine"]["precision"] == "float32"
+    assert found["machine"]["torch"] == torch.__version__
+    assert f"{found['machine']['tflops']:.2f} TFLOP/s in a large product" in said
+    assert ("NOT reached" in said) != row["reached"]
+
+
+def test_training_patches_are_counted_one_by_one(monkeypatch):
+    """A batch that takes a second is as many patches a second."""
+    monkeypatch.setattr(bench, "_median_s", lambda load: (load(), 1.0)[1])
+    assert bench._loading(("rgb",), 8)(bench.ComputeSpec(device="cpu")) == 20 * 8
+
+
+def test_a_trainings_rate_is_without_its_beginning_and_of_a_second_at_least(monkeypatch):
+    """It takes five seconds to begin; steps take 0.1, of which four are too few."""
+    now, steps = [0.0], []
+
+    def train(count, _):
+        steps.append(count)
+        now[0] += 5 + 0.1 * (count - 1)
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+    assert bench._per_second(train, 32, 4) == pytest.approx(32 / 0.1)
+    assert steps == [1, 1, 5, 17]  # the first is not counted
+
+
+def test_a_networks_figure_stands_beside_the_rate_of_a_product(monkeypatch):
+    row = bench.Row("a network", "pictures/s", 1, 10, lambda _: 8.0, lambda: 1e9)
+    monkeypatch.setattr(bench, "ROWS", {"net": row})
+    monkeypatch.setattr(bench, "_product_rate", lambda _: 32e9)
+    found = bench.bench(["net"], bench.ComputeSpec(device="cpu", precision="float32"))
+    assert found["rows"][0]["share"] == 0.25
+    assert "wanted 10, NOT reached; 25% of a product's rate" in bench.as_text(found)
+
+
+@pytest.mark.parametrize("name", ["generator", "classifier", "forward"])
+def test_the_networks_operations_are_counted(name):
+    assert 1e8 < bench.ROWS[name].operations() < 1e12
+
+
+def test_an_unknown_row_is_one_line_that_names_the_known(capsys):
+    assert main(["bench", "none"]) == 1
+    assert "found 'none', expected one of residual, patches" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Tables of detectors and of devices, against figures counted by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cama.evaluation.rates import wilson
+from cama.reporting.detectability import detection_table, devices_table
+
+
+def scores(untouched: list[float], attacked: list[float], photographs: int = 4) -> pd.DataFrame:
+    """Scores of untouched and attacked pictures, photographs taking turns."""
+    rows = [(0, score, i % photographs) for i, score in enumerate(untouched)]
+    rows += [(1, score, i % photographs) for i, score in enumerate(attacked)]
+    table = pd.DataFrame(rows, columns=["attacked", "score", "photograph"])
+    return table.assign(method="cama", set="in")
+
+
+def test_the_area_under_the_curve_by_hand():
+    # of the nine pairs, attacked scores higher in 6, and one is a tie
+    found = detection_table(scores([0, 1, 2], [1, 3, 4 - 3.5], 3), 100, 1).iloc[0]
+    pairs = [(a > u) + 0.5 * (a == u) for a in (1, 3, 0.5) for u in (0, 1, 2)]
+    assert found.auc == pytest.approx(np.mean(pairs))
+    assert (found.untouched, found.attacked) == (3, 3)
+    assert found.auc_low <= found.auc <= found.auc_high
+
+
+def test_what_is_told_apart_wholly_or_not_at_all():
+    rng = np.random.default_rng(0)
+    told = detection_table(scores(list(rng.normal(0, 1, 40)), list(rng.normal(50, 1, 80)), 40), 100, 1).iloc[0]
+    assert (told.auc, told.auc_high, told.found_at_5_percent) == pytest.approx((1, 1, 1))
+    assert told.auc_low == pytest.approx(wilson(40, 40)[0])  # 40 photographs cannot show more
+    alike = detection_table(scores(list(rng.normal(0, 1, 400)), list(rng.normal(0, 1, 400)), 400), 200, 1).iloc[0]
+    assert alike.auc_low < 0.5 < alike.auc_high
+    assert alike.found_at_5_percent < 0.12
+
+
+def test_the_share_found_is_as_uncertain_as_its_threshold():
+    """One untouched photograph sets the threshold: where it is not drawn, all attacked pictures are found."""
+    untouched, attacked = [0.0] * 18 + [9, 9], [5.0] * 20
+    found = detection_table(scores(untouched, attacked, 20), 500, 1).iloc[0]
+    assert (found.found_at_5_percent, found.found_at_5_percent_low, found.found_at_5_percent_high) == (0, 0, 1)
+
+
+def test_pictures_of_one_photograph_do_not_narrow_the_interval():
+    rng = np.random.default_rng(1)
+    once = scores(list(rng.normal(0, 1, 20)), list(rng.normal(0.5, 1, 20)), 20)
+    widths = []
+    for table in (once, pd.concat([once] * 10)):
+        found = detection_table(table, 300, 1).iloc[0]
+        widths.append(found.auc_high - found.auc_low)
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_methods_and_sets_stand_apart():
+    table = pd.concat(
+        [scores([0, 1], [2, 3], 2).assign(method=method, set=kind) for method in "ab" for kind in ("in", "out")]
+    )
+    found = detection_table(table, 100, 1)
+    assert list(zip(found.method, found.set, strict=True)) == [(m, k) for m in "ab" for k in ("in", "out")]
+
+
+def test_matches_of_devices_by_hand():
+    rows = [
+        *(("p1", "own", 0, 100.0), ("p2", "own", 0, 70.0), ("p1", "own", 1, 61.0), ("p1", "own", 1, 59.0)),
+        *(("p2", "own", 1, 10.0), ("p2", "own", 1, 300.0), ("p1", "other", 0, 5.0), ("p2", "other", 0, -8.0)),
+        *(("p1", "other", 1, 60.0), ("p2", "other", 1, 2.0)),
+    ]
+    table = pd.DataFrame(rows, columns=["photograph", "device", "attacked", "pce"]).assign(method="cama", set="in")
+    found = devices_table(table, 100, 1).set_index("fingerprint")
+    assert found.loc["own", "match_before"] == 1
+    assert found.loc["own", "match_after"] == pytest.approx(2 / 4)
+    assert found.loc["own", "pce_before"] == 85
+    assert found.loc["own", "pce_after"] == 60
+    assert (found.loc["other", ["match_before", "match_after"]] == 0).all()  # 60 is no match, more than 60 is
+    assert found.loc["own", "match_after_low"] <= 0.5 <= found.loc["own", "match_after_high"]

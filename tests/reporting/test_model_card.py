@@ -1,0 +1,68 @@
+"""Tests of cama.reporting.model_card: a card says what was measured, and what was not."""
+
+from cama.models.anonymizer import Header, Scores
+from cama.reporting.model_card import model_card
+from tests.photo.helpers import LABELS, SPEC
+
+ROW = {"method": "cama", "save": "png", "labels": 3, "photographs": 12, "psnr": 36.08}
+RATE = {"targeted": 0.617, "targeted_low": 0.599, "targeted_high": 0.636}
+SUMMARY = [
+    {**ROW, "set": kind, **RATE, "targeted_worst_classifier": 0.331, "targeted_worst_label": 0.373}
+    for kind in ("in", "out")
+]
+TRANSFER = [
+    {**ROW, "set": kind, "classifier": name, "clean_accuracy": clean}
+    for kind in ("in", "out")
+    for name, clean in (("rgb", 1.0), ("con_conv", 0.875))
+]
+PER_LABEL = [
+    {"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target, "targeted": rate}
+    for name in ("rgb", "con_conv")
+    for target, rate in zip(LABELS, (0.2, 0.5, 0.8), strict=True)
+]
+
+
+def header(**changes: object) -> Header:
+    values = {
+        "name": "cama",
+        "labels": list(LABELS),
+        "generator": SPEC,
+        "evaluators": {"high": {"net": {"frontend": "rgb"}}},
+        "dataset": "simulated",
+        "photographs": dict.fromkeys(LABELS, 5),
+        "scores": Scores(summary=SUMMARY, transfer=TRANSFER, per_label=PER_LABEL),
+        "versions": {"cama": "0.1.0"},
+    }
+    return Header(**{**values, **changes})
+
+
+def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifiers():
+    card = model_card(header())
+    assert "| cameras it knows | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.33 | 0.37 | 36.08 |" in card
+    assert "| cameras it does not know | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
+    assert "untouched photographs: rgb 1.00, con_conv 0.88." in card
+    assert "| Borealis_B2 | 0.50 |" in card
+    assert "15 photographs of simulated, invented cameras" in card
+    assert "nothing was measured against classifiers of real ones" in card
+    assert "Container profiles\n\nNone" in card
+
+
+def test_a_card_of_real_cameras_says_whose():
+    card = model_card(header(dataset="vision"))
+    assert "real cameras (vision)" in card
+    assert "simulated" not in card
+
+
+def test_several_trainings_are_said():
+    assert "Means over 3 trainings, of which the first is in this file." in model_card(header(runs=3))
+    assert "trainings" not in model_card(header())
+
+
+def test_what_was_not_measured_is_said():
+    assert "## Measured\n\nNothing." in model_card(header(scores=Scores()))
+
+
+def test_a_rate_without_an_interval_stands_alone():
+    bare = [{k: v for k, v in row.items() if k not in ("targeted_low", "targeted_high")} for row in SUMMARY]
+    card = model_card(header(scores=Scores(summary=bare, transfer=TRANSFER)))
+    assert "| cameras it knows | png | 3 | 12 | 0.62 | 0.33 |" in card

@@ -1,0 +1,128 @@
+"""HDF5 files: what they hold comes back, and damage is seen."""
+
+import hashlib
+import tracemalloc
+
+import h5py
+import numpy as np
+import pytest
+
+from cama.core.errors import CamaError
+from cama.storage.hdf5 import check_content, content_hash, open_hdf5, read_rows, read_values, write_hdf5
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+TEXTS = ["a", "", "é", "long " * 20, "e"]
+
+
+def written(path, images=IMAGES, note="x"):
+    with write_hdf5(path) as file:
+        file.create_images("images", 2, images.shape[1:], np.uint8)
+        file.put_images("images", 0, images[:3])
+        file.put_images("images", 3, images[3:])
+        file.write_values("label", np.arange(len(images)))
+        file.write_texts("name", TEXTS)
+        file.write_values("none", np.zeros((0, 2)))
+        file.write_attribute("note", note)
+    return path
+
+
+def everything(path):
+    with open_hdf5(path, "images") as file:
+        rows = [read_rows(file, "images", row) for row in range(len(IMAGES))]
+        return {name: read_values(file, name).tolist() for name in file} | {"rows": np.array(rows).tolist()}
+
+
+def test_values_and_texts_come_back(tmp_path):
+    with open_hdf5(written(tmp_path / "a.h5"), "images", "label", "name") as file:
+        assert np.array_equal(read_values(file, "images"), IMAGES)
+        assert np.array_equal(read_rows(file, "images", slice(1, 3)), IMAGES[1:3])
+        assert np.array_equal(read_rows(file, "images", 4), IMAGES[4])
+        assert read_values(file, "label").tolist() == [0, 1, 2, 3, 4]
+        assert read_values(file, "name").tolist() == TEXTS
+        assert read_values(file, "none").shape == (0, 2)
+        assert file["images"].chunks == (1, 8, 8, 3)
+
+
+def test_the_hash_is_that_of_the_content(tmp_path):
+    first = content_hash(written(tmp_path / "a.h5"))
+    assert first == content_hash(written(tmp_path / "b.h5"))
+    assert first != content_hash(written(tmp_path / "c.h5", images=255 - IMAGES))
+    assert first != content_hash(written(tmp_path / "d.h5", note="y"))
+    plain = tmp_path / "a.txt"
+    plain.write_bytes(b"abc")
+    assert content_hash(plain) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_every_flipped_bit_is_seen_or_changes_nothing(tmp_path):
+    """Some bytes of the format have no meaning, such as those between its structures."""
+    path = written(tmp_path / "a.h5")
+    whole, expected = path.read_bytes(), everything(path)
+    rng = np.random.default_rng(0)
+    seen = 0
+    for place in rng.integers(0, len(whole), 1000):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            assert everything(path) == expected
+        except CamaError as error:
+            seen += 1
+            assert "a.h5" in str(error)
+            assert "damaged" in str(error)
+    assert seen > 50
+
+
+def test_a_flipped_bit_of_an_image_is_seen_when_it_alone_is_read(tmp_path):
+    path = written(tmp_path / "a.h5")
+    data = bytearray(path.read_bytes())
+    data[data.index(IMAGES[2].tobytes()) + 50] ^= 4
+    path.write_bytes(data)
+    with open_hdf5(path) as file:
+        assert np.array_equal(read_rows(file, "images", 1), IMAGES[1])
+        with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images' cannot be read"):
+            read_rows(file, "images", 2)
+
+
+def test_a_file_is_checked_whole_in_bounded_memory(tmp_path):
+    path = tmp_path / "a.h5"
+    block = np.random.default_rng(1).integers(0, 256, (8, 1 << 20), dtype=np.uint8)
+    with write_hdf5(path) as file:
+        file.create_images("images", 80, block.shape[1:], np.uint8)
+        for first in range(0, 80, 8):
+            file.put_images("images", first, block)
+    tracemalloc.start()
+    check_content(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20 < path.stat().st_size
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images'"):
+        check_content(path)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
+def test_a_file_that_is_cut_is_one_line(tmp_path, share):
+    path = written(tmp_path / "a.h5")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CamaError, match=r"a\.h5"):
+        everything(path)
+
+
+def test_what_is_missing_or_foreign_is_one_line(tmp_path):
+    with pytest.raises(CamaError, match=r"none\.h5: no such HDF5 file"):
+        open_hdf5(tmp_path / "none.h5")
+    with pytest.raises(CamaError, match="found no data set 'residual'"):
+        open_hdf5(written(tmp_path / "a.h5"), "residual")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["images"] = IMAGES
+    with pytest.raises(CamaError, match=r"b\.h5: not a file of this project"):
+        open_hdf5(tmp_path / "b.h5", "images")
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="stop"), write_hdf5(tmp_path / "a.h5") as file:
+        file.write_values("x", np.zeros(1000))
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
