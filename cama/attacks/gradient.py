@@ -27,11 +27,11 @@ ROUNDS = 3  # of setting the bound
 
 def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Bounded:
     """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels."""
-    evaluator = compute.place(evaluator)
+    evaluator = compute.to_device(evaluator)
 
     def downhill(images: Tensor, target: Tensor) -> Tensor:
         images = images.requires_grad_(True)
-        with compute.cast():
+        with compute.autocast():
             scores = evaluator(images)
         # the sum over images: each one's gradient is its own
         (gradient,) = torch.autograd.grad(evaluator_loss(scores.values(), target) * len(images), images)

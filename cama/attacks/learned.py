@@ -7,7 +7,7 @@ import numpy as np
 from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec
 
@@ -15,12 +15,15 @@ from cama.settings.training import ComputeSpec
 def learned_attack(path: Path, compute: ComputeSpec) -> tuple[Attack, tuple[str, ...]]:
     """The attack of the model file `path`, and the labels that its targets count."""
     generator, spec, labels = load_generator(path)
-    place = Compute(compute)
-    generator = place.place(fold_norms_(generator))
+    compute = Compute(compute)
+    generator = compute.to_device(fuse_batch_norms_(generator))
 
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.stack(
-            [transform(image, generator, spec, int(label), place) for image, label in zip(images, target, strict=True)]
+            [
+                transform(image, generator, spec, int(label), compute)
+                for image, label in zip(images, target, strict=True)
+            ]
         )
 
     return attack, labels

@@ -51,7 +51,7 @@ def transform(
         seen = padded[above : top + tile + margin, before : left + tile + margin]
         if spec.input == "remosaic":
             seen = remosaic(seen)
-        with compute.cast():
+        with compute.autocast():
             changed = to_bytes(generator(compute.images(seen[None].copy()), label))[0]
         part = changed[top - above :, left - before :][:tile, :tile]
         result[top : top + tile, left : left + tile] = part

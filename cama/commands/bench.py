@@ -18,7 +18,7 @@ from cama.data.patches import Patches, Sampler
 from cama.forensics.residual import noise_residual
 from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import ClassifierNetSpec, GeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
@@ -78,15 +78,15 @@ def _patches(fields: tuple[str, ...]) -> Patches:
 
 def _loading(fields: tuple[str, ...], batch: int) -> Callable[[ComputeSpec], float]:
     def measure(compute: ComputeSpec) -> float:
-        place = Compute(compute)
-        sampler = Sampler(_patches(fields), fields, batch, 0, place)
+        compute = Compute(compute)
+        sampler = Sampler(_patches(fields), fields, batch, 0, compute)
         steps = iter(range(1_000_000))
 
         def load() -> None:
             for _ in range(20):
                 drawn, _ = sampler.draw(next(steps))
                 for field in drawn:
-                    place.images(field)
+                    compute.images(field)
 
         return 20 * batch / _median_s(load)
 
@@ -118,7 +118,7 @@ def _generator_steps(compute: ComputeSpec) -> float:
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
         spec = LearnedSpec(evaluators=list(streams), training=TrainingSpec(steps=steps, batch=batch))
-        train_generator("bench", patches, Evaluator(streams), spec, compute, 0, checkpoint)
+        train_generator("bench", patches, Evaluator(streams), spec, Compute(compute), 0, checkpoint)
 
     return _per_second(train, batch, 12)
 
@@ -130,7 +130,7 @@ def _classifier_steps(architecture: str) -> Callable[[ComputeSpec], float]:
         def train(steps: int, checkpoint: Checkpoint) -> None:
             net, training = ClassifierNetSpec(architecture=architecture), TrainingSpec(steps=steps, batch=batch)
             spec = ClassifierSpec(net=net, training=training)
-            train_classifier("bench", patches, spec, None, compute, 0, checkpoint)
+            train_classifier("bench", patches, spec, None, Compute(compute), 0, checkpoint)
 
         return _per_second(train, batch, 10)
 
@@ -139,10 +139,10 @@ def _classifier_steps(architecture: str) -> Callable[[ComputeSpec], float]:
 
 def _generator_forward(compute: ComputeSpec) -> float:
     spec = GeneratorSpec(input="rgb")
-    place = Compute(compute)
-    generator = place.place(fold_norms_(Generator(LABELS, spec).eval()))
+    compute = Compute(compute)
+    generator = compute.to_device(fuse_batch_norms_(Generator(LABELS, spec).eval()))
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, place))
+    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, compute))
 
 
 ROWS = {
@@ -183,10 +183,10 @@ ROWS = {
 }
 
 
-def _product_rate(place: Compute) -> float:
+def _product_rate(compute: Compute) -> float:
     """Operations a second of a large product of matrices, which no network exceeds."""
-    side, times = (8192, 10) if place.device.type == "cuda" else (2048, 1)  # on a GPU long beside the wait for it
-    a, b = torch.randn(2, side, side).to(place.device, place.dtype)
+    side, times = (8192, 10) if compute.device.type == "cuda" else (2048, 1)  # on a GPU long beside the wait for it
+    a, b = torch.randn(2, side, side).to(compute.device, compute.dtype)
 
     def product() -> None:
         for _ in range(times):
@@ -200,9 +200,9 @@ def bench(names: list[str], compute: ComputeSpec) -> dict[str, Any]:
     """Measure the rows of these names. Gives `machine`, and `rows`, of each its `name`, `about`, `figure`, `unit`, `original`,
     `wanted`, `reached`, `threads`, and of a network the `share` of the rate at which this machine multiplies matrices.
     """
-    place = Compute(compute)
+    compute = Compute(compute)
     threads = torch.get_num_threads()
-    limit = _product_rate(place)
+    limit = _product_rate(compute)
     rows = []
     for name in names:
         row = ROWS[name]
@@ -217,8 +217,8 @@ def bench(names: list[str], compute: ComputeSpec) -> dict[str, Any]:
     machine = {
         "processor": platform.processor() or platform.machine(),
         "flags": processor_flags(),
-        "device": torch.cuda.get_device_name() if place.device.type == "cuda" else "cpu",
-        "precision": str(place.dtype).removeprefix("torch."),
+        "device": torch.cuda.get_device_name() if compute.device.type == "cuda" else "cpu",
+        "precision": str(compute.dtype).removeprefix("torch."),
         "tflops": limit / 1e12,
         "torch": torch.__version__,
     }

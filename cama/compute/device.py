@@ -23,11 +23,11 @@ class Compute:
         if self.device.type == "cpu":
             _keep_memory()
 
-    def place(self, module: nn.Module) -> nn.Module:
+    def to_device(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, channels last."""
         return module.to(self.device, memory_format=torch.channels_last)
 
-    def cast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
         """The context in which networks run forward."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
@@ -35,7 +35,7 @@ class Compute:
         """Stored images (N, H, W, 3), uint8, as float32 (N, 3, H, W) in [-1, 1] on the device, channels last."""
         return to_float(torch.as_tensor(stored).to(self.device)).contiguous(memory_format=torch.channels_last)
 
-    def room(self) -> int:
+    def free_gpu_memory(self) -> int:
         """Bytes of a GPU's memory that patches may take, half of what is free; 0 on a processor."""
         return torch.cuda.mem_get_info(self.device)[0] // 2 if self.device.type == "cuda" else 0
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cama.core.errors import CamaError
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.frontends import Residual
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 
 
 class Evaluator(nn.Module):
@@ -33,7 +33,7 @@ class Evaluator(nn.Module):
         for frontend in owned.values():
             frontend.estimator = self.estimator
         super().train(False)
-        fold_norms_(self).requires_grad_(False)
+        fuse_batch_norms_(self).requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Evaluator":
         """E never trains."""

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 
-def fold_norms_(module: nn.Module) -> nn.Module:
+def fuse_batch_norms_(module: nn.Module) -> nn.Module:
     """Fold each batch norm that follows a convolution in a `Sequential` into it, in place; gives `module`, which must be in
     evaluation mode. What it computes stays the same but for rounding, in about two thirds of the time.
     """

@@ -20,7 +20,7 @@ from cama.jpeg.encoding import check_bare, encode_like, encode_neutral
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.profile import Profile
 from cama.models.anonymizer import Anonymizer, load_anonymizer
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 from cama.photo.attribution import Witness, attribute, load_witness
 from cama.photo.decoding import read_stored, turn
 from cama.photo.profile import read_profile
@@ -126,9 +126,9 @@ def anonymize(
     before = _attributed(picture, plan)
     header = plan.model.header
     target = header.labels.index(plan.target)
-    place = Compute(ComputeSpec(device="cpu"))
-    generator = place.place(fold_norms_(plan.model.generator))
-    changed = transform(picture, generator, header.generator, target, place, progress=progress)
+    compute = Compute(ComputeSpec(device="cpu"))
+    generator = compute.to_device(fuse_batch_norms_(plan.model.generator))
+    changed = transform(picture, generator, header.generator, target, compute, progress=progress)
     level = psnr(picture, changed)
     if level < WORST:
         raise CamaError(

@@ -42,10 +42,10 @@ def attribute(picture: np.ndarray, witness: Witness) -> list[dict[str, Any]]:
     if min(crop.shape[:2]) < SMALLEST:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")
-    place = Compute(ComputeSpec(device="cpu"))
-    evaluator = place.place(witness.evaluator)
-    with place.cast():
-        scores = evaluator(place.images(crop[None].copy()))
+    compute = Compute(ComputeSpec(device="cpu"))
+    evaluator = compute.to_device(witness.evaluator)
+    with compute.autocast():
+        scores = evaluator(compute.images(crop[None].copy()))
     return [
         {"classifier": name, "probabilities": _ranked(witness.labels, found[0].exp().tolist())}
         for name, found in scores.items()

@@ -57,13 +57,13 @@ def attack(
 
 def _truth(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
     """What the target camera took of the scene of a test crop."""
-    crop = test.fields["rgb"].shape[1]
+    crop = test.arrays["rgb"].shape[1]
     return oracle_pictures(oracle, [test.photograph[row]], test.origin[row : row + 1], [targets[target]], crop)[0]
 
 
 def _attacked(apply: Attack, test: Patches, row: int, target: int) -> np.ndarray:
     """What the attack makes of a test crop."""
-    return apply(test.fields["rgb"][row : row + 1].numpy(), test.label[row : row + 1], np.array([target]))[0]
+    return apply(test.arrays["rgb"][row : row + 1].numpy(), test.label[row : row + 1], np.array([target]))[0]
 
 
 def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:
@@ -96,7 +96,7 @@ def _bound(
     if match is None:
         raise CamaError("--match: found none, expected a method's attacked pictures")
     chosen = [jobs[place] for place in np.linspace(0, len(jobs) - 1, min(CALIBRATION, len(jobs))).astype(int)]
-    crops = np.stack([tests[kind].fields["rgb"][row].numpy() for kind, row, _ in chosen])
+    crops = np.stack([tests[kind].arrays["rgb"][row].numpy() for kind, row, _ in chosen])
     aims = np.array([target for *_, target in chosen])
     level = _psnr_of(match, tests, set(jobs))
     bound = matching_bound(spec.method, spec.targets, spec.compute, spec.seed, evaluators, level, crops, aims)
@@ -111,7 +111,7 @@ def _psnr_of(match: Path, tests: dict[str, Patches], jobs: set[Pair]) -> float:
         sets, rows = file.sets, file.rows
         places = zip(sets, rows.tolist(), file.aims.tolist(), strict=True)
         chosen = [at for at, place in enumerate(places) if place in shared and file.runs[at] == 1]
-        found = np.array([psnr(tests[sets[at]].fields["rgb"][rows[at]].numpy(), file.images(at)) for at in chosen])
+        found = np.array([psnr(tests[sets[at]].arrays["rgb"][rows[at]].numpy(), file.images(at)) for at in chosen])
     if not np.isfinite(found).any():
         raise CamaError(
             f"{match}: found no changed picture of these photographs, expected some whose PSNR can be matched"

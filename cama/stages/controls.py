@@ -44,10 +44,10 @@ def controls(
     bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
     rows = [("accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound)]
     if aligned is not None and random is not None and random_test is not None:
-        place = Compute(spec.compute)
+        compute = Compute(spec.compute)
         for phase, path, crops in (("aligned", aligned, test), ("random", random, Patches.read(random_test, "rgb"))):
             classifier, _ = load_classifier(path)
-            found = predict(place.place(classifier), crops.fields["rgb"], place).argmax(1)
+            found = predict(compute.to_device(classifier), crops.arrays["rgb"], compute).argmax(1)
             rows.append((f"accuracy of F {aligned.stem}, crop phase {phase}", float((found == crops.label).mean()), ""))
     traits = pd.DataFrame()
     if simulated:
@@ -74,7 +74,7 @@ def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Pa
         progress.at(done)
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
     forest.fit(np.stack(features), table.model)
-    found = forest.predict(np.stack([_colours(image) for image in test.fields["rgb"].numpy()]))
+    found = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))
     return float((found == np.array(test.labels)[test.label]).mean())
 
 
@@ -87,7 +87,7 @@ def _colours(image: np.ndarray) -> np.ndarray:
 def _statistics(test: Patches) -> pd.DataFrame:
     """Median and extremes of each figure over the first 10 test photographs of each model, beside real photographs."""
     chosen = np.concatenate([np.flatnonzero(test.label == label)[:10] for label in np.unique(test.label)])
-    figures = pd.DataFrame([photograph_statistics(test.fields["rgb"][row].numpy()) for row in chosen])
+    figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in chosen])
     real = real_reference()
     return pd.DataFrame(
         {

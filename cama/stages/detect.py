@@ -55,7 +55,7 @@ def detect(
         apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
         pairs = _pairs(spec, Patches.read(patches, "rgb", memory=free_memory() // 2), apply)
         detector, history = train_classifier(
-            f"detector of {spec.name}", pairs, spec.detector, None, spec.compute, spec.seed, checkpoint
+            f"detector of {spec.name}", pairs, spec.detector, None, Compute(spec.compute), spec.seed, checkpoint
         )
         rows = _score(spec, file, {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}, detector)
     write_text(curve, history.to_csv(index=False))
@@ -70,7 +70,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     chosen = rng.permutation(training)[: spec.patches]
     source = patches.label[chosen]
     target = (source + rng.integers(1, len(patches.labels), len(chosen))) % len(patches.labels)
-    images = take(patches.fields["rgb"], chosen)
+    images = take(patches.arrays["rgb"], chosen)
     progress = Progress(f"pairs of {spec.name}", len(images))
     changed = []
     for first in range(0, len(images), 64):
@@ -94,17 +94,17 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
 
 
 def _score(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
-    place = Compute(spec.compute)
-    place.place(detector)
+    compute = Compute(spec.compute)
+    compute.to_device(detector)
 
     def odds(pictures: np.ndarray) -> np.ndarray:
-        untouched, attacked = predict(detector, torch.from_numpy(pictures), place).T
+        untouched, attacked = predict(detector, torch.from_numpy(pictures), compute).T
         return attacked - untouched
 
     found = []
     for kind, test in tests.items():
         seen = sorted(set(file.rows[file.sets == kind].tolist()))
-        for row, score in zip(seen, odds(test.fields["rgb"][seen].numpy()), strict=True):
+        for row, score in zip(seen, odds(test.arrays["rgb"][seen].numpy()), strict=True):
             found.append((kind, test.photograph[row], *test.origin[row], "", 0, score))
     count = int((file.runs == 1).sum())  # the detector is of the first training, whose pictures stand first
     for first in range(0, count, BATCH):

@@ -40,7 +40,7 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
             if few:
                 raise CamaError(f"{path}: found one photograph of {few[0]}, expected two or more for its fingerprint")
             prints = {
-                name: device_fingerprint(test.fields["rgb"][at].numpy() for at in seen[name][1::2]) for name in known
+                name: device_fingerprint(test.arrays["rgb"][at].numpy() for at in seen[name][1::2]) for name in known
             }
             held = {int(at) for name in known for at in seen[name][::2]}
             chosen = [int(i) for i in np.flatnonzero((file.runs == 1) & (file.sets == kind)) if int(places[i]) in held]
@@ -48,7 +48,7 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
             before = [(row, "", None) for row in sorted({row for row, *_ in pictures})]
             progress = Progress(f"devices {spec.name}, {kind}", len(before) + len(pictures))
             for done, (row, target, index) in enumerate([*before, *pictures], start=1):
-                image = test.fields["rgb"][row].numpy() if index is None else file.images(index)
+                image = test.arrays["rgb"][row].numpy() if index is None else file.images(index)
                 own = names[row]
                 other = known[(known.index(own) + 1) % len(known)]
                 for device, name in [("own", own), ("other", other)][: len(known)]:

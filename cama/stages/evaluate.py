@@ -21,7 +21,7 @@ from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
 from cama.models.classifiers import load_classifier
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
 from cama.storage.images import deliver
@@ -40,21 +40,21 @@ def evaluate(
     measures |= {"lpips": Lpips(Path(chosen.lpips), chosen.lpips_sha256)} if chosen.lpips else {}
     with open_attacked(attacked) as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
-        place = Compute(spec.compute)
+        compute = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
         for classifier, _ in models.values():
-            place.place(fold_norms_(classifier))
+            compute.to_device(fuse_batch_norms_(classifier))
         progress = Progress(f"evaluate {spec.name}", len(file))
         for first in range(0, len(file), BATCH):
             last = min(first + BATCH, len(file))
             stored = file.images(slice(first, last))
             for save in chosen.saves:
                 pictures = np.stack([deliver(image, save) for image in stored])
-                verdicts = _verdicts(models, pictures, place, spec)
+                verdicts = _verdicts(models, pictures, compute, spec)
                 for index, picture in enumerate(pictures):
                     at = first + index
                     test, origin, aim = tests[file.sets[at]], file.rows[at], file.aims[at]
-                    source, before = test.labels[test.label[origin]], test.fields["rgb"][origin].numpy()
+                    source, before = test.labels[test.label[origin]], test.arrays["rgb"][origin].numpy()
                     row, column = test.origin[origin]
                     shared = {
                         "method": spec.name,
@@ -87,7 +87,7 @@ def evaluate(
 Verdicts = tuple[np.ndarray, np.ndarray | None]
 
 
-def _verdicts(models: dict, pictures: np.ndarray, place: Compute, spec: EvaluateStageSpec) -> dict[str, Verdicts]:
+def _verdicts(models: dict, pictures: np.ndarray, compute: Compute, spec: EvaluateStageSpec) -> dict[str, Verdicts]:
     """For each F its labels of the pictures (N,), and of their patches (N, P) where those are scored too."""
     whole = torch.from_numpy(pictures)
     patches = None
@@ -98,8 +98,10 @@ def _verdicts(models: dict, pictures: np.ndarray, place: Compute, spec: Evaluate
         patches = whole.reshape(n, side, size, side, size, 3).transpose(2, 3).reshape(-1, size, size, 3)
     found = {}
     for name, (model, _) in models.items():
-        parts = predict(model, patches, place, 64).argmax(1).reshape(len(pictures), -1) if patches is not None else None
-        found[name] = predict(model, whole, place).argmax(1), parts
+        parts = (
+            predict(model, patches, compute, 64).argmax(1).reshape(len(pictures), -1) if patches is not None else None
+        )
+        found[name] = predict(model, whole, compute).argmax(1), parts
     return found
 
 

@@ -67,7 +67,7 @@ def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list
             samples.append(
                 {
                     "source": test.labels[test.label[row]],
-                    "image": test.fields["rgb"][row].numpy(),
+                    "image": test.arrays["rgb"][row].numpy(),
                     "changed": {file.targets[file.aims[place]]: file.images(place) for place in places},
                 }
             )

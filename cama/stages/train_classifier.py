@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama.compute import processes
+from cama.compute.device import Compute
 from cama.compute.memory import free_memory
 from cama.core.errors import CamaError
 from cama.data.patches import Patches, join
@@ -33,7 +34,7 @@ def train_classifier(
     data = join([Patches.read(path, "rgb", memory=free_memory() // 2 // len(patches)) for path in patches])
     owned = load_estimator(estimator) if needs else None
     classifier, history = training.train_classifier(
-        spec.name, data, spec.classifier, owned, spec.compute, spec.seed, checkpoint
+        spec.name, data, spec.classifier, owned, Compute(spec.compute), spec.seed, checkpoint
     )
     if processes.rank():
         return None

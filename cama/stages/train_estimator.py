@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama.compute import processes
+from cama.compute.device import Compute
 from cama.compute.memory import free_memory
 from cama.data.patches import Patches
 from cama.models.estimator import save_estimator
@@ -18,7 +19,7 @@ def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: P
     processes.start(spec.estimator.training.processes, spec.compute.device)
     checkpoint, record = begin("train_estimator", spec, state, patches)
     data = Patches.read(patches, "rgb", "residual", memory=free_memory() // 2)
-    estimator, history = training.train_estimator(data, spec.estimator, spec.compute, spec.seed, checkpoint)
+    estimator, history = training.train_estimator(data, spec.estimator, Compute(spec.compute), spec.seed, checkpoint)
     if processes.rank():
         return None
     write_text(curve, history.to_csv(index=False))

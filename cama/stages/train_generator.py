@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cama.compute import processes
+from cama.compute.device import Compute
 from cama.compute.memory import free_memory
 from cama.data.patches import Patches
 from cama.models.discriminator import save_discriminators
@@ -33,7 +34,7 @@ def train_generator(
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     g, d, history = training.train_generator(
-        spec.name, data, evaluator, spec.learned, spec.compute, spec.seed, checkpoint
+        spec.name, data, evaluator, spec.learned, Compute(spec.compute), spec.seed, checkpoint
     )
     if processes.rank():
         return None

@@ -10,7 +10,7 @@ from cama.data.patches import Patches, Sampler
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
-from cama.settings.training import ClassifierSpec, ComputeSpec
+from cama.settings.training import ClassifierSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.training.loop import Optimiser, run
 
@@ -20,23 +20,22 @@ def train_classifier(
     patches: Patches,
     spec: ClassifierSpec,
     estimator: Estimator | None,
-    compute: ComputeSpec,
+    compute: Compute,
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train on `rgb` by cross-entropy; gives the classifier and its training curve."""
     torch.manual_seed(derive_seed(seed, "weights"))
-    place = Compute(compute)
-    classifier = place.place(Classifier(len(patches.labels), spec.net, estimator)).train()
-    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"), place)
-    classifier.frontend.calibrate(place.images(sampler.draw(0)[0][0]))
+    classifier = compute.to_device(Classifier(len(patches.labels), spec.net, estimator)).train()
+    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"), compute)
+    classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 
     def step(index: int) -> dict[str, torch.Tensor]:
         (rgb,), labels = sampler.draw(index)
-        labels = labels.to(place.device)
-        with place.cast():
-            logits = classifier(place.images(rgb))
+        labels = labels.to(compute.device)
+        with compute.autocast():
+            logits = classifier(compute.images(rgb))
         loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         optimiser.update(loss, index)
         project_constraints_(classifier)
@@ -52,7 +51,7 @@ def predict(classifier: Classifier, images: torch.Tensor, compute: Compute, batc
     """Log-probabilities (N, classes), float32, of stored images (N, H, W, 3), uint8, each scored whole."""
     rows = []
     for part in images.split(batch):
-        with compute.cast():
+        with compute.autocast():
             logits = classifier(compute.images(part))
         rows.append(logits.float().log_softmax(1).cpu())
     return torch.cat(rows).numpy()

@@ -12,7 +12,7 @@ from cama.models.discriminator import Discriminator
 from cama.models.evaluator import Evaluator
 from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
-from cama.settings.training import ComputeSpec, LearnedSpec, Ramp
+from cama.settings.training import LearnedSpec, Ramp
 from cama.storage.checkpoints import Checkpoint
 from cama.training.augmentation import draw_handling
 from cama.training.loop import Optimiser, run
@@ -24,7 +24,7 @@ def train_generator(
     patches: Patches,
     evaluator: Evaluator,
     spec: LearnedSpec,
-    compute: ComputeSpec,
+    compute: Compute,
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Generator, nn.ModuleList, pd.DataFrame]:
@@ -33,15 +33,14 @@ def train_generator(
     Whatever G's input, D's real sample and the pixel loss take the untouched photograph.
     """
     torch.manual_seed(derive_seed(seed, "weights"))
-    place = Compute(compute)
     classes = len(patches.labels)
-    generator = place.place(Generator(classes, spec.generator)).train()
+    generator = compute.to_device(Generator(classes, spec.generator)).train()
     discriminators = nn.ModuleList(Discriminator(classes, one) for one in spec.discriminators)
-    discriminators = place.place(discriminators).train()
-    evaluator = place.place(evaluator)
+    discriminators = compute.to_device(discriminators).train()
+    evaluator = compute.to_device(evaluator)
     fields = list(dict.fromkeys(("rgb", spec.generator.input)))
-    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"), place)
-    first = place.images(sampler.draw(0)[0][0])
+    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"), compute)
+    first = compute.images(sampler.draw(0)[0][0])
     for discriminator in discriminators:
         discriminator.frontend.calibrate(first)
     steps = spec.training.steps
@@ -51,31 +50,31 @@ def train_generator(
     if spec.average:
         averaged = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(spec.average), use_buffers=True)
         parts["averaged"] = averaged
-    volume = Volume(steps).to(place.device)
+    volume = Volume(steps).to(compute.device)
     if spec.psnr.end:
         parts["volume"] = volume
 
     def judge(x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         losses = []
         for discriminator in discriminators:
-            with place.cast():
+            with compute.autocast():
                 scores = discriminator(x, y), discriminator(fake, target), discriminator(x, target)
             losses.append(discriminator_loss(spec.adversarial_loss, *(score.float() for score in scores)))
         return torch.stack(losses).mean()
 
     def step(index: int) -> dict[str, torch.Tensor]:
         drawn, labels = sampler.draw(index)
-        x, seen, y = place.images(drawn[0]), place.images(drawn[-1]), labels.to(place.device)
+        x, seen, y = compute.images(drawn[0]), compute.images(drawn[-1]), labels.to(compute.device)
         target = (y + torch.randint(1, classes, y.shape).to(y)) % classes
         handle = draw_handling(spec.handling)
-        with place.cast():
+        with compute.autocast():
             changed = generator(seen, target).float()
         shown = handle(changed)
         d_loss = judge(handle(x), y, shown.detach(), target)
         update_d.update(d_loss, index)
         project_constraints_(discriminators)
 
-        with place.cast():
+        with compute.autocast():
             scores = [discriminator(shown, target).float() for discriminator in discriminators]
             streams = evaluator(shown)
         adversarial = torch.stack([adversarial_loss(spec.adversarial_loss, score) for score in scores]).mean()

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from cama.compute.device import Compute
 from cama.compute.tensors import symmetry
 from cama.core.errors import CamaError
-from cama.data.arrays import deviation
+from cama.data.arrays import standard_deviation
 from cama.data.extraction import FIELDS, crop_origins, extract, grid_origins
 from cama.data.patches import Patches, Sampler, join, turned_there
 from cama.forensics.mosaic import remosaic
@@ -79,7 +79,7 @@ def test_every_patch_has_its_label_part_and_origin(photographs, tmp_path):
 def test_origins_recut_the_same_pixels_from_the_decoded_photograph(photographs, tmp_path, phase):
     root, _ = photographs
     patches = Patches.read(cut_file(photographs, tmp_path, spec(phase)), "rgb")
-    for pixels, path, (row, column) in zip(patches.fields["rgb"], patches.photograph, patches.origin, strict=True):
+    for pixels, path, (row, column) in zip(patches.arrays["rgb"], patches.photograph, patches.origin, strict=True):
         again = read_rgb(root / path)[row : row + 16, column : column + 16]
         assert np.array_equal(pixels.numpy(), again)
 
@@ -92,21 +92,21 @@ def test_all_fields_of_a_patch_show_the_same_place(photographs, tmp_path, phase)
     for name in FIELDS:
         for index, origin in enumerate(crops.origin):
             rows = slice(4 * index, 4 * index + 4)
-            laid = torch.full_like(crops.fields[name][index], 77)
-            for pixels, (y, x) in zip(patches.fields[name][rows], patches.origin[rows] - origin, strict=True):
+            laid = torch.full_like(crops.arrays[name][index], 77)
+            for pixels, (y, x) in zip(patches.arrays[name][rows], patches.origin[rows] - origin, strict=True):
                 laid[y : y + 16, x : x + 16] = pixels
-            assert torch.equal(laid, crops.fields[name][index])
+            assert torch.equal(laid, crops.arrays[name][index])
 
 
 def test_whole_crops_with_their_signals(photographs, tmp_path):
     root, _ = photographs
     crops = Patches.read(cut_file(photographs, tmp_path, spec(crops=1, crop=64), whole=True), *FIELDS)
-    assert crops.fields["rgb"].shape == (4, 64, 64, 3)
+    assert crops.arrays["rgb"].shape == (4, 64, 64, 3)
     for index, (row, column) in enumerate(crops.origin):
         image = read_rgb(root / crops.photograph[index])[row : row + 64, column : column + 64]
-        assert np.array_equal(crops.fields["rgb"][index], image)
-        assert np.array_equal(crops.fields["remosaic"][index], remosaic(image))
-        residual = crops.fields["residual"][index].float().numpy()
+        assert np.array_equal(crops.arrays["rgb"][index], image)
+        assert np.array_equal(crops.arrays["remosaic"][index], remosaic(image))
+        residual = crops.arrays["residual"][index].float().numpy()
         assert np.abs(residual - noise_residual(image)).max() < 0.01
         assert residual.std() > 0.3
 
@@ -269,7 +269,7 @@ def test_all_fields_are_turned_alike_in_every_way():
         assert residuals.dtype == torch.float16
         assert torch.equal(images.float(), residuals.float())
         for patch, image in zip(which(images), images, strict=True):
-            planes = UNEVEN.fields["rgb"][patch].movedim(-1, 0).numpy()
+            planes = UNEVEN.arrays["rgb"][patch].movedim(-1, 0).numpy()
             turns = [turn for turn in range(8) if np.array_equal(symmetry(planes, turn), image.movedim(-1, 0))]
             assert len(turns) == 1
             seen |= set(turns)
@@ -288,14 +288,14 @@ def test_patches_on_a_gpu_are_turned_as_those_in_memory(kind):
 
 def test_what_fits_on_the_gpu_is_held_and_drawn_there(monkeypatch):
     """On the device `meta`, which every machine has, and which computes shapes alone."""
-    place = Compute(ComputeSpec(device="cpu"))
-    place.device = torch.device("meta")
-    size = UNEVEN.fields["rgb"].nbytes
+    compute = Compute(ComputeSpec(device="cpu"))
+    compute.device = torch.device("meta")
+    size = UNEVEN.arrays["rgb"].nbytes
     for room, expected in ((size, "meta"), (size - 1, "cpu")):
-        monkeypatch.setattr(place, "room", lambda room=room: room)
-        (rgb,), labels = Sampler(UNEVEN, ["rgb"], 12, 1, place).draw(0)
+        monkeypatch.setattr(compute, "free_gpu_memory", lambda room=room: room)
+        (rgb,), labels = Sampler(UNEVEN, ["rgb"], 12, 1, compute).draw(0)
         assert rgb.device.type == expected
-        assert rgb.shape == (12, *UNEVEN.fields["rgb"].shape[1:])
+        assert rgb.shape == (12, *UNEVEN.arrays["rgb"].shape[1:])
         assert labels.device.type == "cpu"
 
 
@@ -315,8 +315,8 @@ def test_joined_files_keep_each_patch_under_its_own_name():
     names = [part.labels[label] for part in (inside, outside, swapped) for label in part.label]
     assert [both.labels[label] for label in both.label] == names
     assert list(both.validation) == [False, True, *[False] * 5]
-    pixels = [part.fields["rgb"] for part in (inside, outside, swapped)]
-    assert torch.equal(both.fields["rgb"], torch.cat(pixels))
+    pixels = [part.arrays["rgb"] for part in (inside, outside, swapped)]
+    assert torch.equal(both.arrays["rgb"], torch.cat(pixels))
     assert len(both.photograph) == len(both.origin) == 7
     assert join([inside]) is inside
 
@@ -328,27 +328,27 @@ def test_patches_that_do_not_fit_in_memory_are_drawn_alike_from_their_files(phot
         join([Patches.read(path, *fields, memory=memory) for path, memory in zip(paths, limits, strict=True)])
         for limits in ((10_000_000, 10_000_000), (1000, 1000), (10_000_000, 1000))
     )
-    assert isinstance(held.fields["rgb"], torch.Tensor)
-    assert not isinstance(streamed.fields["rgb"], torch.Tensor)
-    assert len(streamed.fields["rgb"]) == len(held.fields["rgb"]) == len(held.label)
+    assert isinstance(held.arrays["rgb"], torch.Tensor)
+    assert not isinstance(streamed.arrays["rgb"], torch.Tensor)
+    assert len(streamed.arrays["rgb"]) == len(held.arrays["rgb"]) == len(held.label)
     samplers = [Sampler(patches, fields, 32, 3, CPU) for patches in (held, streamed, partly)]
     for step in range(5):
         (first, labels), *others = (sampler.draw(step) for sampler in samplers)
         for other, labels_too in others:
             assert torch.equal(labels, labels_too)
             assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(first, other, strict=True))
-    expected = held.fields["residual"].double().std().item()
+    expected = held.arrays["residual"].double().std().item()
     for patches in (held, streamed, partly):
-        assert deviation(patches.fields["residual"], block=7) == pytest.approx(expected, rel=1e-9)
+        assert standard_deviation(patches.arrays["residual"], block=7) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_streamed_patch_that_is_damaged_is_seen_when_it_is_drawn(photographs, tmp_path):
     path = cut_file(photographs, tmp_path, spec())
-    image = Patches.read(path, "rgb").fields["rgb"][5].numpy().tobytes()
+    image = Patches.read(path, "rgb").arrays["rgb"][5].numpy().tobytes()
     data = bytearray(path.read_bytes())
     data[data.index(image) + 9] ^= 1
     path.write_bytes(data)
-    streamed = Patches.read(path, "rgb", memory=0).fields["rgb"]
+    streamed = Patches.read(path, "rgb", memory=0).arrays["rgb"]
     streamed.take(np.array([4, 6]))
     with pytest.raises(CamaError, match=r"patches\.h5: damaged"):
         streamed.take(np.array([5]))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cama.models.classifiers import ARCHITECTURES
-from cama.models.fusion import fold_norms_
+from cama.models.fusion import fuse_batch_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
 from tests.models.helpers import pictures, shake, tiny_classifier
@@ -29,14 +29,14 @@ def test_folding_changes_nothing_but_rounding(architecture: str) -> None:
     images = pictures(2, 64).double().requires_grad_()
     before = classifier(images)
     (slope,) = torch.autograd.grad(before[:, 0].sum(), images)
-    after = fold_norms_(classifier)(images)
+    after = fuse_batch_norms_(classifier)(images)
     (folded,) = torch.autograd.grad(after[:, 0].sum(), images)
     torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(folded, slope, rtol=1e-9, atol=1e-9 * float(slope.abs().max()))
 
 
 def test_no_norm_is_left_in_the_small_network_and_the_estimator() -> None:
-    classifier = fold_norms_(trained(tiny_classifier("prnu_lp")))
+    classifier = fuse_batch_norms_(trained(tiny_classifier("prnu_lp")))
     assert not [part for part in classifier.modules() if isinstance(part, nn.BatchNorm2d)]
 
 
@@ -47,9 +47,9 @@ def test_norms_that_a_label_modulates_stay() -> None:
     )
     images, labels = pictures(2), torch.tensor([0, 2])
     before = generator(images, labels)
-    assert torch.equal(fold_norms_(generator)(images, labels), before)
+    assert torch.equal(fuse_batch_norms_(generator)(images, labels), before)
 
 
 def test_a_network_that_trains_is_refused() -> None:
     with pytest.raises(AssertionError):
-        fold_norms_(tiny_classifier("rgb").train())
+        fuse_batch_norms_(tiny_classifier("rgb").train())

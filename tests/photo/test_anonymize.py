@@ -20,7 +20,7 @@ from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import APP0, read_segments
 from cama.photo import anonymize as module
-from cama.photo import several
+from cama.photo import batch
 from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
 from cama.photo.attribution import attribute, load_witness
 from cama.photo.decoding import read_stored, turn
@@ -381,7 +381,7 @@ def dies_of_the_second(task: tuple[Path, Path]) -> tuple[Path, dict | None, str]
 
 
 def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(several, "_in_process", dies_of_the_second)
+    monkeypatch.setattr(batch, "_in_process", dies_of_the_second)
     names = ["first.jpg", "second.jpg", "third.jpg"]
     command = ["anonymize", *[str(tmp_path / name) for name in names], "--model", str(model), "--to", "Corvus_C300"]
     (tmp_path / "out").mkdir()
@@ -500,7 +500,7 @@ def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
 
 
 def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path, monkeypatch, capsys):
-    real, done = several.anonymize, []
+    real, done = batch.anonymize, []
 
     def once(*arguments):
         if done:
@@ -508,7 +508,7 @@ def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path,
         done.append(real(*arguments))
         return done[0]
 
-    monkeypatch.setattr(several, "anonymize", once)
+    monkeypatch.setattr(batch, "anonymize", once)
     arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
     with pytest.raises(KeyboardInterrupt):
         main(["anonymize", str(photo), str(photo), *arguments])

@@ -83,8 +83,8 @@ def test_two_processes_train_a_classifier_as_good_as_one_within_its_interval(str
         said = ended(start(classifier_command(striped, out, processes), *launcher))
         assert said.count("240/240") == 1  # one alone speaks
         classifier, _ = load_classifier(out / "f.safetensors")
-        place = Compute(ComputeSpec())
-        found = predict(place.place(classifier), held.fields["rgb"][torch.from_numpy(chosen)], place).argmax(1)
+        compute = Compute(ComputeSpec())
+        found = predict(compute.to_device(classifier), held.arrays["rgb"][torch.from_numpy(chosen)], compute).argmax(1)
         right[processes] = int((found == held.label[chosen]).sum())
         assert len(pd.read_csv(out / "c.csv")) == 120
     (low, high), (lower, upper) = (wilson(right[processes], int(chosen.sum())) for processes in (1, 2))

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from cama.compute.device import Compute
 from cama.data.patches import Patches
 from cama.settings.training import ComputeSpec
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
-CPU = ComputeSpec(device="cpu", precision="float32")
+CPU = Compute(ComputeSpec(device="cpu", precision="float32"))
 
 
 def camera_patches(count: int = 12, side: int = 32, seed: int = 0) -> Patches:

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from cama.settings.training import HandlingSpec
-from cama.training import handling
+from cama.training import augmentation
 from cama.training.augmentation import draw_handling
 from tests.models.helpers import pictures
 
@@ -31,7 +31,7 @@ def qualities(monkeypatch):
         found.append(quality)
         return images
 
-    monkeypatch.setattr(handling, "jpeg_through", record)
+    monkeypatch.setattr(augmentation, "jpeg_through", record)
     return found
 
 

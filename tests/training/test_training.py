@@ -17,6 +17,7 @@ from cama.models.generator import Generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
     ClassifierSpec,
+    ComputeSpec,
     EstimatorSpec,
     HandlingSpec,
     LearnedSpec,
@@ -51,15 +52,15 @@ def same(before: dict[str, torch.Tensor], module: torch.nn.Module) -> bool:
 def test_the_estimator_learns_the_residual(patches, tmp_path):
     spec = EstimatorSpec(net=BODY, training=TrainingSpec(steps=80, batch=12), optimiser=QUICK)
     estimator, curve = train_estimator(patches, spec, CPU, 1, Checkpoint(tmp_path, {}))
-    residual = patches.fields["residual"].float()
+    residual = patches.arrays["residual"].float()
     assert estimator.scale.item() == pytest.approx(residual.std().item() / 127.5, rel=1e-3)
     assert curve.loss.iloc[0] == pytest.approx(1, abs=0.5)  # the residual has unit variance, and E0 says nothing yet
     assert curve.loss.tail(5).mean() < 0.4 * curve.loss.head(3).mean()
     assert not estimator.training
     unseen = camera_patches(2, seed=9)
     with torch.no_grad():
-        estimate = estimator(to_float(unseen.fields["rgb"])) * estimator.scale * 127.5
-    target = unseen.fields["residual"].float().movedim(-1, 1)
+        estimate = estimator(to_float(unseen.arrays["rgb"])) * estimator.scale * 127.5
+    target = unseen.arrays["residual"].float().movedim(-1, 1)
     assert (estimate - target).square().mean() < 0.5 * target.square().mean()
 
 
@@ -82,7 +83,7 @@ def test_a_classifier_learns_to_tell_the_cameras_apart(frontend, patches, tmp_pa
     assert curve.accuracy.tail(10).mean() > 0.9
     assert not classifier.training
     unseen = camera_patches(4, seed=9)
-    found = predict(classifier, unseen.fields["rgb"], Compute(CPU)).argmax(1)
+    found = predict(classifier, unseen.arrays["rgb"], CPU).argmax(1)
     assert (found == unseen.label).mean() > 0.9
     if frontend == "con_conv":
         assert on_constraint(classifier.frontend.transform.weight)
@@ -109,7 +110,7 @@ def test_training_a_classifier_leaves_its_estimator_as_it_was(patches, tmp_path)
 def test_the_gain_of_a_front_end_is_measured_on_training_patches(patches, tmp_path):
     spec = classifier_spec("finite_difference", 1)
     classifier, _ = train_classifier("F", patches, spec, None, CPU, 1, Checkpoint(tmp_path, {}))
-    signal = classifier.frontend(to_float(patches.fields["rgb"]))
+    signal = classifier.frontend(to_float(patches.arrays["rgb"]))
     assert classifier.frontend.gain.item() != 1
     assert signal.std().item() == pytest.approx(1, rel=0.2)
 
@@ -129,11 +130,11 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(patches, tmp_path):
 def test_validation_patches_are_never_trained_on(patches, tmp_path):
     held = np.zeros(len(patches.label), bool)
     held[::2] = True
-    spoilt = {name: field.clone() for name, field in patches.fields.items()}
+    spoilt = {name: field.clone() for name, field in patches.arrays.items()}
     spoilt["rgb"][torch.from_numpy(held)] = 0
     nets = []
-    for name, fields in (("a", patches.fields), ("b", spoilt)):
-        chosen = replace(patches, fields=fields, validation=held)
+    for name, fields in (("a", patches.arrays), ("b", spoilt)):
+        chosen = replace(patches, arrays=fields, validation=held)
         checkpoint = Checkpoint(tmp_path / name, {})
         net, _ = train_classifier("F", chosen, classifier_spec("rgb", 4), None, CPU, 1, checkpoint)
         nets.append(net)
@@ -142,8 +143,8 @@ def test_validation_patches_are_never_trained_on(patches, tmp_path):
 
 def test_predictions_are_those_of_each_image_alone(patches):
     classifier = tiny_classifier("finite_difference").eval()
-    images = patches.fields["rgb"][:7]
-    found = predict(classifier, images, Compute(CPU), batch=3)
+    images = patches.arrays["rgb"][:7]
+    found = predict(classifier, images, CPU, batch=3)
     with torch.no_grad():
         each = torch.cat([classifier(to_float(image[None])).softmax(1) for image in images])
     assert found.shape == (7, 3)
@@ -194,7 +195,7 @@ def test_cama_trains_and_keeps_its_rules(patches, tmp_path):
     assert curve.filter(like="evaluator_").to_numpy().max() <= 1
     assert curve.d_loss.tail(5).mean() < curve.d_loss.iloc[0]
     assert not generator.training
-    images = to_float(patches.fields["rgb"])
+    images = to_float(patches.arrays["rgb"])
     with torch.no_grad():
         changed = [generator(images, torch.full((len(images),), label)) for label in (0, 1)]
     assert (changed[0] - images).abs().mean() > 1e-3
@@ -262,7 +263,7 @@ def test_the_recorded_psnr_is_that_of_8_bit_pictures(patches, tmp_path):
     *_, curve = generator_training.train_generator(
         "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
     )
-    fields = [patches.fields[name].double() for name in ("rgb", "remosaic")]
+    fields = [patches.arrays[name].double() for name in ("rgb", "remosaic")]
     error = (fields[0] - fields[1]).square().mean((1, 2, 3))
     each = 10 * np.log10(255**2 / error.numpy())
     assert each.min() <= curve.psnr.iloc[0] <= each.max()
@@ -352,7 +353,7 @@ def test_every_setting_of_a_learned_attack_trains(changes, patches, tmp_path):
     assert len(discriminators) == len(spec.discriminators)
     assert np.isfinite(curve.to_numpy()).all()
     assert curve.d_loss.tail(4).mean() < curve.d_loss.head(2).mean()
-    images = to_float(patches.fields["rgb"])
+    images = to_float(patches.arrays["rgb"])
     with torch.no_grad():
         changed = [net(images, torch.full((len(images),), label)) for label in (0, 1)]
     assert (changed[0] - changed[1]).abs().mean() > 1e-5
@@ -383,7 +384,7 @@ def test_who_sees_which_picture_with_which_label(source, patches, tmp_path, monk
     *_, curve = generator_training.train_generator(
         "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
     )
-    stored = {name: to_float(patches.fields[name]) for name in ("rgb", "remosaic")}
+    stored = {name: to_float(patches.arrays[name]) for name in ("rgb", "remosaic")}
     targets = set()
     assert len(by_g) == 6
     assert len(by_d) == 24
@@ -412,7 +413,7 @@ def symmetries(images: torch.Tensor) -> list[torch.Tensor]:
 
 
 def test_bfloat16_trains_too(patches, tmp_path):
-    compute = CPU.model_copy(update={"precision": "bfloat16"})
+    compute = Compute(ComputeSpec(device="cpu", precision="bfloat16"))
     *_, curve = generator_training.train_generator(
         "cama", patches, tiny_evaluator(), cama_spec(3), compute, 1, Checkpoint(tmp_path, {})
     )
@@ -422,7 +423,7 @@ def test_bfloat16_trains_too(patches, tmp_path):
 def test_a_classifier_in_float32_and_bfloat16_begins_alike(patches, tmp_path):
     losses = []
     for precision in ("float32", "bfloat16"):
-        compute = CPU.model_copy(update={"precision": precision})
+        compute = Compute(ComputeSpec(device="cpu", precision=precision))
         checkpoint = Checkpoint(tmp_path / precision, {})
         net, curve = train_classifier("F", patches, classifier_spec("rgb", 1), None, compute, 1, checkpoint)
         assert isinstance(net, Classifier)
