@@ -38,7 +38,7 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.reporting.formats import to_markdown, with_intervals  # noqa: E402
+from cama.reporting.formats import to_markdown, merge_intervals  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
 from cama.workflow.cost import costs, counted, disk  # noqa: E402
@@ -111,7 +111,7 @@ def paired_table(results: Path, method: str) -> str:
     chosen = chosen[chosen.labels == chosen.labels.min()]
     names = ("difference", "fewer_failures")
     columns = [f"{name}{bound}" for name in names for bound in ("", "_low", "_high")]
-    return to_markdown(with_intervals(chosen[["classifier", *columns]], 2))
+    return to_markdown(merge_intervals(chosen[["classifier", *columns]], 2))
 
 
 def ablation_table(results: Path) -> str:

@@ -11,7 +11,6 @@ from scipy.fft import fft2, ifft2
 
 from cama.forensics.residual import wavelet_residual, wiener_dft
 
-MATCH_PCE = 60.0  # a PCE above counts as a match (Goljan, Fridrich and Filler 2009)
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 

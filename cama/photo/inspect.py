@@ -261,7 +261,8 @@ def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
 
 
 def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dict[str, Any]:
-    from cama.forensics.fingerprint import MATCH_PCE, device_fingerprint, pce
+    from cama.forensics.fingerprint import device_fingerprint, pce
+    from cama.forensics.match import MATCH_PCE
 
     def crop(image: np.ndarray, source: Path) -> np.ndarray:
         if image.shape != picture.shape:

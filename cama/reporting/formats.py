@@ -2,37 +2,56 @@
 
 import numpy as np
 import pandas as pd
+from tabulate import DataRow, TableFormat
+
+SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
+# GitHub's Markdown without padding, so that a longer cell changes its own line alone
+_ROW = DataRow("|", "|", "|")
+_MARKDOWN = TableFormat(
+    lineabove=None,
+    linebelowheader=lambda widths, alignments: "|" + " --- |" * len(widths),
+    linebetweenrows=None,
+    linebelow=None,
+    headerrow=_ROW,
+    datarow=_ROW,
+    padding=1,
+    with_header_hide=None,
+)
 
 
-def with_intervals(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
-    """The table for a person: each rate and its bounds `_low` and `_high` in one cell, unknown bounds left out."""
+def format_cell(value: object, digits: int = 3) -> str:
+    """A value as text: a float with `digits` decimals, or nothing where it is undefined."""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.{digits}f}"
+    return str(value)
+
+
+def merge_intervals(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """The table for a reader: each rate and its bounds `_low` and `_high` in one cell, unknown bounds left out."""
     shown = table.copy()
     for name in [column for column in table if f"{column}_low" in table]:
-        triples = table[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
-        cells = []
-        for middle, low, high in triples:
-            bounds = "" if np.isnan(low) else f" ({low:.{digits}f} to {high:.{digits}f})"
-            cells.append("" if np.isnan(middle) else f"{middle:.{digits}f}{bounds}")
-        shown[name] = cells
-        shown = shown.drop(columns=[f"{name}_low", f"{name}_high"])
+        bounds = [f"{name}_low", f"{name}_high"]
+        shown[name] = [_with_bounds(*values, digits) for values in table[[name, *bounds]].itertuples(index=False)]
+        shown = shown.drop(columns=bounds)
     return shown
+
+
+def _with_bounds(rate: float, low: float, high: float, digits: int) -> str:
+    if np.isnan(rate) or np.isnan(low):
+        return format_cell(rate, digits)
+    return f"{rate:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def to_markdown(table: pd.DataFrame, digits: int = 3) -> str:
     """A table as GitHub Markdown; undefined cells are empty."""
-
-    def cell(value: object) -> str:
-        if isinstance(value, float):
-            return "" if np.isnan(value) else f"{value:.{digits}f}"
-        return str(value)
-
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
-    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in table.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
+    cells = table.map(lambda value: format_cell(value, digits))
+    # cells are texts by now: without these options tabulate would parse numbers anew and align columns
+    options = {"disable_numparse": True, "stralign": None, "numalign": None}
+    return cells.to_markdown(index=False, tablefmt=_MARKDOWN, **options) + "\n"
 
 
 def to_latex(table: pd.DataFrame, digits: int = 3) -> str:
     """A table as LaTeX for the packages booktabs and longtable, each rate and its bounds in one cell."""
-    shown = with_intervals(table, digits).rename(columns=lambda name: name.replace("_", " "))
+    shown = merge_intervals(table, digits).rename(columns=lambda name: name.replace("_", " "))
     form = f"{{:.{digits}f}}".format
     return shown.to_latex(index=False, longtable=True, escape=True, na_rep="", float_format=form)

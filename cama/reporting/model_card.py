@@ -3,10 +3,10 @@
 import pandas as pd
 
 from cama.models.anonymizer import Header
-from cama.reporting.formats import to_markdown, with_intervals
+from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 
-SETS = {"in": "cameras it knows", "out": "cameras it does not know"}
-RATE = ["targeted", "targeted_low", "targeted_high"]
+COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high"]
+COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
 
 
 def model_card(header: Header) -> str:
@@ -31,39 +31,38 @@ def model_card(header: Header) -> str:
 
 
 def _measured(header: Header) -> list[str]:
+    """Success on either set of cameras, and towards each camera."""
     summary = pd.DataFrame(header.scores.summary)
     if summary.empty:
         return ["Nothing."]
-    classifiers = pd.DataFrame(header.scores.transfer)
-    known = classifiers[(classifiers.set == "in") & (classifiers.labels == classifiers.labels.min())]
-    clean = known.groupby("classifier", sort=False).clean_accuracy.first()
-    named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in clean.items())
-    shown = summary.assign(set=summary.set.map(SETS).fillna(summary.set))
-    columns = [
-        "set",
-        "save",
-        "labels",
-        "photographs",
-        *RATE,
-        "targeted_worst_classifier",
-        "targeted_worst_label",
-        "psnr",
-    ]
-    several = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
-    texts = [
+    transfer = pd.DataFrame(header.scores.transfer)
+    known = transfer[(transfer.set == "in") & (transfer.labels == transfer.labels.min())]
+    accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
+    named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
+    trainings = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
+    shown = summary.assign(set=summary.set.map(SET_NAMES).fillna(summary.set)).reindex(columns=COLUMNS)
+    return [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
-        f" camera aimed at; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{several}"
-        " `labels` is how many cameras the classifiers know.",
-        to_markdown(with_intervals(shown.reindex(columns=columns), 2), 2),
+        f" target camera; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{trainings}"
+        " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels` is"
+        " how many cameras the classifiers know.",
+        to_markdown(merge_intervals(shown, 2), 2),
+        *_by_target(header, accuracies.index),
     ]
+
+
+def _by_target(header: Header, classifiers: pd.Index) -> list[str]:
+    """Targeted success towards each camera, the mean over these classifiers."""
     labels = pd.DataFrame(header.scores.per_label)
-    if not labels.empty:
-        labels = labels[(labels.save == "png") & labels.classifier.isin(clean.index)]
-        by_target = labels.groupby(["target", "set"], sort=False).targeted.mean().unstack("set")
-        by_target = by_target.reindex(header.labels, columns=[name for name in SETS if name in by_target])
-        by_target.columns = [SETS[name] for name in by_target]
-        texts += ["By the camera aimed at, after an 8-bit save:", to_markdown(by_target.reset_index(), 2)]
-    return texts
+    if labels.empty:
+        return []
+    labels = labels[(labels.save == "png") & labels.classifier.isin(classifiers)]
+    table = labels.groupby(["target", "set"], sort=False).targeted.mean().unstack("set")
+    table = table.reindex(header.labels, columns=[name for name in SET_NAMES if name in table])
+    return [
+        "By target camera, after an 8-bit save:",
+        to_markdown(table.rename(columns=SET_NAMES).reset_index(), 2),
+    ]
 
 
 def _limits(header: Header) -> str:

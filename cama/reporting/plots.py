@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from cama.reporting.formats import SET_NAMES
 from cama.storage.files import atomic
 
 # Methods are told apart by colour, the strong ones first, and by mark.
 COLOURS = (*plt.get_cmap("tab20").colors[::2], *plt.get_cmap("tab20").colors[1::2])
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_COLUMNS = 5  # of confusion matrices beside each other
-SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,

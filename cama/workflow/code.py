@@ -1,4 +1,4 @@
-"""Which of the package's files a module's results hang on: its import graph, read from the source.
+"""Which of the package's files a module's results depend on: its import graph, read from the source.
 
 `cama.settings` and `cama.core.errors` are left out: what they decide reaches a stage through the values of its spec, which
 are compared by themselves, so editing a description or another stage's default must not retrain a network.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 LEFT_OUT = ("cama", "cama.core.errors", "cama.settings")
+DATA = (".json", ".jinja")  # suffixes of data files that belong to the module beside them that names them
 
 
 def module_path(name: str) -> Path | None:
@@ -56,9 +57,14 @@ def left_out(name: str) -> bool:
 
 
 def code_files(name: str) -> list[Path]:
-    """The files behind `closure`, and the data files that stand beside them; empty package files are left out."""
+    """The files behind `closure`, and the data files beside them that they name; empty package files are left out."""
     paths = [path for path in map(module_path, closure(name)) if path is not None and path.stat().st_size]
-    data = [other for path in paths for other in path.parent.glob("*.json") if other.name in path.read_text()]
+    data = {
+        other
+        for path in paths
+        for other in path.parent.iterdir()
+        if other.suffix in DATA and other.name in path.read_text()
+    }
     return sorted({*paths, *data})
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cama.reporting.formats import to_latex, to_markdown, with_intervals
+from cama.reporting.formats import to_latex, to_markdown, merge_intervals
 
 
 def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined():
@@ -14,7 +14,7 @@ def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined():
 
 def test_bounds_stand_in_the_cell_of_their_rate_where_they_are_known():
     rates = {"auc": [0.5, 0.25, np.nan], "auc_low": [0.4, np.nan, np.nan], "auc_high": [0.6, np.nan, np.nan]}
-    shown = with_intervals(pd.DataFrame({"n": [1, 2, 3], **rates}))
+    shown = merge_intervals(pd.DataFrame({"n": [1, 2, 3], **rates}))
     assert list(shown.columns) == ["n", "auc"]
     assert list(shown.auc) == ["0.500 (0.400 to 0.600)", "0.250", ""]
 

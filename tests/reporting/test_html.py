@@ -1,33 +1,121 @@
-"""The report's page: HTML that escapes what it shows."""
+"""The report's page: HTML that escapes what it shows, with every table and picture inside."""
 
 import base64
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from cama.reporting.html import figure, html_table, page
+from cama.reporting.html import render_report
 
-
-def test_a_table_shows_numbers_to_the_right_and_undefined_cells_empty():
-    table = pd.DataFrame({"clean_accuracy": [0.12345, np.nan], "n": [3, 4], "name": ["a<b", "c"]})
-    text = html_table(table)
-    assert "<th>clean accuracy</th><th>n</th><th>name</th>" in text
-    assert '<td class="n">0.123</td><td class="n">3</td><td>a&lt;b</td>' in text
-    assert '<td class="n"></td><td class="n">4</td><td>c</td>' in text
-    assert "nan" not in text
-
-
-def test_a_figure_carries_its_picture_and_its_caption(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"\x89PNG picture")
-    text = figure(path, 'x\' for "each" <target>')
-    assert base64.b64encode(b"\x89PNG picture").decode() in text
-    assert "<figcaption>x&#x27; for &quot;each&quot; &lt;target&gt;</figcaption>" in text
+PICTURES = ("samples_a<b_in", "samples_a<b_out", "success_psnr", "per_label", "saves", "paired", "roc", "confusion")
+RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
+SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, "psnr": [34.56]})
+HEADLINE = pd.Series(
+    {
+        **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56},
+        **{"targeted_worst_classifier": 0.1, "targeted_worst_label": 0.2},
+    }
+)
 
 
-def test_a_page_stands_alone_and_keeps_the_order_of_its_parts():
-    text = page("a & b", ["<p>one</p>", "<p>two</p>"])
-    assert text.startswith("<!doctype html>")
-    assert "<title>a &amp; b</title>" in text
-    assert "<h1>a &amp; b</h1><p>one</p><p>two</p>" in text
+@pytest.fixture
+def render(tmp_path):
+    """Renders a page of small tables, some of the values replaced."""
+    for name in (*PICTURES, "curves"):
+        (tmp_path / f"{name}.png").write_bytes(f"\x89PNG {name}".encode())
+    one = pd.DataFrame({"clean_accuracy": [0.12345, np.nan], "n": [3, 4], "name": ["a<b", "c"]})
+    values = {
+        "simulated": True,
+        "parts": ("out", "per_label", "saves", "paired", "detection", "devices"),
+        "headlines": {"a<b": HEADLINE},
+        "untouched": 0.125,
+        "tables": {
+            "summary": SUMMARY,
+            "transfer": one,
+            "paired": pd.DataFrame(
+                {"baseline": ["x&y"] * 2, "classifier": ["all", "rgb"], "difference": [0.111, 0.222]}
+            ),
+            "detection": pd.DataFrame({"auc": [0.95], "auc_low": [0.9], "auc_high": [1.0]}),
+            "devices": pd.DataFrame({"fingerprint": ["own"], "match_before": [1.0]}),
+        },
+        "controls": pd.DataFrame({"control": ["accuracy"], "value": [0.5], "expected": [np.nan]}),
+        "photographs": pd.DataFrame({"figure": ["contrast"], "median": [40.0]}),
+        "skipped": pd.DataFrame({"path": [], "reason": []}),
+        "roles": pd.DataFrame({"role": ["test"], "photographs": [8]}),
+        "cameras": pd.DataFrame({"name": ["Alcyon_A10"]}),
+    }
+    return lambda **changes: render_report(tmp_path, **{**values, **changes})
+
+
+def test_a_table_shows_numbers_to_the_right_and_undefined_cells_empty(render):
+    text = render()
+    assert '<th class="number">clean accuracy</th><th class="number">n</th><th>name</th>' in text
+    assert '<td class="number">0.123</td><td class="number">3</td><td>a&lt;b</td>' in text
+    assert '<td class="number"></td><td class="number">4</td><td>c</td>' in text
+    assert ">nan<" not in text
+
+
+def test_rates_stand_with_their_intervals(render):
+    assert "<td>0.950 (0.900 to 1.000)</td>" in render()
+
+
+def test_the_page_carries_its_pictures_and_captions(render):
+    text = render()
+    for name in (*PICTURES, "curves"):
+        assert base64.b64encode(f"\x89PNG {name}".encode()).decode() in text
+    assert text.count("<img ") == text.count("<figcaption>") == 9
+    assert "<figcaption>a&lt;b. In-distribution photographs: x, x&#39; for each target camera," in text
+
+
+def test_a_page_stands_alone_and_escapes_names(render):
+    text = render()
+    assert text.startswith("<!doctype html>\n")
+    assert text.endswith("</html>\n")
     assert "http" not in text
+    assert "a<b" not in text
+    assert "<h2>Beside x&amp;y</h2>" in text
+
+
+def test_the_headline_gives_success_beside_distortion(render):
+    text = " ".join(render().split())
+    assert "a&lt;b reached a mean targeted success of <b>0.50</b> (95% interval 0.25 to 0.75)" in text
+    assert "at a mean PSNR of <b>34.6 dB</b>; on its worst classifier 0.10, for its worst label 0.20." in text
+    assert "a share of 0.12 of the untouched photographs" in text
+
+
+def test_the_note_depends_on_whether_the_cameras_are_real(render):
+    assert "promise nothing against classifiers of real cameras" in render()
+    real = render(simulated=False, cameras=None)
+    assert "The photographs are real." in real
+    assert "simulated" not in real
+
+
+def test_the_page_leaves_out_what_the_run_has_not(render):
+    tables = {"summary": SUMMARY, "transfer": SUMMARY}
+    text = render(parts=(), tables=tables)
+    assert text.count("<img ") == 4  # the method's samples, success against PSNR, confusion, training curves
+    for heading in ("Beside", "detected?", "identified?"):
+        assert heading not in text
+    empty = render(tables={**tables, "paired": pd.DataFrame({"baseline": [], "classifier": []})}, parts=("paired",))
+    assert "Beside" not in empty
+
+
+def test_the_paired_table_shows_the_rows_over_all_classifiers(render):
+    text = render()
+    assert "0.111" in text
+    assert "0.222" not in text
+
+
+def test_lpips_is_said_to_be_missing_where_it_is(render):
+    assert "LPIPS was not measured" in render()
+    measured = {"summary": SUMMARY.assign(lpips=0.1), "transfer": SUMMARY}
+    assert "LPIPS was not measured" not in render(tables=measured, parts=())
+
+
+def test_skipped_photographs_are_counted_and_listed(render):
+    assert "<p>0 photographs were skipped" in render()
+    assert "<th>reason</th>" not in render()
+    text = render(skipped=pd.DataFrame({"path": ["<x>.jpg"], "reason": ["too small"]}))
+    assert "<p>1 photographs were skipped" in text
+    assert "<td>&lt;x&gt;.jpg</td><td>too small</td>" in text

@@ -38,8 +38,8 @@ def header(**changes: object) -> Header:
 
 def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifiers():
     card = model_card(header())
-    assert "| cameras it knows | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.33 | 0.37 | 36.08 |" in card
-    assert "| cameras it does not know | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
+    assert "| in-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.33 | 0.37 | 36.08 |" in card
+    assert "| out-of-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
     assert "untouched photographs: rgb 1.00, con_conv 0.88." in card
     assert "| Borealis_B2 | 0.50 |" in card
     assert "15 photographs of simulated, invented cameras" in card
@@ -65,4 +65,4 @@ def test_what_was_not_measured_is_said():
 def test_a_rate_without_an_interval_stands_alone():
     bare = [{k: v for k, v in row.items() if k not in ("targeted_low", "targeted_high")} for row in SUMMARY]
     card = model_card(header(scores=Scores(summary=bare, transfer=TRANSFER)))
-    assert "| cameras it knows | png | 3 | 12 | 0.62 | 0.33 |" in card
+    assert "| in-distribution | png | 3 | 12 | 0.62 | 0.33 |" in card

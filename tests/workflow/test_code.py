@@ -162,6 +162,9 @@ def package(tmp_path, monkeypatch) -> Path:
         "parts/__init__.py": "",
         "parts/middle.py": "import json\nfrom cama.low import B\nfrom cama.settings import config\n",
         "parts/high.py": "from cama.parts import middle as m\n\ndef late():\n    import cama.lazy\n",
+        "parts/template.py": "from cama import lazy\nNAME = 'page.html.jinja'\n",
+        "parts/page.html.jinja": "<p>{{ text }}</p>\n",
+        "parts/other.jinja": "{{ text }}\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +184,25 @@ def test_the_closure_follows_every_import_late_ones_too(package):
 def test_code_files_leave_out_empty_ones(package):
     names = [path.relative_to(package).as_posix() for path in code.code_files("cama.parts.high")]
     assert sorted(names) == ["lazy.py", "low.py", "parts/high.py", "parts/middle.py"]
+
+
+def test_code_files_hold_the_data_files_that_a_module_names(package):
+    names = [path.relative_to(package).as_posix() for path in code.code_files("cama.parts.template")]
+    assert names == ["lazy.py", "parts/page.html.jinja", "parts/template.py"]
+
+
+@pytest.mark.parametrize(("edited", "changes"), [("parts/page.html.jinja", True), ("parts/other.jinja", False)])
+def test_the_digest_changes_with_a_template_that_a_module_names(package, edited, changes):
+    before = code.code_digest("cama.parts.template")
+    (package / edited).write_text("<b>{{ text }}</b>\n")
+    assert (code.code_digest("cama.parts.template") != before) == changes
+
+
+def test_the_report_depends_on_its_template_and_the_controls_on_the_real_photographs():
+    reporting, forensics = PACKAGE / "reporting", PACKAGE / "forensics"
+    assert reporting / "report.html.jinja" in code.code_files("cama.stages.report")
+    assert forensics / "real_reference.json" in code.code_files("cama.stages.controls")
+    assert reporting / "report.html.jinja" not in code.code_files("cama.stages.tables")
 
 
 @pytest.mark.parametrize(("edited", "changes"), [("low.py", True), ("lazy.py", True), ("alone.py", False)])

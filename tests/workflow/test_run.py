@@ -76,7 +76,7 @@ def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, ca
     assert "nothing was measured against classifiers of real ones" in said
     assert main(["models", "show", file]) == 0
     card = capsys.readouterr().out
-    assert f"| cameras it knows | png | 2 | 8 | {own_cell(table)} |" in card
+    assert f"| in-distribution | png | 2 | 8 | {own_cell(table)} |" in card
 
 
 def own_cell(table: pd.DataFrame) -> str:
@@ -185,8 +185,9 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
     [
         ("reporting/plots.py", ENDS),
         ("training/losses.py", {"train_generator": 3, **evaluated(6), **TRACES}),  # gradient attacks use them too
-        ("signals/fingerprint.py", {"devices": 1, **SCORES}),
-        ("reporting/page.py", {"report": 1}),
+        ("forensics/fingerprint.py", {"devices": 1, **SCORES}),
+        ("reporting/html.py", {"report": 1}),
+        ("reporting/report.html.jinja", {"report": 1}),
     ],
 )
 def test_edited_code_reruns_its_stages(finished, module, expected):
