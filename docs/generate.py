@@ -38,7 +38,7 @@ SUMMARY = (
 
 sys.path.insert(0, str(PROJECT))
 
-from cama.reporting.formats import to_markdown, merge_intervals  # noqa: E402
+from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
 from cama.workflow.cost import costs, counted, disk  # noqa: E402
@@ -46,10 +46,8 @@ from cama.workflow.cost import costs, counted, disk  # noqa: E402
 
 def config_table() -> str:
     """Every key of `config.yaml`, its value there, and its meaning."""
-    lines = ["| key | in `config.yaml` | meaning |", "| --- | --- | --- |"]
-    for key, value, text in _keys(load_config(PROJECT / "config.yaml"), ""):
-        lines.append(f"| `{key}` | {value} | {text} |")
-    return "\n".join(lines)
+    rows = [(f"`{key}`", value, text) for key, value, text in _keys(load_config(PROJECT / "config.yaml"), "")]
+    return to_markdown(pd.DataFrame(rows, columns=["key", "in `config.yaml`", "meaning"])).strip()
 
 
 def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:

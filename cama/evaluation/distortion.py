@@ -13,12 +13,12 @@ from cama.compute.tensors import to_float
 from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 
-STRIP = 256  # rows
+STRIP = 256  # rows of pixels that are compared at a time
 
 
 def psnr(image: np.ndarray, changed: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB over all channels; infinite for equal images."""
-    # whole numbers, a strip of rows at a time: exact, and a photograph of any size fits
+    # in integers, which is exact, and strip by strip, so that a large photograph fits into memory
     strips = (slice(first, first + STRIP) for first in range(0, len(image), STRIP))
     total = sum(int(np.square(image[s].astype(np.int32) - changed[s]).sum(dtype=np.int64)) for s in strips)
     return 10 * math.log10(255**2 * image.size / total) if total else math.inf
@@ -49,13 +49,13 @@ class Lpips:
     """
 
     def __init__(self, weights: Path, sha256: str) -> None:
-        found = file_hash(weights)
-        if not found.startswith(sha256):
-            raise CamaError(f"{weights}: found SHA-256 {found}, expected one that begins with {sha256}")
-        from lpips import LPIPS  # slow to import, and seldom asked for
+        digest = file_hash(weights)
+        if not digest.startswith(sha256):
+            raise CamaError(f"{weights}: found SHA-256 {digest}, expected one that begins with {sha256}")
+        from lpips import LPIPS  # slow to import, and rarely used
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # it calls torchvision by an older name
+            warnings.simplefilter("ignore", UserWarning)  # it uses a deprecated argument of torchvision
             self.net = LPIPS(net="alex", pnet_rand=True, verbose=False)
         try:
             state = torch.load(weights, map_location="cpu", weights_only=True)

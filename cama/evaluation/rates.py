@@ -8,13 +8,16 @@ import math
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 FEW_CLUSTERS = 10  # below, a percentile bootstrap is too narrow
-Z = 1.959963984540054  # the normal quantile of 97.5 percent
+Z = float(ndtri(0.975))  # of the normal distribution
 
 
 def wilson(successes: float, trials: int) -> tuple[float, float]:
-    """The 95% Wilson score interval of a proportion (Wilson 1927)."""
+    """The 95% Wilson score interval of a proportion (Wilson 1927). `successes` may be a fraction, as a weighted mean gives it,
+    which scipy's `binomtest` refuses.
+    """
     if trials == 0:
         return math.nan, math.nan
     share, scale = successes / trials, Z * Z / trials
@@ -31,11 +34,11 @@ def clustered_interval(
     weight: np.ndarray | None = None,
     run: np.ndarray | None = None,
 ) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean of `success` (N,), resampling whole clusters (N,), and where there are
-    several trainings `run` (N,) those too, independently (the pigeonhole bootstrap, Owen 2007).
+    """The 95% percentile bootstrap interval of the mean of `success` (N,), weighted by `weight` (N,).
 
-    `weight` (N,) counts outcomes unequally. Where every outcome is the same the bootstrap has no width, and with few
-    clusters too little: then it is Wilson's for as many trials as clusters, or the wider of the two.
+    Whole clusters (N,) are resampled, and where there are several trainings `run` (N,) those too, independently (the
+    pigeonhole bootstrap, Owen 2007). Where every outcome is the same, the bootstrap interval has no width: the result is then
+    Wilson's interval for as many trials as clusters. With few clusters it is too narrow: the result then covers both.
     """
     if len(success) == 0:
         return math.nan, math.nan
@@ -61,11 +64,11 @@ def clustered_interval(
 
 def _by_cluster_and_run(values: np.ndarray, cluster: np.ndarray, run: np.ndarray | None) -> np.ndarray:
     """Sums (V, clusters, runs) of values (V, N)."""
-    clusters, place = np.unique(np.asarray(cluster), return_inverse=True)
-    runs, when = np.unique(np.zeros(values.shape[1]) if run is None else np.asarray(run), return_inverse=True)
+    clusters, row = np.unique(np.asarray(cluster), return_inverse=True)
+    runs, column = np.unique(np.zeros(values.shape[1]) if run is None else np.asarray(run), return_inverse=True)
     sums = np.zeros((len(values), len(clusters), len(runs)))
     for total, each in zip(sums, values, strict=True):
-        np.add.at(total, (place, when), each)
+        np.add.at(total, (row, column), each)
     return sums
 
 
@@ -92,10 +95,11 @@ def paired(
     success: np.ndarray, baseline: np.ndarray, cluster: np.ndarray, resamples: int, seed: int, weight: np.ndarray
 ) -> tuple[float, float, float, float, float, float]:
     """Two methods on the same trials, (N,) or (N, trainings) each: the difference of their success, low and high, and the
-    share of the baseline's failures that is gone, low and high. The bounds are those of the 95% percentile bootstrap over
-    whole clusters (N,) and over the trainings of each method. They are NaN with few clusters, where all resamples agree, and
-    of the share where the baseline has no failure in more than one in forty: they would be too narrow. So is the share itself
-    where it never fails.
+    share of the baseline's failures that is gone, low and high.
+
+    The bounds are those of the 95% percentile bootstrap over whole clusters (N,) and over the trainings of each method. They
+    are NaN where they would be too narrow: with few clusters, where all resamples agree, and, for the share, where the
+    baseline has no failure in more than one resample in forty. The share itself is NaN where the baseline never fails.
     """
     after, before = (np.asarray(hits, float).reshape(len(weight), -1) for hits in (success, baseline))
     columns = np.concatenate([after.T, before.T, np.ones((1, len(weight)))]) * weight
@@ -110,9 +114,9 @@ def paired(
     rates = [(part * w).sum(1) / (w.sum(1) * totals[:, -1]) for part, w in zip(parts, weights, strict=True)]
     difference, failures = rates[0] - rates[1], 1 - rates[1]
     fewer = np.divide(difference, failures, out=np.full(len(failures), np.nan), where=failures > 1e-12)
-    found = []
+    figures = []
     for values in (difference, fewer):
         defined = values[1:][np.isfinite(values[1:])]
         enough = trials >= FEW_CLUSTERS and len(defined) >= 0.975 * resamples and np.ptp(defined) > 1e-9
-        found += [values[0], *(np.quantile(defined, [0.025, 0.975]) if enough else (math.nan, math.nan))]
-    return tuple(float(value) for value in found)
+        figures += [values[0], *(np.quantile(defined, [0.025, 0.975]) if enough else (math.nan, math.nan))]
+    return tuple(float(value) for value in figures)

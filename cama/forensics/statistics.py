@@ -1,4 +1,4 @@
-"""Statistics by which simulated photographs are held against real ones."""
+"""Statistics by which simulated photographs are compared with real ones."""
 
 import json
 from importlib import resources
@@ -15,7 +15,7 @@ BAND = (0.01, 0.4)  # cycles a pixel
 
 
 def spectrum_slope(image: np.ndarray) -> float:
-    """Exponent with which the mean radial amplitude spectrum of an image (H, W, 3) falls: about -1 for natural scenes."""
+    """Exponent of the fall of the mean radial amplitude spectrum of an image (H, W, 3): about -1 for natural scenes."""
     grey = image.astype(np.float64) @ GREY
     height, width = grey.shape
     window = np.outer(np.hanning(height), np.hanning(width))

@@ -1,4 +1,4 @@
-"""Tables of what an attack leaves to be seen: that there was one, and the device."""
+"""Tables of what can still be detected after an attack: the attack itself, and the device."""
 
 from collections.abc import Callable
 
@@ -11,34 +11,36 @@ from cama.forensics.match import MATCH_PCE
 
 
 def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method and set: the area under the detector's ROC curve, and the share of attacked pictures found where one
-    untouched picture in twenty is accused, with 95% bootstrap intervals over photographs.
+    """One row for each method and set: the area under the detector's ROC curve, and the share of attacked pictures that it
+    finds at the threshold where it accuses 5% of the untouched ones, with 95% bootstrap intervals over photographs.
     """
     table = []
     for (method, kind), group in scores.groupby(["method", "set"], sort=False):
-        cell = {"method": method, "set": kind}
-        cell |= {name: int((group.attacked == value).sum()) for value, name in enumerate(("untouched", "attacked"))}
-        drawn = _resampled(group, resamples, seed)
-        for name, figure in (("auc", _auc), ("found_at_5_percent", _found)):
-            mean, *bounds = _with_bounds(figure, drawn, group.photograph.nunique())
-            cell |= {name: mean, f"{name}_low": bounds[0], f"{name}_high": bounds[1]}
-        table.append(cell)
+        row = {"method": method, "set": kind}
+        row |= {name: int((group.attacked == value).sum()) for value, name in enumerate(("untouched", "attacked"))}
+        samples = _resampled(group, resamples, seed)
+        for name, measure in (("auc", _auc), ("found_at_5_percent", _found_at_5_percent)):
+            value, low, high = _with_bounds(measure, samples, group.photograph.nunique())
+            row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        table.append(row)
     return pd.DataFrame(table)
 
 
 def _auc(scores: np.ndarray) -> float:
-    """Of scores (N, 2: attacked, score)."""
+    """Area under the ROC curve of scores (N, 2: attacked, score)."""
     return float(roc_auc_score(scores[:, 0], scores[:, 1]))
 
 
-def _found(scores: np.ndarray) -> float:
-    """The share of attacked pictures above the threshold that one in twenty of the same untouched ones exceeds."""
+def _found_at_5_percent(scores: np.ndarray) -> float:
+    """The share of attacked pictures above the threshold that 5% of the untouched ones among `scores` exceed."""
     untouched, attacked = (scores[scores[:, 0] == value, 1] for value in (0, 1))
     return float((attacked > np.quantile(untouched, 0.95)).mean())
 
 
 def _resampled(group: pd.DataFrame, resamples: int, seed: int) -> list[np.ndarray]:
-    """The scores, and then bootstrap samples of them: photographs with all their pictures, untouched and attacked."""
+    """The scores (N, 2: attacked, score), and then bootstrap samples of them: photographs are drawn with all their pictures,
+    untouched and attacked.
+    """
     parts = [part[["attacked", "score"]].to_numpy() for _, part in group.groupby("photograph")]
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, len(parts), (resamples, len(parts)))
@@ -46,28 +48,28 @@ def _resampled(group: pd.DataFrame, resamples: int, seed: int) -> list[np.ndarra
 
 
 def _with_bounds(
-    figure: Callable[[np.ndarray], float], drawn: list[np.ndarray], photographs: int
+    measure: Callable[[np.ndarray], float], samples: list[np.ndarray], photographs: int
 ) -> tuple[float, float, float]:
-    """A figure and its percentile bounds; where they have no width, or the photographs are few, Wilson's for as many trials as
-    photographs, or the wider of the two.
+    """A measure of the first of the samples and the percentile bounds over the others. Where these have no width, or the
+    photographs are few, the bounds also cover Wilson's interval for as many trials as photographs.
     """
-    mean, *found = (figure(scores) for scores in drawn)
-    low, high = np.quantile(found, [0.025, 0.975])
+    value, *resampled = (measure(scores) for scores in samples)
+    low, high = np.quantile(resampled, [0.025, 0.975])
     if high - low < 1e-9 or photographs < FEW_CLUSTERS:
-        exact = wilson(mean * photographs, photographs)
+        exact = wilson(value * photographs, photographs)
         low, high = min(low, exact[0]), max(high, exact[1])
-    return mean, float(low), float(high)
+    return value, float(low), float(high)
 
 
 def devices_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method, set, and whose fingerprint: the share of pictures that match it, before and after the attack."""
+    """One row for each method, set and fingerprint: the share of pictures that match it, before and after the attack."""
     table = []
     for (method, kind, device), group in rows.groupby(["method", "set", "device"], sort=False):
-        cell = {"method": method, "set": kind, "fingerprint": device}
+        row = {"method": method, "set": kind, "fingerprint": device}
         for name, attacked in (("before", 0), ("after", 1)):
             part = group[group.attacked == attacked]
             share, low, high = rate(part.pce > MATCH_PCE, part.photograph, resamples, seed)
-            found = {f"match_{name}": share, f"match_{name}_low": low, f"match_{name}_high": high}
-            cell |= {**found, f"pce_{name}": part.pce.median()}
-        table.append(cell)
+            row |= {f"match_{name}": share, f"match_{name}_low": low, f"match_{name}_high": high}
+            row[f"pce_{name}"] = part.pce.median()
+        table.append(row)
     return pd.DataFrame(table)

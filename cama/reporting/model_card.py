@@ -44,8 +44,8 @@ def _measured(header: Header) -> list[str]:
     return [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
         f" target camera; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{trainings}"
-        " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels` is"
-        " how many cameras the classifiers know.",
+        " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels`"
+        " is how many cameras the classifiers know.",
         to_markdown(merge_intervals(shown, 2), 2),
         *_by_target(header, accuracies.index),
     ]

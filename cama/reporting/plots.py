@@ -28,7 +28,7 @@ STYLE = {
 }
 
 
-def short(model: str) -> str:
+def without_make(model: str) -> str:
     """A camera's name for an axis: its model without the make, unless nothing else is left."""
     return model.partition("_")[2].replace("_", " ") or model
 
@@ -61,38 +61,47 @@ def curves(histories: dict[str, pd.DataFrame], path: Path, dpi: int) -> None:
 
 
 def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> None:
-    """For each F: what it says of untouched photographs (`identity`) by source, and of the other methods' by target."""
+    """For each F: its predictions for untouched photographs (`identity`) by source, and for the other methods' by target."""
     rows = rows[rows.set == "in"]
     classifiers = list(rows.classifier.unique())
     models = sorted(set(rows.source) | set(rows.target))
     with plt.rc_context(STYLE):
-        shape = np.array([len(methods), len(classifiers)])
-        upright = len(classifiers) > MOST_COLUMNS  # then each method is a column, and F go down the page
-        rows_columns = shape[::-1] if upright else shape
-        width, height = 2.5 * rows_columns[1] + 0.6, 2.5 * rows_columns[0]
-        figure, axes = plt.subplots(*rows_columns, figsize=(width, height), squeeze=False)
-        axes = axes.T if upright else axes
-        for line, method in zip(axes, methods, strict=True):
-            actual = "source" if method == "identity" else "target"
-            for axis, classifier in zip(line, classifiers, strict=True):
-                part = rows[(rows.method == method) & (rows.classifier == classifier)]
-                counts = pd.crosstab(part[actual], part.predicted)
-                said = [*models, *sorted(set(part.predicted) - set(models))]
-                shares = counts.div(counts.sum(axis=1), axis=0)
-                share = shares.reindex(index=models, columns=said, fill_value=0).to_numpy()
-                axis.imshow(share, vmin=0, vmax=1, cmap="Blues")
-                for (y, x), value in np.ndenumerate(share):
-                    colour = "white" if value > 0.55 else "#333333"
-                    axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-                axis.set_xticks(range(len(said)), [short(m) for m in said], rotation=45, ha="right", fontsize=7)
-                axis.set_yticks(range(len(models)), [short(m) for m in models], fontsize=7)
-                axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
-                axis.set_ylabel("camera" if actual == "source" else "target camera", fontsize=8)
-                axis.set_xlabel("F says", fontsize=8)
+        shape = (len(methods), len(classifiers))
+        transposed = len(classifiers) > MOST_COLUMNS  # then each method is a column, and F go down the page
+        lines, columns = shape[::-1] if transposed else shape
+        figure, axes = plt.subplots(lines, columns, figsize=(2.5 * columns + 0.6, 2.5 * lines), squeeze=False)
+        panels = axes.T if transposed else axes
+        for axis, (method, classifier) in zip(panels.flat, itertools.product(methods, classifiers), strict=True):
+            part = rows[(rows.method == method) & (rows.classifier == classifier)]
+            _confusion_panel(axis, part, models, "source" if method == "identity" else "target")
+            axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
         save(figure, path, dpi)
 
 
-def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
+def _confusion_panel(axis: plt.Axes, rows: pd.DataFrame, models: list[str], actual: str) -> None:
+    """The shares of predictions, a line for each model in the column `actual`."""
+    counts = pd.crosstab(rows[actual], rows.predicted)
+    predictions = [*models, *sorted(set(rows.predicted) - set(models))]
+    shares = counts.div(counts.sum(axis=1), axis=0).reindex(index=models, columns=predictions, fill_value=0)
+    _heat_map(axis, shares.to_numpy(), "Blues", 7)
+    names = [without_make(model) for model in predictions]
+    axis.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=7)
+    axis.set_yticks(range(len(models)), names[: len(models)], fontsize=7)
+    axis.set_ylabel("camera" if actual == "source" else "target camera", fontsize=8)
+    axis.set_xlabel("prediction of F", fontsize=8)
+
+
+def _heat_map(axis: plt.Axes, shares: np.ndarray, colours: str, fontsize: int, **options: str) -> None:
+    """Shares (H, W) as coloured cells with their values."""
+    axis.imshow(shares, vmin=0, vmax=1, cmap=colours, **options)
+    for (y, x), value in np.ndenumerate(shares):
+        colour = "white" if value > 0.55 else "#333333"
+        axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=fontsize, color=colour)
+
+
+def success_against_psnr(
+    table: pd.DataFrame, summary: pd.DataFrame, highlighted: list[str], path: Path, dpi: int
+) -> None:
     """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F of the
     smallest label set; an unchanged picture has no PSNR.
     """
@@ -100,13 +109,13 @@ def success_against_psnr(table: pd.DataFrame, summary: pd.DataFrame, first: list
     means, table = known[known.psnr.notna()], table[table.labels == summary.labels.min()]
     with plt.rc_context(STYLE):
         sets, methods = list(known.set.unique()), list(means.method.unique())
-        looks = _looks(methods, first)
+        styles = _method_styles(methods, highlighted)
         figure, axes = plt.subplots(
             1, len(sets), figsize=(4.6 * len(sets), 3.6), sharex=True, sharey=True, squeeze=False
         )
         for axis, kind in zip(axes.flat, sets, strict=True):
             for method, part in means[means.set == kind].groupby("method", sort=False):
-                colour, mark = looks[method]
+                colour, mark = styles[method]
                 each = table[(table.set == kind) & (table.method == method)]
                 axis.plot(each.psnr, each.targeted, mark, color=colour, markersize=2.5, alpha=0.35, markeredgewidth=0)
                 error = np.array([part.targeted - part.targeted_low, part.targeted_high - part.targeted]).clip(min=0)
@@ -172,19 +181,19 @@ def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
     axis.grid(axis="x", alpha=0.25)
 
 
-def saves(summary: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
+def saves(summary: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -> None:
     """Mean targeted success of each method after each save, for the F of the smallest label set; the untouched in grey."""
     table = summary[summary.labels == summary.labels.min()]
     order = list(dict.fromkeys(table.save))
     methods = [name for name in dict.fromkeys(table.method) if name != "identity"]
-    looks = _looks(methods, first) | {"identity": ("#999999", "_")}
+    styles = _method_styles(methods, highlighted) | {"identity": ("#999999", "_")}
     with plt.rc_context(STYLE):
         sets = list(table.set.unique())
         figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.6), sharey=True, squeeze=False)
         for axis, kind in zip(axes.flat, sets, strict=True):
             for method in ("identity", *methods):
                 part = table[(table.set == kind) & (table.method == method)].set_index("save").reindex(order)
-                colour, mark = looks[method]
+                colour, mark = styles[method]
                 shown = "untouched" if method == "identity" else method
                 axis.plot(range(len(order)), part.targeted, marker=mark, color=colour, label=shown, markersize=4)
                 axis.fill_between(range(len(order)), part.targeted_low, part.targeted_high, color=colour, alpha=0.1)
@@ -198,10 +207,10 @@ def saves(summary: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None
         save(figure, path, dpi)
 
 
-def roc(scores: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
+def roc(scores: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -> None:
     """How well each method's detector tells its pictures from untouched ones."""
     methods = list(dict.fromkeys(scores.method))
-    looks = _looks(methods, first)
+    styles = _method_styles(methods, highlighted)
     with plt.rc_context(STYLE):
         sets = list(scores.set.unique())
         figure, axes = plt.subplots(1, len(sets), figsize=(3.8 * len(sets), 3.6), sharey=True, squeeze=False)
@@ -209,7 +218,7 @@ def roc(scores: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
             for method in methods:
                 part = scores[(scores.set == kind) & (scores.method == method)]
                 false, true, _ = roc_curve(part.attacked, part.score)
-                axis.plot(false, true, color=looks[method][0], label=method, linewidth=1.3)
+                axis.plot(false, true, color=styles[method][0], label=method, linewidth=1.3)
             axis.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle="--")
             axis.set_title(SET_NAMES[kind])
             axis.set_xlabel("untouched pictures accused")
@@ -219,9 +228,9 @@ def roc(scores: pd.DataFrame, first: list[str], path: Path, dpi: int) -> None:
         save(figure, path, dpi)
 
 
-def _looks(methods: list[str], first: list[str]) -> dict[str, tuple[str, str]]:
-    """Colour and mark of each method, the strong colours for those named `first`."""
-    order = [*(name for name in first if name in methods), *(name for name in methods if name not in first)]
+def _method_styles(methods: list[str], highlighted: list[str]) -> dict[str, tuple[str, str]]:
+    """Colour and mark of each method, the strong colours for the `highlighted` ones."""
+    order = [name for name in highlighted if name in methods] + [name for name in methods if name not in highlighted]
     return {name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(order)}
 
 
@@ -245,11 +254,8 @@ def per_label(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> 
                 .pivot_table(index="classifier", columns="target", values="targeted", sort=False)
                 .sort_index(axis=1)
             )
-            axis.imshow(part.to_numpy(), vmin=0, vmax=1, cmap="Reds", aspect="auto")
-            for (y, x), value in np.ndenumerate(part.to_numpy()):
-                colour = "white" if value > 0.55 else "#333333"
-                axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
-            axis.set_xticks(range(part.shape[1]), [short(m) for m in part.columns])
+            _heat_map(axis, part.to_numpy(), "Reds", 8, aspect="auto")
+            axis.set_xticks(range(part.shape[1]), [without_make(model) for model in part.columns])
             axis.set_yticks(range(part.shape[0]), part.index)
             axis.set_title(f"{method}, {SET_NAMES[kind]}")
             axis.set_xlabel("target camera")
@@ -269,18 +275,22 @@ def sample_grid(samples: list[dict], targets: list[str], amplify: float, title: 
         for axis in axes.flat:
             axis.set_axis_off()
         for index, sample in enumerate(samples):
-            above, below = axes[2 * index], axes[2 * index + 1]
-            above[0].imshow(sample["image"])
-            above[0].set_title(f"x: {short(sample['source'])}", fontsize=8)
-            below[0].text(0.5, 0.5, f"difference\nx{amplify:g}", ha="center", va="center", transform=below[0].transAxes)
-            for column, target in enumerate(targets, start=1):
-                if target not in sample["changed"]:
-                    above[column].text(0.5, 0.5, "own\ncamera", ha="center", va="center", color="#888888")
-                    continue
-                changed = sample["changed"][target]
-                difference = changed.astype(float) - sample["image"]
-                above[column].imshow(changed)
-                above[column].set_title(f"x' as {short(target)}", fontsize=8, fontweight="normal")
-                below[column].imshow(np.clip(127.5 + amplify * difference, 0, 255).astype(np.uint8))
+            _sample_rows(axes[2 * index], axes[2 * index + 1], sample, targets, amplify)
         figure.suptitle(title, fontsize=10)
         save(figure, path, dpi)
+
+
+def _sample_rows(above: np.ndarray, below: np.ndarray, sample: dict, targets: list[str], amplify: float) -> None:
+    """One sample: x and x' for each target in the axes `above`, the differences in those `below`."""
+    above[0].imshow(sample["image"])
+    above[0].set_title(f"x: {without_make(sample['source'])}", fontsize=8)
+    below[0].text(0.5, 0.5, f"difference\nx{amplify:g}", ha="center", va="center", transform=below[0].transAxes)
+    for column, target in enumerate(targets, start=1):
+        if target not in sample["changed"]:
+            above[column].text(0.5, 0.5, "own\ncamera", ha="center", va="center", color="#888888")
+            continue
+        changed = sample["changed"][target]
+        difference = changed.astype(float) - sample["image"]
+        above[column].imshow(changed)
+        above[column].set_title(f"x' as {without_make(target)}", fontsize=8, fontweight="normal")
+        below[column].imshow(np.clip(127.5 + amplify * difference, 0, 255).astype(np.uint8))

@@ -1,5 +1,6 @@
 """Tables, each recomputed from rows. Rates are shares of photographs scored whole, with 95% intervals."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
 
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
-    """The rows of all methods, with what the same classifier said of the untouched photograph: `clean`, and `clean_saved` after
-    the row's save.
+    """The rows of all methods, with what the same classifier predicts for the untouched photograph: `clean` for the PNG, and
+    `clean_saved` after the row's save.
     """
     rows = pd.concat([_read(path) for path in paths], ignore_index=True)
     same = ["classifier", *PICTURE]
@@ -43,9 +44,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method, set, save and classifier; rates per label, then averaged.
+    """One row for each method, set, save and classifier; rates per label, then averaged.
 
-    Untargeted success and clean accuracy are undefined where F does not know the source's model. Behind them stand the
+    Untargeted success and clean accuracy are undefined where F does not know the source's model. The last columns are the
     rates on photographs that F got right before, those over patches where patches were scored, and the accuracy on untouched
     photographs after the same save.
     """
@@ -73,17 +74,17 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
     return pd.DataFrame(table)
 
 
-def _accuracy(once: pd.DataFrame, said: pd.Series) -> float:
+def _accuracy(once: pd.DataFrame, predicted: pd.Series) -> float:
     """The share of untouched photographs that F got right, by model and then averaged."""
-    return (said == once.source).groupby(once.source).mean().mean()
+    return (predicted == once.source).groupby(once.source).mean().mean()
 
 
 def _rate(
     name: str, hit: pd.Series, group: pd.DataFrame, resamples: int, seed: int, by: str | None = None
 ) -> dict[str, float]:
     """A rate of `group` and its bounds; with `by`, for each value of that column and then averaged."""
-    found = rate(hit, group.photograph, resamples, seed, None if by is None else group[by], group.run)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
+    figures = rate(hit, group.photograph, resamples, seed, None if by is None else group[by], group.run)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
 
 
 def _untargeted(name: str, group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dict[str, float]:
@@ -125,8 +126,8 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
 
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row a method, set, save and size of label set: means over F, the worst F, the worst label, and the rates on what
-    F got right before.
+    """One row for each method, set, save and size of label set: means over F, the worst F, the worst label, and the rates on
+    what F got right before.
     """
     table = []
     keys = ["method", "set", "save", "labels"]
@@ -154,32 +155,31 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
     label set. `difference` is in targeted success; `fewer_failures` the share of the baseline's failures that is gone,
     negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
     """
-    columns = ["method", "baseline", "set", "save", "labels", "classifier", "pairs"]
-    columns += [f"{name}{bound}" for name in ("difference", "fewer_failures") for bound in ("", "_low", "_high")]
-    table = []
     finite = rows.psnr.where(np.isfinite(rows.psnr))
     scored = rows.assign(hit=(rows.predicted == rows.target).astype(float), psnr=finite)
     hits = {
         name: part.pivot(index=PAIR, columns="run", values="hit") for name, part in scored.groupby("method", sort=False)
     }
-    levels = scored.groupby(["method", *PAIR], sort=False).psnr.mean()
+    psnrs = scored.groupby(["method", *PAIR], sort=False).psnr.mean()
+    table = []
     for method in [name for name in hits if name not in (baseline, "identity")]:
         both = hits[method].add_suffix("_after").join(hits[baseline].add_suffix("_before"), how="inner")
-        after, before = both[both.columns[: hits[method].shape[1]]], both[both.columns[hits[method].shape[1] :]]
-        louder = (levels[method] - levels[baseline]).reindex(both.index)
-        places = both.index.to_frame(index=False)
-        for kind, chosen in places.groupby(["set", "save", "labels"], sort=False):
-            for name in [*chosen.classifier.unique(), "all"]:
-                at = chosen if name == "all" else chosen[chosen.classifier == name]
-                weight = (1 / at.target.map(at.target.value_counts())).to_numpy(float)
-                figures = paired(
-                    after.to_numpy()[at.index],
-                    before.to_numpy()[at.index],
-                    at.photograph.to_numpy(),
-                    resamples,
-                    seed,
-                    weight,
-                )
-                cell = dict(zip(columns, (method, baseline, *kind, name, len(at), *figures), strict=True))
-                table.append({**cell, "psnr_difference": louder.iloc[at.index].mean()})
-    return pd.DataFrame(table, columns=[*columns, "psnr_difference"])
+        after, before = np.split(both.to_numpy(), [hits[method].shape[1]], axis=1)
+        psnr_differences = (psnrs[method] - psnrs[baseline]).reindex(both.index)
+        for keys, chosen in _by_classifier(both.index.to_frame(index=False)):
+            weight = (1 / chosen.target.map(chosen.target.value_counts())).to_numpy(float)
+            photographs = chosen.photograph.to_numpy()
+            figures = paired(after[chosen.index], before[chosen.index], photographs, resamples, seed, weight)
+            psnr_difference = psnr_differences.iloc[chosen.index].mean()
+            table.append((method, baseline, *keys, len(chosen), *figures, psnr_difference))
+    bounded = [f"{name}{bound}" for name in ("difference", "fewer_failures") for bound in ("", "_low", "_high")]
+    keys = ["set", "save", "labels", "classifier"]
+    return pd.DataFrame(table, columns=["method", "baseline", *keys, "pairs", *bounded, "psnr_difference"])
+
+
+def _by_classifier(trials: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]:
+    """The trials of each set, save, size of label set and classifier, and then of all such classifiers, with these keys."""
+    for keys, group in trials.groupby(["set", "save", "labels"], sort=False):
+        for name in group.classifier.unique():
+            yield (*keys, name), group[group.classifier == name]
+        yield (*keys, "all"), group

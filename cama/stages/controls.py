@@ -25,6 +25,7 @@ from cama.storage.images import read_rgb
 from cama.training.classifier import predict
 
 COLOUR_SIDE = 8
+Control = tuple[str, float, str]  # its name, value, and what is expected
 
 
 def controls(
@@ -39,26 +40,41 @@ def controls(
 ) -> None:
     """Write the three tables to the folder `out`. `aligned`, `random`: one F trained on either crop phase."""
     test = Patches.read(inside, "rgb")
-    chance = 1 / len(spec.models.in_distribution)
     simulated = spec.dataset.kind == "simulated"
-    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
-    rows = [("accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound)]
+    rows = [_colour_control(spec, splits, root, test)]
     if aligned is not None and random is not None and random_test is not None:
         compute = Compute(spec.compute)
-        for phase, path, crops in (("aligned", aligned, test), ("random", random, Patches.read(random_test, "rgb"))):
-            classifier, _ = load_classifier(path)
-            found = predict(compute.to_device(classifier), crops.arrays["rgb"], compute).argmax(1)
-            rows.append((f"accuracy of F {aligned.stem}, crop phase {phase}", float((found == crops.label).mean()), ""))
-    traits = pd.DataFrame()
+        rows.append(_phase_control("aligned", aligned.stem, aligned, test, compute))
+        rows.append(_phase_control("random", aligned.stem, random, Patches.read(random_test, "rgb"), compute))
+    traits = _traits(spec) if simulated else pd.DataFrame()
     if simulated:
-        names = [*spec.models.in_distribution, *spec.models.out_of_distribution]
-        catalogue = draw_catalogue(spec.simulation.catalogue_seed, names)
-        traits = pd.DataFrame([model.traits() for model in catalogue.values()])
-        for name, side in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
-            rows.append((f"PRNU strength, {name} model", float(side), "0.003 to 0.010"))
+        for name, strength in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
+            rows.append((f"PRNU strength, {name} model", float(strength), "0.003 to 0.010"))
     write_text(out / "controls.csv", pd.DataFrame(rows, columns=["control", "value", "expected"]).to_csv(index=False))
     write_text(out / "photographs.csv", _statistics(test).to_csv(index=False, float_format="%.4g"))
     write_text(out / "cameras.csv", traits.to_csv(index=False, float_format="%.4g"))
+
+
+def _traits(spec: ControlsStageSpec) -> pd.DataFrame:
+    """The simulated cameras, one a row."""
+    names = [*spec.models.in_distribution, *spec.models.out_of_distribution]
+    catalogue = draw_catalogue(spec.simulation.catalogue_seed, names)
+    return pd.DataFrame([model.traits() for model in catalogue.values()])
+
+
+def _phase_control(phase: str, name: str, path: Path, crops: Patches, compute: Compute) -> Control:
+    """The accuracy of the classifier `path` on crops of the phase that it was trained on."""
+    classifier, _ = load_classifier(path)
+    predicted = predict(compute.to_device(classifier), crops.arrays["rgb"], compute).argmax(1)
+    return f"accuracy of F {name}, crop phase {phase}", float((predicted == crops.label).mean()), ""
+
+
+def _colour_control(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> Control:
+    """The accuracy of a classifier that sees the coarse colours alone, which are content and not traces of the camera."""
+    chance = 1 / len(spec.models.in_distribution)
+    simulated = spec.dataset.kind == "simulated"
+    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
+    return "accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound
 
 
 def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> float:
@@ -74,11 +90,12 @@ def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Pa
         progress.at(done)
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
     forest.fit(np.stack(features), table.model)
-    found = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))
-    return float((found == np.array(test.labels)[test.label]).mean())
+    predicted = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))
+    return float((predicted == np.array(test.labels)[test.label]).mean())
 
 
 def _colours(image: np.ndarray) -> np.ndarray:
+    """The mean colours of 8x8 equal blocks of an image (H, W, 3), as one vector."""
     side = image.shape[0] // COLOUR_SIDE
     used = image[: side * COLOUR_SIDE, : side * COLOUR_SIDE]
     return used.reshape(COLOUR_SIDE, side, COLOUR_SIDE, side, 3).mean(axis=(1, 3)).ravel()

@@ -1,5 +1,5 @@
-"""Stage `detect`: can the attack itself be seen? A detector is trained on the adversary's patches, untouched and attacked, and
-scores the test pictures.
+"""Stage `detect`: can the attack itself be detected? A detector is trained on the adversary's patches, untouched and attacked,
+and scores the test pictures.
 
 Columns: method, set, photograph, row and column of the crop, target, attacked (0 or 1), score (log odds that it is attacked).
 """
@@ -28,7 +28,8 @@ from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier
 
 LABELS = ("untouched", "attacked")
-BATCH = 8
+BATCH = 8  # whole pictures
+PATCH_BATCH = 64
 
 
 def detect(
@@ -43,8 +44,8 @@ def detect(
     state: Path,
     out: Path,
 ) -> Checkpoint:
-    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`; gives the state, to be
-    cleared.
+    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`. Returns the state of
+    the training, which the caller deletes.
 
     `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
     """
@@ -70,48 +71,56 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     chosen = rng.permutation(training)[: spec.patches]
     source = patches.label[chosen]
     target = (source + rng.integers(1, len(patches.labels), len(chosen))) % len(patches.labels)
-    images = take(patches.arrays["rgb"], chosen)
-    progress = Progress(f"pairs of {spec.name}", len(images))
-    changed = []
-    for first in range(0, len(images), 64):
-        part = slice(first, first + 64)
-        changed.append(apply(images[part], source[part], target[part]))
-        progress.at(min(first + 64, len(images)))
-    halves = [
-        Patches(
-            {"rgb": torch.from_numpy(fields)},
-            np.zeros(len(chosen), int),
-            np.zeros(len(chosen), bool),
-            patches.photograph[chosen],
-            patches.scene[chosen],
-            patches.origin[chosen],
-            patches.device[chosen],
-            (label,),
-        )
-        for label, fields in zip(LABELS, (images, np.concatenate(changed)), strict=True)
-    ]
-    return join(halves)
+    untouched = take(patches.arrays["rgb"], chosen)
+    progress = Progress(f"pairs of {spec.name}", len(untouched))
+    attacked = []
+    for first in range(0, len(untouched), PATCH_BATCH):
+        part = slice(first, first + PATCH_BATCH)
+        attacked.append(apply(untouched[part], source[part], target[part]))
+        progress.at(min(part.stop, len(untouched)))
+    images = zip(LABELS, (untouched, np.concatenate(attacked)), strict=True)
+    return join([_of_one_class(patches, chosen, pictures, label) for label, pictures in images])
+
+
+def _of_one_class(patches: Patches, chosen: np.ndarray, pictures: np.ndarray, label: str) -> Patches:
+    """The chosen rows of `patches` with other pictures (N, S, S, 3) and one label, all for training."""
+    return Patches(
+        arrays={"rgb": torch.from_numpy(pictures)},
+        label=np.zeros(len(chosen), int),
+        validation=np.zeros(len(chosen), bool),
+        photograph=patches.photograph[chosen],
+        scene=patches.scene[chosen],
+        origin=patches.origin[chosen],
+        device=patches.device[chosen],
+        labels=(label,),
+    )
 
 
 def _score(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
+    """The detector's scores of the test crops that were attacked, and then of their attacked pictures."""
     compute = Compute(spec.compute)
     compute.to_device(detector)
-
-    def odds(pictures: np.ndarray) -> np.ndarray:
-        untouched, attacked = predict(detector, torch.from_numpy(pictures), compute).T
-        return attacked - untouched
-
-    found = []
+    rows = []
     for kind, test in tests.items():
-        seen = sorted(set(file.rows[file.sets == kind].tolist()))
-        for row, score in zip(seen, odds(test.arrays["rgb"][seen].numpy()), strict=True):
-            found.append((kind, test.photograph[row], *test.origin[row], "", 0, score))
+        origins = sorted(set(file.rows[file.sets == kind].tolist()))
+        scores = _log_odds(detector, test.arrays["rgb"][origins].numpy(), compute)
+        for origin, score in zip(origins, scores, strict=True):
+            rows.append((kind, test.photograph[origin], *test.origin[origin], "", 0, score))
     count = int((file.runs == 1).sum())  # the detector is of the first training, whose pictures stand first
     for first in range(0, count, BATCH):
-        last = min(first + BATCH, count)
-        for at, score in zip(range(first, last), odds(file.images(slice(first, last))), strict=True):
-            test, row, aim = tests[file.sets[at]], file.rows[at], file.aims[at]
+        batch = range(first, min(first + BATCH, count))
+        scores = _log_odds(detector, file.images(slice(batch.start, batch.stop)), compute)
+        for place, score in zip(batch, scores, strict=True):
+            kind, origin, aim = file.sets[place], file.rows[place], file.aims[place]
             target = spec.targets[aim] if aim >= 0 else ""
-            found.append((file.sets[at], test.photograph[row], *test.origin[row], target, 1, score))
+            rows.append((kind, tests[kind].photograph[origin], *tests[kind].origin[origin], target, 1, score))
     columns = ["set", "photograph", "row", "column", "target", "attacked", "score"]
-    return pd.DataFrame(found, columns=columns).assign(method=spec.name)[["method", *columns]]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(0, "method", spec.name)
+    return table
+
+
+def _log_odds(detector: Classifier, pictures: np.ndarray, compute: Compute) -> np.ndarray:
+    """The log odds (N,) that pictures (N, H, W, 3) are attacked."""
+    untouched, attacked = predict(detector, torch.from_numpy(pictures), compute).T
+    return attacked - untouched

@@ -7,6 +7,8 @@ target (patches_targeted) and for another than the source (patches_untargeted). 
 none of its own) stands once for each but its source.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ import torch
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
-from cama.data.attacked import open_attacked
+from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
-from cama.models.classifiers import load_classifier
+from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fusion import fuse_batch_norms_
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
@@ -28,16 +30,26 @@ from cama.storage.images import deliver
 from cama.training.classifier import predict
 
 BATCH = 8
+PATCH_BATCH = 64
+Measures = dict[str, Callable[[np.ndarray, np.ndarray], float]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one F, of this name, predicts: the labels of pictures (N,), and of their patches (N, P) where those are scored."""
+
+    classifier: str
+    labels: tuple[str, ...]
+    pictures: np.ndarray
+    patches: np.ndarray | None
 
 
 def evaluate(
     spec: EvaluateStageSpec, attacked: Path, inside: Path, outside: Path, classifiers: list[Path], out: Path
 ) -> None:
     """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
+    measures = _measures(spec)
     rows: list[dict[str, Any]] = []
-    chosen = spec.evaluation
-    measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
-    measures |= {"lpips": Lpips(Path(chosen.lpips), chosen.lpips_sha256)} if chosen.lpips else {}
     with open_attacked(attacked) as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         compute = Compute(spec.compute)
@@ -48,68 +60,97 @@ def evaluate(
         for first in range(0, len(file), BATCH):
             last = min(first + BATCH, len(file))
             stored = file.images(slice(first, last))
-            for save in chosen.saves:
+            for save in spec.evaluation.saves:
                 pictures = np.stack([deliver(image, save) for image in stored])
-                verdicts = _verdicts(models, pictures, compute, spec)
+                predictions = _predict(models, pictures, compute, spec)
                 for index, picture in enumerate(pictures):
-                    at = first + index
-                    test, origin, aim = tests[file.sets[at]], file.rows[at], file.aims[at]
-                    source, before = test.labels[test.label[origin]], test.arrays["rgb"][origin].numpy()
-                    row, column = test.origin[origin]
-                    shared = {
-                        "method": spec.name,
-                        "run": file.runs[at],
-                        "set": file.sets[at],
-                        "save": save,
-                        "photograph": test.photograph[origin],
-                        "row": row,
-                        "column": column,
-                        "source": source,
-                        **{name: measure(before, picture) for name, measure in measures.items()},
-                    }
-                    aimed = [file.targets[aim]] if aim >= 0 else [t for t in file.targets if t != source]
-                    for name, (_, labels) in models.items():
-                        whole, parts = verdicts[name]
-                        found = {
-                            "classifier": name,
-                            "labels": len(labels),
-                            "known": source in labels,
-                            "predicted": labels[whole[index]],
-                        }
-                        for target in aimed:
-                            rows.append(
-                                {**shared, **found, "target": target, **_shares(parts, index, labels, source, target)}
-                            )
+                    place = first + index
+                    shared = _about(spec.name, file, place, tests[file.sets[place]], save, picture, measures)
+                    rows += _rows(shared, _targets(file, place, shared["source"]), predictions, index)
             progress.at(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
 
 
-Verdicts = tuple[np.ndarray, np.ndarray | None]
+def _measures(spec: EvaluateStageSpec) -> Measures:
+    """The measures of distortion, by the name of their column."""
+    measures: Measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+    if spec.evaluation.lpips:
+        measures["lpips"] = Lpips(Path(spec.evaluation.lpips), spec.evaluation.lpips_sha256)
+    return measures
 
 
-def _verdicts(models: dict, pictures: np.ndarray, compute: Compute, spec: EvaluateStageSpec) -> dict[str, Verdicts]:
-    """For each F its labels of the pictures (N,), and of their patches (N, P) where those are scored too."""
+def _predict(
+    models: dict[str, tuple[Classifier, tuple[str, ...]]],
+    pictures: np.ndarray,
+    compute: Compute,
+    spec: EvaluateStageSpec,
+) -> list[Predictions]:
+    """What each F predicts for pictures (N, H, W, 3), and where the settings ask for it, for their patches."""
     whole = torch.from_numpy(pictures)
-    patches = None
-    if spec.evaluation.patches:
-        n, side, size = len(pictures), pictures.shape[1] // spec.size, spec.size
-        if pictures.shape[1] % size:
-            raise CamaError(f"patches.size: found {size}, expected a divisor of the crop of {pictures.shape[1]} pixels")
-        patches = whole.reshape(n, side, size, side, size, 3).transpose(2, 3).reshape(-1, size, size, 3)
-    found = {}
-    for name, (model, _) in models.items():
-        parts = (
-            predict(model, patches, compute, 64).argmax(1).reshape(len(pictures), -1) if patches is not None else None
-        )
-        found[name] = predict(model, whole, compute).argmax(1), parts
-    return found
+    patches = _cut(whole, spec.size) if spec.evaluation.patches else None
+    predictions = []
+    for name, (model, labels) in models.items():
+        names = np.array(labels)
+        of_pictures = names[predict(model, whole, compute).argmax(1)]
+        of_patches = None
+        if patches is not None:
+            of_patches = names[predict(model, patches, compute, PATCH_BATCH).argmax(1)].reshape(len(pictures), -1)
+        predictions.append(Predictions(name, labels, of_pictures, of_patches))
+    return predictions
 
 
-def _shares(
-    parts: np.ndarray | None, index: int, labels: tuple[str, ...], source: str, target: str
-) -> dict[str, float]:
-    if parts is None:
-        return {}
-    names = np.array(labels)[parts[index]]
-    untargeted = float(np.mean(names != source)) if source in labels else float("nan")
-    return {"patches_targeted": float(np.mean(names == target)), "patches_untargeted": untargeted}
+def _cut(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """The patches (N * P, size, size, 3) of pictures (N, H, H, 3)."""
+    crop = pictures.shape[1]
+    if crop % size:
+        raise CamaError(f"patches.size: found {size}, expected a divisor of the crop of {crop} pixels")
+    blocks = pictures.reshape(len(pictures), crop // size, size, crop // size, size, 3)
+    return blocks.transpose(2, 3).reshape(-1, size, size, 3)
+
+
+def _about(
+    method: str, file: Attacked, place: int, test: Patches, save: str, picture: np.ndarray, measures: Measures
+) -> dict[str, Any]:
+    """The columns that the rows of one saved picture share."""
+    origin = file.rows[place]
+    before = test.arrays["rgb"][origin].numpy()
+    row, column = test.origin[origin]
+    return {
+        "method": method,
+        "run": file.runs[place],
+        "set": file.sets[place],
+        "save": save,
+        "photograph": test.photograph[origin],
+        "row": row,
+        "column": column,
+        "source": test.labels[test.label[origin]],
+        **{name: measure(before, picture) for name, measure in measures.items()},
+    }
+
+
+def _targets(file: Attacked, place: int, source: str) -> list[str]:
+    """The targets that a picture serves."""
+    aim = file.aims[place]
+    return [file.targets[aim]] if aim >= 0 else [target for target in file.targets if target != source]
+
+
+def _rows(
+    shared: dict[str, Any], targets: list[str], predictions: list[Predictions], index: int
+) -> Iterator[dict[str, Any]]:
+    """A row for each F and target of the picture at `index`."""
+    for prediction in predictions:
+        known = shared["source"] in prediction.labels
+        for target in targets:
+            row = {
+                **shared,
+                "classifier": prediction.classifier,
+                "labels": len(prediction.labels),
+                "known": known,
+                "predicted": prediction.pictures[index],
+                "target": target,
+            }
+            if prediction.patches is not None:
+                patches = prediction.patches[index]
+                row["patches_targeted"] = np.mean(patches == target)
+                row["patches_untargeted"] = np.mean(patches != shared["source"]) if known else np.nan
+            yield row

@@ -17,7 +17,8 @@ from cama.settings.stages import PackageStageSpec
 from cama.storage.files import read_csv
 from cama.storage.hdf5 import content_hash
 
-CODINGS = 20  # of a profile, the most frequent: a camera that sets its tables for each picture has as many as pictures
+# Of a profile the most frequent ones: a camera that sets its tables for each picture has as many as pictures.
+CODINGS = 20
 
 
 def package(
@@ -50,16 +51,16 @@ def package(
 
 
 def _profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
-    """A profile for each camera model whose photographs are as it wrote them."""
-    found = {}
+    """A profile of each camera model, where its photographs are as the camera wrote them."""
+    profiles = {}
     for label, paths in photographs.items():
         try:
             profile = learn_profile(paths)
         except CamaError as error:
             print(f"package: no container profile of {label}: {error}", flush=True)
         else:
-            found[label] = profile.model_copy(update={"codings": profile.codings[:CODINGS]})
-    return found
+            profiles[label] = profile.model_copy(update={"codings": profile.codings[:CODINGS]})
+    return profiles
 
 
 def _rows(path: Path, method: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pandas as pd
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.reporting import plots as draw
+from cama.reporting.formats import SET_NAMES
 from cama.reporting.tables import read_rows
 from cama.settings.stages import PlotsStageSpec
 from cama.storage.files import read_csv
@@ -28,36 +29,43 @@ def plots(
     """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids;
     `paired`: that table, where there is one.
     """
-    look, shown = spec.plots, list(spec.plots.methods)
+    dpi, shown = spec.plots.dpi, list(spec.plots.methods)
     scored = read_rows(rows)
     transfer, labels, summary = (pd.read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
     histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
-    draw.curves(histories, out / "curves.png", look.dpi)
-    saved = scored[scored.save == "png"]
-    draw.confusion(saved, ["identity", *look.methods], out / "confusion.png", look.dpi)
-    plain = [table[table.save == "png"] for table in (transfer, summary)]
-    draw.success_against_psnr(*plain, shown, out / "success_psnr.png", look.dpi)
+    draw.curves(histories, out / "curves.png", dpi)
+    draw.confusion(_as_png(scored), ["identity", *shown], out / "confusion.png", dpi)
+    draw.success_against_psnr(_as_png(transfer), _as_png(summary), shown, out / "success_psnr.png", dpi)
     if scored.save.nunique() > 1:
-        draw.saves(summary, shown, out / "saves.png", look.dpi)
+        draw.saves(summary, shown, out / "saves.png", dpi)
     if paired is not None:
-        differences = pd.read_csv(paired)
-        draw.paired(differences[differences.save == "png"], shown, out / "paired.png", look.dpi)
+        draw.paired(_as_png(pd.read_csv(paired)), shown, out / "paired.png", dpi)
     if detections:
-        draw.roc(pd.concat(map(read_csv, detections)), shown, out / "roc.png", look.dpi)
-    if not look.methods:
-        return
-    draw.per_label(labels[labels.save == "png"], shown, out / "per_label.png", look.dpi)
+        draw.roc(pd.concat(map(read_csv, detections)), shown, out / "roc.png", dpi)
+    if shown:
+        draw.per_label(_as_png(labels), shown, out / "per_label.png", dpi)
+        _sample_grids(spec, attacked or [], inside, outside, out)
+
+
+def _as_png(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of pictures that were saved as PNG."""
+    return table[table.save == "png"]
+
+
+def _sample_grids(spec: PlotsStageSpec, attacked: list[Path], inside: Path, outside: Path, out: Path) -> None:
+    """A grid for each shown method and each set that has photographs."""
     read = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     tests = {kind: test for kind, test in read.items() if len(test.label)}
-    for method, path in zip(look.methods, attacked or [], strict=True):
+    for method, path in zip(spec.plots.methods, attacked, strict=True):
         for kind, test in tests.items():
-            targets, samples = _samples(path, kind, test, look.samples)
-            title = f"{method}, {draw.SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
-            draw.sample_grid(samples, targets, look.amplify, title, out / f"samples_{method}_{kind}.png", look.dpi)
+            targets, samples = _samples(path, kind, test, spec.plots.samples)
+            title = f"{method}, {SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
+            file = out / f"samples_{method}_{kind}.png"
+            draw.sample_grid(samples, targets, spec.plots.amplify, title, file, spec.plots.dpi)
 
 
 def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
-    """`count` photographs of as many models, the first of each, with what a method made of them."""
+    """The first photograph of each of `count` models, with the pictures that a method made of it."""
     with open_attacked(attacked) as file:
         chosen = (file.sets == kind) & (file.runs == 1)
         firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]

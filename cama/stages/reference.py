@@ -26,6 +26,6 @@ def reference(photographs: Path, out: Path) -> None:
         row, column = crop_origins(*picture.shape[:2], CROP, 0)[0]
         rows.append(photograph_statistics(picture[row : row + CROP.crop, column : column + CROP.crop]))
     table = pd.DataFrame(rows)
-    found = {"median": table.median(), "lowest": table.min(), "highest": table.max()}
-    figures = {name: {key: round(float(value[name]), 4) for key, value in found.items()} for name in table.columns}
+    summary = {"median": table.median(), "lowest": table.min(), "highest": table.max()}
+    figures = {name: {key: round(float(value[name]), 4) for key, value in summary.items()} for name in table.columns}
     write_text(out, json.dumps(figures, indent=1) + "\n")

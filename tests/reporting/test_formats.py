@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cama.reporting.formats import to_latex, to_markdown, merge_intervals
+from cama.reporting.formats import merge_intervals, to_latex, to_markdown
 
 
 def test_markdown_is_a_table_with_empty_cells_where_nothing_is_defined():

@@ -288,8 +288,8 @@ def test_dots_an_inch_decide_the_size(tmp_path):
 
 
 def test_short_names_leave_out_the_make():
-    assert plots.short("Olympus_mju_1050SW") == "mju 1050SW"
-    assert plots.short("Fairphone") == "Fairphone"
+    assert plots.without_make("Olympus_mju_1050SW") == "mju 1050SW"
+    assert plots.without_make("Fairphone") == "Fairphone"
 
 
 def test_saves_and_rocs(tmp_path):
