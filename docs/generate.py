@@ -137,8 +137,8 @@ def ablation_table(results: Path) -> str:
 
 
 def bench_table(file: Path) -> str:
-    """What `cama bench --json` wrote, beside the original's figures and this project's aims."""
-    found = json.loads(file.read_text())
+    """The result of `cama bench --json`, beside the original's figures and this project's aims."""
+    bench = json.loads(file.read_text())
     rows = [
         {
             "row": row["name"],
@@ -149,9 +149,9 @@ def bench_table(file: Path) -> str:
             "here": f"{row['figure']:,.3g}" if row["figure"] < 1000 else f"{row['figure']:,.0f}",
             "of a product's rate": "" if row["share"] is None else f"{row['share']:.0%}",
         }
-        for row in found["rows"]
+        for row in bench["rows"]
     ]
-    machine = found["machine"]
+    machine = bench["machine"]
     about = f"{machine['precision']}, torch {machine['torch'].partition('+')[0]}, processor with {', '.join(machine['flags'])}"
     return f"{to_markdown(pd.DataFrame(rows), 2)}\n{about}; a large product: {machine['tflops']:.2f} TFLOP/s."
 
@@ -159,9 +159,9 @@ def bench_table(file: Path) -> str:
 def precision_table(results: Path) -> str:
     """Accuracies and success in the two precisions of config/precision.yaml: mean, lowest and highest of three trainings."""
     rows = []
-    found = [_by_training(results, name) for name in ("bfloat16", "float32")]
-    for what in found[0]:
-        fast, exact = (one[what] for one in found)
+    fast_figures, exact_figures = (_by_training(results, name) for name in ("bfloat16", "float32"))
+    for what, fast in fast_figures.items():
+        exact = exact_figures[what]
         cells = [f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})" for values in (fast, exact)]
         difference = f"{100 * (fast.mean() - exact.mean()):+.1f}"
         rows.append({"what": what, "bfloat16": cells[0], "float32": cells[1], "difference, points": difference})

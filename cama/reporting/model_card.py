@@ -73,7 +73,7 @@ def _limits(header: Header) -> str:
     )
     return (
         f"{source} The fingerprint of the individual device, what the picture shows, the number of its pixels and what an"
-        " upload tells are untouched, an examiner who trains on attacked pictures may find them, and no picture becomes"
+        " upload reveals are untouched, an examiner who trains on attacked pictures may detect them, and no picture becomes"
         " untraceable. Do not use it to attribute a picture to somebody."
     )
 

@@ -139,13 +139,13 @@ def paired(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> Non
     """
     table = table[table.labels == table.labels.min()]
     sets, baseline = list(table.set.unique()), table.baseline.iloc[0]
-    whole = ("every method, mean over F", table[table.classifier == "all"], "method")
+    overall = ("every method, mean over F", table[table.classifier == "all"], "method")
     each = [
         (f"{method} on each F", table[(table.method == method) & (table.classifier != "all")], "classifier")
         for method in methods
         if method in set(table.method)
     ]
-    blocks = [whole, *each]
+    blocks = [overall, *each]
     heights = [part[part.set == sets[0]].shape[0] + 2 for _, part, _ in blocks]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
@@ -166,16 +166,16 @@ def paired(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> Non
 
 
 def _differences(axis: plt.Axes, rows: pd.DataFrame, name: str) -> None:
-    """One row of `paired` each, from below: its difference and interval, and that in PSNR at the right."""
+    """The rows of a paired table, from below: each difference with its interval, and at the right that in PSNR."""
     axis.axvline(0, color="#333333", linewidth=0.8)
-    for at, row in enumerate(rows.itertuples()):
+    for y, row in enumerate(rows.itertuples()):
         colour = "#2c7fb8" if row.difference_low > 0 else "#c2410c" if row.difference_high < 0 else "#888888"
-        axis.plot([row.difference_low, row.difference_high], [at, at], color=colour, linewidth=1.4)
+        axis.plot([row.difference_low, row.difference_high], [y, y], color=colour, linewidth=1.4)
         filled = colour if np.isfinite(row.difference_low) else "white"
-        axis.plot(row.difference, at, "o", color=colour, markerfacecolor=filled, markersize=4)
+        axis.plot(row.difference, y, "o", color=colour, markerfacecolor=filled, markersize=4)
         if np.isfinite(row.psnr_difference):
             beside = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7, "color": "#666666"}
-            axis.text(1.01, at, f"{row.psnr_difference:+.1f} dB", **beside)
+            axis.text(1.01, y, f"{row.psnr_difference:+.1f} dB", **beside)
     axis.set_yticks(range(len(rows)), rows[name], fontsize=8)
     axis.set_ylim(-0.7, len(rows) - 0.3)
     axis.grid(axis="x", alpha=0.25)
@@ -208,7 +208,7 @@ def saves(summary: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -
 
 
 def roc(scores: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -> None:
-    """How well each method's detector tells its pictures from untouched ones."""
+    """The ROC curve of each method's detector of attacked pictures."""
     methods = list(dict.fromkeys(scores.method))
     styles = _method_styles(methods, highlighted)
     with plt.rc_context(STYLE):

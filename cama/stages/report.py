@@ -9,7 +9,7 @@ from cama.reporting.html import render_report
 from cama.settings.stages import ReportStageSpec
 from cama.storage.files import read_csv, write_text
 
-UNREADABLE = ("colour_matrix", "white_balance", "response")  # columns of a camera with a whole array in a cell
+LONG_COLUMNS = ("colour_matrix", "white_balance", "response")  # of a camera: each cell is an array
 
 
 def report(
@@ -47,4 +47,4 @@ def _roles(splits: Path) -> pd.DataFrame:
 def _cameras(controls: Path) -> pd.DataFrame:
     """The simulated cameras, without the columns that are too long for a page."""
     cameras = read_csv(controls / "cameras.csv")
-    return cameras.drop(columns=[name for name in cameras if name.endswith("table") or name in UNREADABLE])
+    return cameras.drop(columns=[name for name in cameras if name.endswith("table") or name in LONG_COLUMNS])
