@@ -11,84 +11,11 @@ from PIL import Image
 
 from cama.core.errors import CamaError
 from cama.jpeg.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Jpeg, Segment, read_segments
+from cama.jpeg.tables import ZIGZAG
 
 PROCESSES = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless"}
 # Of three components, of which the first has these factors and the others 1x1.
 SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-# The order in which a table of 64 is stored, as places of the 8x8 block (T.81, figure 5).
-ZIGZAG = tuple(
-    row * 8 + column
-    for row, column in sorted(
-        ((row, column) for row in range(8) for column in range(8)),
-        key=lambda at: (at[0] + at[1], at[0] if (at[0] + at[1]) % 2 else at[1]),
-    )
-)
-# The luminance table of T.81, annex K, which most encoders scale by their quality, in the order of the block.
-STANDARD_LUMINANCE = (
-    *(
-        16,
-        11,
-        10,
-        16,
-        24,
-        40,
-        51,
-        61,
-        12,
-        12,
-        14,
-        19,
-        26,
-        58,
-        60,
-        55,
-        14,
-        13,
-        16,
-        24,
-        40,
-        57,
-        69,
-        56,
-        14,
-        17,
-        22,
-        29,
-        51,
-        87,
-    ),
-    *(
-        80,
-        62,
-        18,
-        22,
-        37,
-        56,
-        68,
-        109,
-        103,
-        77,
-        24,
-        35,
-        55,
-        64,
-        81,
-        104,
-        113,
-        92,
-        49,
-        64,
-        78,
-        87,
-        103,
-        121,
-        120,
-        101,
-        72,
-        92,
-    ),
-    *(95, 98, 112, 100, 103, 99),
-)
 
 
 @dataclass(frozen=True)
@@ -203,18 +130,6 @@ def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
 
 def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTable]:
     return {(table.kind, table.identifier): table for table in tables}
-
-
-def standard_quality(luminance: tuple[int, ...]) -> int | None:
-    """The quality (1 to 100) at which the Independent JPEG Group's encoder writes this luminance table, or None."""
-    for quality in range(100, 0, -1):
-        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-        if all(
-            min(max((step * scale + 50) // 100, 1), 255) == found
-            for step, found in zip(STANDARD_LUMINANCE, luminance, strict=True)
-        ):
-            return quality
-    return None
 
 
 def _misfit(name: str, segment: Segment, expected: str) -> CamaError:

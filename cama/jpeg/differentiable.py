@@ -1,14 +1,13 @@
 """A JPEG save through which gradients pass: what a decoder gives back, with rounding counted as the identity."""
 
-import io
 import math
 from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
+
+from cama.jpeg.tables import CHROMINANCE, LUMINANCE, scale_table
 
 # full-range BT.601, as JFIF has it
 TO_YCC = torch.tensor(
@@ -34,7 +33,9 @@ def jpeg_through(images: Tensor, quality: int) -> Tensor:
     ycc = torch.einsum("ij,njhw->nihw", matrix, round_through(images.add(1).mul(127.5)).clamp(0, 255))
     ycc = round_through(ycc)  # here and below, where libjpeg rounds
     luma, chroma = ycc[:, :1] - 128, round_through(F.avg_pool2d(ycc[:, 1:], 2))
-    luma_table, chroma_table = (table.to(images) for table in _tables(quality))
+    luma_table, chroma_table = (
+        torch.from_numpy(scale_table(table, quality)).to(images) for table in (LUMINANCE, CHROMINANCE)
+    )
     luma = round_through(_quantise(luma, luma_table)) + 128
     # the decoder's interpolation of chroma: three quarters of the near sample, one of the far
     chroma = round_through(_quantise(chroma, chroma_table))
@@ -60,13 +61,3 @@ def _cosines() -> Tensor:
         for k in range(8)
     ]
     return torch.tensor(rows)
-
-
-@cache
-def _tables(quality: int) -> tuple[Tensor, Tensor]:
-    """The encoder's own luma and chroma tables at `quality`, (8, 8) each, row by row."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as image:
-        found = image.quantization
-    return tuple(torch.from_numpy(np.array(found[index], np.float32).reshape(8, 8)) for index in (0, 1))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import read_coding, standard_quality
+from cama.jpeg.coding import read_coding
 from cama.jpeg.exif import Entry, read_exif
 from cama.jpeg.photoshop import IPTC, read_resources
 from cama.jpeg.profile import match_profile
 from cama.jpeg.segments import COM, Jpeg, Segment, read_segments
+from cama.jpeg.tables import standard_quality
 from cama.photo.profile import read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 from cama.storage.images import centre, read_file, read_rgb

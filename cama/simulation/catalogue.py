@@ -6,20 +6,11 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from cama.core.seeds import derive_seed
+from cama.jpeg.tables import CHROMINANCE, LUMINANCE
 from cama.simulation.processing import Processing, develop, encode
 from cama.simulation.sensor import OVERSAMPLING, DevicePattern, Optics, Sensor, capture, expose
 
-# Annex K of ITU-T T.81, the tables that most cameras start from.
-ANNEX_K_LUMA = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
-ANNEX_K_CHROMA = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99, *([99] * 32),
-)  # fmt: skip
-MATCH_LEVEL = (0.003, 0.010)  # PRNU strength of real sensors: 0.3 to 1 percent
+PRNU_STRENGTHS = (0.003, 0.010)  # standard deviations of the gain in real sensors: 0.3 to 1 percent
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ def draw_catalogue(seed: int, names: list[str]) -> dict[str, CameraModel]:
                 chroma_table=chroma_table,
                 subsampling=subsampling[i],
             ),
-            prnu=rng.uniform(*MATCH_LEVEL),
+            prnu=rng.uniform(*PRNU_STRENGTHS),
             dark=rng.uniform(1e-4, 4e-4),
         )
     return models
@@ -133,8 +124,8 @@ def _tables(rng: np.random.Generator, quality: float) -> tuple[tuple[int, ...], 
     scale = (200 - 2 * quality) / 100
     row, column = np.mgrid[0:8, 0:8]
     tables = []
-    for base in (ANNEX_K_LUMA, ANNEX_K_CHROMA):
+    for base in (LUMINANCE, CHROMINANCE):
         tilt = np.exp(rng.normal(0, 0.25) * (row + column - 7) / 7 + rng.normal(0, 0.08, (8, 8)))
-        steps = np.rint(np.array(base).reshape(8, 8) * scale * tilt)
+        steps = np.rint(base * scale * tilt)
         tables.append(tuple(int(step) for step in np.clip(steps, 1, 255).ravel()))
     return tables[0], tables[1]
