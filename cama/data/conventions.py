@@ -75,7 +75,7 @@ def folder(name: str, path: Path) -> Origin:
         return Origin(f"{make}_{model.replace(' ', '-')}", parts[1])
     if len(parts) > 1:
         raise _outside(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
-    segments = read_segments(read_file(path), str(path)).holding("Exif")
+    segments = read_segments(read_file(path), str(path)).of_kind("Exif")
     exif = read_exif(segments[0].payload, str(path)) if segments else None
     make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in NAMED)
     if not (make and model and serial):

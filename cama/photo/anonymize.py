@@ -16,7 +16,7 @@ from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.evaluation.distortion import psnr
-from cama.jpeg.encoding import check_bare, encode_like, encode_neutral
+from cama.jpeg.encoding import check_pixels_only, encode_like, encode_neutral
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.profile import Profile
 from cama.models.anonymizer import Anonymizer, load_anonymizer
@@ -137,7 +137,7 @@ def anonymize(
     # turned only now: G knows photographs as they are stored, with their mosaic and their JPEG grid
     changed = np.ascontiguousarray(turn(changed, orientation))
     data, exif = plan.encode(changed)
-    check_bare(data, str(out), exif)
+    check_pixels_only(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
         delivered = np.asarray(image)  # no copy: of a large photograph few fit
     if delivered.shape != changed.shape or psnr(changed, delivered) < WORST:

@@ -13,7 +13,7 @@ from cama.core.errors import CamaError
 from cama.models.classifiers import load_classifier
 from cama.models.evaluator import Evaluator
 from cama.settings.training import ComputeSpec
-from cama.storage.images import centre
+from cama.storage.images import centre_crop
 
 CROP = 512  # pixels a side of what a classifier sees
 SMALLEST = 64
@@ -38,7 +38,7 @@ def attribute(picture: np.ndarray, witness: Witness) -> list[dict[str, Any]]:
     """The probabilities that each classifier gives its camera models, the likeliest first, for the centre crop of a picture
     (H, W, 3), uint8.
     """
-    crop = centre(picture, CROP, MCU)
+    crop = centre_crop(picture, CROP, MCU)
     if min(crop.shape[:2]) < SMALLEST:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")

@@ -60,7 +60,7 @@ def read_stored(photo: Path) -> tuple[np.ndarray, int]:
     """
     jpeg = read_segments(read_file(photo), str(photo))
     read_coding(jpeg, str(photo))  # refuses what nobody should decode
-    segments, orientation, adobe = jpeg.holding("Exif"), 1, False
+    segments, orientation, adobe = jpeg.of_kind("Exif"), 1, False
     if segments:
         with contextlib.suppress(CamaError):  # damaged EXIF turns nothing
             exif = read_exif(segments[0].payload)

@@ -16,7 +16,7 @@ from cama.jpeg.segments import COM, Jpeg, Segment, read_segments
 from cama.jpeg.tables import standard_quality
 from cama.photo.profile import read_profile
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
-from cama.storage.images import centre, read_file, read_rgb
+from cama.storage.images import centre_crop, read_file, read_rgb
 
 # What an EXIF entry tells, by the name of its tag; any other of the GPS directory tells the place, all else is unknown.
 TELLS = {
@@ -179,12 +179,16 @@ def _metadata(jpeg: Jpeg, picture: np.ndarray | None, name: str) -> tuple[list[d
             faults += exif.faults
             for entry in exif.entries:
                 told = _tells(entry)
-                followed = entry.name in POINTERS and entry.follows
+                followed = entry.name in POINTERS and entry.is_offset
                 if not followed and not (entry.group == "IFD1" and told == "settings"):
                     where = "thumbnail's" if entry.group == "IFD1" else "Exif"
                     leak(told, f"{where} {entry.name}", _text(entry))
-            if len(exif.loose) > PADDING:
-                leak("unknown", "Exif", f"{len(exif.loose)} bytes that no entry names: {_shown(exif.loose)}")
+            if len(exif.unreferenced) > PADDING:
+                leak(
+                    "unknown",
+                    "Exif",
+                    f"{len(exif.unreferenced)} bytes that no entry names: {_shown(exif.unreferenced)}",
+                )
             show(exif.thumbnail)
         elif segment.kind == "Photoshop":
             _photoshop(segment, leak, show)
@@ -270,7 +274,7 @@ def _fingerprint(picture: np.ndarray, references: list[Path], path: Path) -> dic
             raise CamaError(
                 f"{source}: found {found} pixels, expected {expected} as in {path}: a fingerprint is of a place"
             )
-        return centre(image, FINGERPRINT_CROP, 2)
+        return centre_crop(image, FINGERPRINT_CROP, 2)
 
     if path.resolve() in {reference.resolve() for reference in references}:
         raise CamaError(f"{path}: found it among its own references, expected other photographs of the device")

@@ -87,7 +87,7 @@ def read_profile(path: Path) -> Profile:
 
 def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
     jpeg = read_segments(read_file(path), str(path))
-    segments = jpeg.holding("Exif")
+    segments = jpeg.of_kind("Exif")
     if not segments:
         raise CamaError(f"{path}: found no EXIF, expected a photograph as a camera wrote it")
     return jpeg, read_coding(jpeg, str(path)), read_exif(segments[0].payload, str(path))

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
-from cama.storage.images import takes_hours
+from cama.storage.images import too_slow_to_decode
 
 # One picture: a correlation from SAME with a mean difference up to NEAR grey levels (two skies correlate too, at other levels),
 # or a difference up to FLAT (on a wall nothing correlates). Of 16 real photographs: at least 0.90 with at most 5.8; each
@@ -24,7 +24,7 @@ def read_thumbnail(data: bytes) -> Image.Image | None:
     """The decoded thumbnail in grey, or None where it is no picture, or one of more than `LARGEST` pixels."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            fit = image.width * image.height <= LARGEST and not takes_hours(data, image.width, image.height)
+            fit = image.width * image.height <= LARGEST and not too_slow_to_decode(data, image.width, image.height)
             return image.convert("L") if fit else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

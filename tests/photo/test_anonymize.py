@@ -124,7 +124,7 @@ def test_minimal_exif_says_what_the_targets_firmware_says_and_nothing_of_the_pho
     assert record["metadata"] == "target"
     data = (tmp_path / "out.jpg").read_bytes()
     assert not [secret for secret in SECRETS if secret in data]
-    exif = read_exif(read_segments(data).holding("Exif")[0].payload)
+    exif = read_exif(read_segments(data).of_kind("Exif")[0].payload)
     assert exif.faults == []
     found = {(entry.group, entry.name): entry.value for entry in exif.entries}
     assert found == {
@@ -407,13 +407,13 @@ def test_a_missing_folder_is_named_before_the_work(photos, out, photo, model, tm
 
 def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
     out = tmp_path / "out.jpg"
-    real = module.check_bare
+    real = module.check_pixels_only
 
     def check_and_lose_the_race(data: bytes, name: str, exif: bytes) -> object:
         out.write_bytes(b"somebody else's")
         return real(data, name, exif)
 
-    monkeypatch.setattr(module, "check_bare", check_and_lose_the_race)
+    monkeypatch.setattr(module, "check_pixels_only", check_and_lose_the_race)
     with pytest.raises(OSError, match="exists"):
         anonymize(photo, out, how(model), force=False)
     assert out.read_bytes() == b"somebody else's"
@@ -454,17 +454,17 @@ def test_a_target_that_the_model_does_not_know_is_refused(photo, model, capsys):
 
 def test_bytes_behind_and_fill_bytes_are_found():
     bare = encoding.encode_neutral(scene())
-    encoding.check_bare(bare, "a.jpg")
+    encoding.check_pixels_only(bare, "a.jpg")
     with pytest.raises(CamaError, match="found 3 bytes behind the picture"):
-        encoding.check_bare(bare + b"abc", "a.jpg")
+        encoding.check_pixels_only(bare + b"abc", "a.jpg")
     with pytest.raises(CamaError, match="found a segment APP0 JFIF at byte 2"):
-        encoding.check_bare(bare[:2] + b"\xff" + bare[2:], "a.jpg")
+        encoding.check_pixels_only(bare[:2] + b"\xff" + bare[2:], "a.jpg")
     thumb = bare.replace(encoding.JFIF, encoding.JFIF[:-2] + b"\1\1" + b"abc").replace(
         b"\xff\xe0\0\x10", b"\xff\xe0\0\x13"
     )
-    assert read_segments(thumb).of(APP0)
+    assert read_segments(thumb).with_marker(APP0)
     with pytest.raises(CamaError, match="found a segment APP0 JFIF"):
-        encoding.check_bare(thumb, "a.jpg")
+        encoding.check_pixels_only(thumb, "a.jpg")
 
 
 @needs_photographs
@@ -477,7 +477,7 @@ def test_real_photographs_are_imitated_by_their_own_profiles():
         order = profile.order
         for coding in profile.codings:
             data = encoding.encode_like(picture, coding.value.model_dump(), order)
-            written = encoding.check_bare(data, name)
+            written = encoding.check_pixels_only(data, name)
             assert [segment.name for segment in written.segments] == [n for n in order if n != "APP1 Exif"]
 
 
@@ -495,7 +495,7 @@ def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
         [start, "APP1 Exif", *rest],
     ):
         for exif in (b"", payload):
-            written = encoding.check_bare(encoding.encode_like(picture, coding, order, exif), "x", exif)
+            written = encoding.check_pixels_only(encoding.encode_like(picture, coding, order, exif), "x", exif)
             assert [segment.name for segment in written.segments] == [n for n in order if exif or n != "APP1 Exif"]
 
 
