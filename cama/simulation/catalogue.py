@@ -1,4 +1,4 @@
-"""The catalogue of invented camera models, drawn from a seed, and taking a photograph with one of their devices."""
+"""The catalogue of simulated camera models, drawn from a seed, and photographs by their devices."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,7 +15,7 @@ PRNU_STRENGTHS = (0.003, 0.010)  # standard deviations of the gain in real senso
 
 @dataclass(frozen=True)
 class CameraModel:
-    """One model: everything that its devices share."""
+    """The parameters of a camera model, which all its devices share."""
 
     name: str  # Make_Model, as in file names
     optics: Optics
@@ -25,13 +25,13 @@ class CameraModel:
     dark: float  # standard deviation of a device's offset
 
     def traits(self) -> dict[str, object]:
-        """The drawn parameters, flat, for tables."""
+        """The drawn parameters as one flat row of a table."""
         return {"name": self.name, "prnu": self.prnu, **asdict(self.sensor), **asdict(self.processing)}
 
 
 def draw_catalogue(seed: int, names: list[str]) -> dict[str, CameraModel]:
-    """One model for each name. What models differ in most is spread evenly over them, in an order that the seed shuffles,
-    so that two models of one catalogue never come out alike; their values vary about it.
+    """One model for each name. The parameters that distinguish models most are spread evenly over their ranges and shuffled
+    over the models, so that no two models of a catalogue are alike; the other parameters are drawn independently.
     """
     rng = np.random.default_rng(derive_seed(seed, "catalogue"))
     count = len(names)
@@ -85,18 +85,18 @@ def device_pattern(seed: int, model: CameraModel, device: int, height: int, widt
 
 
 def photograph(scene: np.ndarray, model: CameraModel, pattern: DevicePattern, seed: int) -> np.ndarray:
-    """The developed picture, uint8 (H, W, 3), of an oversampled scene (2H, 2W, 3). `seed` drives the temporal noise."""
+    """The developed picture (H, W, 3), uint8, of an oversampled scene (2H, 2W, 3), with shot and read noise from `seed`."""
     raw = capture(expose(scene, model.optics), model.sensor, pattern, np.random.default_rng(seed))
     return develop(raw, model.sensor.bayer, model.processing)
 
 
 def flat_field(level: float, height: int, width: int) -> np.ndarray:
-    """An evenly lit scene of radiance `level`, oversampled."""
+    """A uniform oversampled scene (2H, 2W, 3) of radiance `level`."""
     return np.full((height * OVERSAMPLING, width * OVERSAMPLING, 3), level, np.float32)
 
 
 def jpeg_file(picture: np.ndarray, model: CameraModel, device: int, number: int) -> bytes:
-    """The file that the camera writes: JPEG in the model's style, with EXIF."""
+    """The JPEG file that the camera writes, with the model's coding and EXIF."""
     make, _, name = model.name.partition("_")
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = make
@@ -112,7 +112,7 @@ def jpeg_file(picture: np.ndarray, model: CameraModel, device: int, number: int)
 
 
 def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
-    """A mild saturation matrix with rows that sum to 1, so that grey stays grey."""
+    """A matrix that raises saturation slightly; its rows sum to 1, so that grey stays grey."""
     off = rng.normal(-0.12, 0.015, (3, 3))
     np.fill_diagonal(off, 0)
     np.fill_diagonal(off, 1 - off.sum(axis=1))
@@ -120,7 +120,9 @@ def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float]
 
 
 def _tables(rng: np.random.Generator, quality: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Quantisation tables about those of `quality`, tilted over frequency and jittered as makers' own tables are."""
+    """Luminance and chrominance tables near the standard's at `quality`, with a random slope over frequency and random steps,
+    like those of camera makers.
+    """
     scale = (200 - 2 * quality) / 100
     row, column = np.mgrid[0:8, 0:8]
     tables = []
