@@ -143,29 +143,29 @@ def _directory(
         return [], 0
     last = min(end + 4, len(tiff))
     referenced[start:last] = b"\1" * (last - start)
-    entries, held = [], 0
+    entries, total = [], 0
     for at in range(start + 2, end, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", tiff, at)
         if kind not in TYPES:
             faults.append(f"{group}: an entry 0x{tag:04x} of the unknown type {kind}")
             continue
         size, form = TYPES[kind]
-        place = at + 8 if size * values <= 4 else struct.unpack_from(f"{order}I", tiff, at + 8)[0]
-        if place + size * values > len(tiff):
+        offset = at + 8 if size * values <= 4 else struct.unpack_from(f"{order}I", tiff, at + 8)[0]
+        if offset + size * values > len(tiff):
             faults.append(f"{group}: an entry 0x{tag:04x} that ends behind the segment")
             continue
-        held += size * values
-        if held > len(tiff):
+        total += size * values
+        if total > len(tiff):
             faults.append(f"{group}: entries that share their bytes")
             break
-        referenced[place : place + size * values] = b"\1" * (size * values)
-        entries.append(Entry(group, tag, _value(tiff, order, kind, place, values, size, form), kind))
+        referenced[offset : offset + size * values] = b"\1" * (size * values)
+        entries.append(Entry(group, tag, _value(tiff, order, kind, offset, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following
 
 
-def _value(tiff: bytes, order: str, kind: int, place: int, count: int, size: int, form: str) -> Any:
-    raw = tiff[place : place + size * count]
+def _value(tiff: bytes, order: str, kind: int, offset: int, count: int, size: int, form: str) -> Any:
+    raw = tiff[offset : offset + size * count]
     if kind in (ASCII, UTF8):  # may hold several texts, such as the copyright of a photographer and of an editor
         return "; ".join(text.decode("utf-8", "replace") for text in raw.rstrip(b"\0").split(b"\0"))
     if kind == UNDEFINED or (kind == 1 and count > MAX_VALUES):

@@ -37,7 +37,9 @@ def read_rgb(path: Path) -> np.ndarray:
             if image.mode != "RGB":
                 raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
             return np.array(image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+    except UnidentifiedImageError as error:  # whose text has an address in memory
+        raise CamaError(f"{path}: cannot be decoded as a photograph (of no known format)") from error
+    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
         raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error
 
 

@@ -122,7 +122,7 @@ def jpeg(mode="RGB"):
     ("content", "word"),
     [
         (b"", "empty"),
-        (b"text", "cannot be decoded"),
+        (b"text", r"cannot be decoded as a photograph \(of no known format\)$"),
         (jpeg()[:-300], "cannot be decoded"),
         (jpeg("L"), "mode L"),
         (jpeg("CMYK"), "mode CMYK"),
