@@ -12,7 +12,7 @@ from scipy.ndimage import median_filter
 
 from cama.forensics.mosaic import remosaic
 from cama.settings.attacks import MethodSpec
-from cama.storage.images import deliver
+from cama.storage.images import save_and_decode
 
 Attack = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -31,7 +31,7 @@ def classical_attack(spec: MethodSpec, seed: int) -> Attack:
     strength = spec.strength
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "identity": lambda image: image,
-        "jpeg": lambda image: deliver(image, f"jpeg{strength:.0f}"),
+        "jpeg": lambda image: save_and_decode(image, f"jpeg{strength:.0f}"),
         "median": lambda image: median_filter(image, (int(strength), int(strength), 1), mode="reflect"),
         "noise": lambda image: _noise(image, strength, seed),
         "denoise": lambda image: _denoise(image, strength),

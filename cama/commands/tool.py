@@ -38,10 +38,10 @@ def _add_inspect(commands: Any) -> None:
 
 def _inspect(options: dict[str, Any]) -> None:
     from cama.photo.inspect import inspect
-    from cama.photo.text import as_table
+    from cama.photo.summary import summary
 
     record = inspect(options["photo"], options["classifier"], options["reference"], options["profile"])
-    print(json.dumps(record, indent=2, ensure_ascii=True) if options["json"] else as_table(record))
+    print(json.dumps(record, indent=2, ensure_ascii=True) if options["json"] else summary(record))
 
 
 def _add_profile(commands: Any) -> None:
@@ -91,13 +91,13 @@ def _add_anonymize(commands: Any) -> None:
 
 
 def _anonymize(options: dict[str, Any]) -> bool:
-    from cama.photo.batch import anonymize_all
+    from cama.photo.anonymize_files import anonymize_files
 
     if options["jobs"] < 1:
         raise CamaError(f"--jobs: found {options['jobs']}, expected at least 1")
     settings = {name: options[name] for name in ("model", "encoding", "profile", "metadata")}
     settings |= {"target": options["to"], "classifiers": options["classifier"]}
-    return anonymize_all(
+    return anonymize_files(
         options["photos"], options["out"], settings, options["force"], options["json"], options["jobs"]
     )
 

@@ -1,4 +1,4 @@
-"""How data sets say which camera took a photograph: a registry by name."""
+"""Naming conventions of data sets, by which a photograph's camera is known: a registry of parsers by name."""
 
 import re
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from cama.jpeg.exif import MAKE, MODEL, SERIAL, read_exif
 from cama.jpeg.segments import read_segments
 from cama.storage.images import read_file
 
-NAMED = ("IFD0", MAKE), ("IFD0", MODEL), ("Exif", SERIAL)
+CAMERA_ENTRIES = ("IFD0", MAKE), ("IFD0", MODEL), ("Exif", SERIAL)  # of EXIF
 VISION = re.compile(
     r"(?P<device>D\d\d)_(?P<make>[^_/]+)_(?P<model>[^/]+)/images/nat/(?P=device)_I_nat_(?P<number>\d+)\.jpe?g"
 )
-# What stands beside the natural photographs: flat fields, and copies that went through networks.
+# Other files of VISION: flat fields, copies that were shared on social networks, and videos.
 VISION_OTHER = re.compile(r"D\d\d_[^/]+/(images/(flat|natFBH|natFBL|natWA)|videos)/.+")
 SPCUP = re.compile(r"(?P<make>[^-/]+)-(?P<model>[^/]+)/\([^()/]+\)(?P<number>\d+)\.jpe?g", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who took a photograph: `model` as `Make_Model`, `device` as the data set calls it, which photograph, and of which scene
-    (empty where unknown). Without a number photographs count in the order of their names.
+    """The origin of a photograph: `model` as `Make_Model`, `device` as the data set calls it, its `number`, and the name of its
+    `scene` (empty if unknown). Photographs without a number are numbered in the order of their names.
     """
 
     model: str
@@ -32,52 +32,52 @@ class Origin:
 
 
 def dresden(name: str, path: Path) -> Origin:
-    """`Make_Model_device_number.JPG` in any folder, parsed from the right; the device counts from 0 (Gloe and Boehme 2010)."""
+    """`Make_Model_device_number.JPG` in any folder, parsed from the right; devices count from 0 (Gloe and Boehme 2010)."""
     parts = path.stem.rsplit("_", 2)
     if len(parts) == 3 and parts[0].partition("_")[0] and parts[0].partition("_")[2]:
         model, device, number = parts
         if (device + number).isascii() and device.isdigit() and number.isdigit():
             return Origin(model, int(device), int(number))
-    raise _outside(path, "Make_Model_device_number.JPG")
+    raise _unexpected_name(path, "Make_Model_device_number.JPG")
 
 
 def simulated(name: str, path: Path) -> Origin:
-    """As `dresden`; the number is that of the scene, of which no two photographs of one device are."""
+    """Names as in `dresden`; the number is also that of the scene, which a device photographs only once."""
     found = dresden(name, path)
     return Origin(found.model, found.device, found.number, str(found.number))
 
 
 def vision(name: str, path: Path) -> Origin | None:
-    """`D01_Make_Model/images/nat/D01_I_nat_0001.jpg` (Shullani et al. 2017); flat fields and shared copies are none of it."""
+    """`D01_Make_Model/images/nat/D01_I_nat_0001.jpg` (Shullani et al. 2017); None for flat fields, shared copies and videos."""
     found = VISION.fullmatch(name)
     if found:
         return Origin(f"{found['make']}_{found['model']}", found["device"], int(found["number"]))
     if VISION_OTHER.fullmatch(name):
         return None
-    raise _outside(path, "D01_Make_Model/images/nat/D01_I_nat_0001.jpg")
+    raise _unexpected_name(path, "D01_Make_Model/images/nat/D01_I_nat_0001.jpg")
 
 
 def spcup2018(name: str, path: Path) -> Origin:
-    """`Make-Model/(short name)1.jpg`, one device a model (IEEE Signal Processing Cup 2018)."""
+    """`Make-Model/(short name)1.jpg`, with one device of each model (IEEE Signal Processing Cup 2018)."""
     found = SPCUP.fullmatch(name)
     if not found:
-        raise _outside(path, "Make-Model/(short name)1.jpg")
+        raise _unexpected_name(path, "Make-Model/(short name)1.jpg")
     return Origin(f"{found['make']}_{found['model']}", 0, int(found["number"]))
 
 
 def folder(name: str, path: Path) -> Origin:
-    """`Make Model/device/*.jpg`; or photographs beside each other, whose EXIF names make, model and serial number."""
+    """`Make Model/device/*.jpg`; or all photographs in one folder, with make, model and serial number in their EXIF."""
     parts = name.split("/")
     if len(parts) == 3:
         make, _, model = parts[0].partition(" ")
         if not model:
-            raise _outside(path, "Make Model/device/photograph.jpg, with a space in the first")
+            raise _unexpected_name(path, "Make Model/device/photograph.jpg, with a space in the first")
         return Origin(f"{make}_{model.replace(' ', '-')}", parts[1])
     if len(parts) > 1:
-        raise _outside(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
-    segments = read_segments(read_file(path), str(path)).holding("Exif")
+        raise _unexpected_name(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
+    segments = read_segments(read_file(path), str(path)).of_kind("Exif")
     exif = read_exif(segments[0].payload, str(path)) if segments else None
-    make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in NAMED)
+    make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in CAMERA_ENTRIES)
     if not (make and model and serial):
         lacking = [key for key, value in (("make", make), ("model", model), ("serial number", serial)) if not value]
         found = " and no ".join(lacking)
@@ -97,5 +97,5 @@ CONVENTIONS: dict[str, Callable[[str, Path], Origin | None]] = {
 }
 
 
-def _outside(path: Path, expected: str) -> CamaError:
+def _unexpected_name(path: Path, expected: str) -> CamaError:
     return CamaError(f"{path}: found a file name outside the convention, expected {expected}")

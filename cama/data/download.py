@@ -1,15 +1,15 @@
-"""Downloading a data set's photographs from a mirror that the user names: whole and right, or not under their names."""
+"""Downloading a data set's photographs from a mirror that the user names; only files with the listed hash get their names."""
 
 import re
-import time
+import tempfile
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import requests
-import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.util import Retry
 
 from cama.core.errors import CamaError, printable
 from cama.data.conventions import CONVENTIONS
@@ -19,34 +19,25 @@ from cama.storage.images import MAX_BYTES
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<path>.+)")
-LIST_BYTES = 50_000_000  # of the list, at most
-ATTEMPTS = 5  # in a row without a byte that is new
+MAX_LIST_BYTES = 50_000_000
+TIMEOUT_S = 30.0  # to connect, and between two parts of an answer
 CHUNK = 1 << 16
-TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-LENGTH = re.compile(r"[0-9]{1,15}")
-CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})")
+ATTEMPTS = 5  # in a row without a new byte
+RETRY = Retry(
+    ATTEMPTS - 1,
+    status_forcelist={408, 425, 429, 500, 502, 503, 504},
+    backoff_factor=1,  # pauses of 0, 2, 4 and 8 seconds
+    respect_retry_after_header=False,  # a server could ask for hours
+    raise_on_status=False,
+)
 
 
-class Again(Exception):
-    """What may go better the next time."""
+def fetch(name: str, url: str, out: Path, sums: Path | None = None, timeout_s: float = TIMEOUT_S) -> bool:
+    """Download the photographs of the data set `name` from the folder `url` to the folder `out`; returns whether all are there.
 
-
-@dataclass
-class Patience:
-    """How long to wait for a server, in seconds."""
-
-    silence: float = 30.0  # without a byte
-    first: float = 1.0  # before the second attempt; twice as long before each further one
-    most: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-
-
-def fetch(name: str, url: str, out: Path, sums: Path | None = None, patience: Patience | None = None) -> bool:
-    """Download the photographs of the data set `name` from the folder `url` to the folder `out`; whether all are there.
-
-    `sums` lists them, a line each as `sha256sum` writes it; without it the mirror's own `SHA256SUMS` does, which proves that
-    they came as the mirror has them and no more. A file that is there and right is not fetched again; one that was begun
-    goes on from where it ended, and gets its name once its hash is right. Other files than photographs are left out.
+    `sums` lists them, a line for each as `sha256sum` writes it. Without it the mirror's own `SHA256SUMS` does, which only shows
+    that the files arrived as the mirror has them. A file that is there with the right hash is not downloaded again; a partial
+    one is completed, and gets its name once its hash is right. Files that are no photographs are left out.
     """
     known = [other for other in CONVENTIONS if other != "simulated"]
     if name not in known:
@@ -54,37 +45,30 @@ def fetch(name: str, url: str, out: Path, sums: Path | None = None, patience: Pa
     if not re.match(r"https?://[^\s/\[\]]+", url):
         raise CamaError(f"--from: found {url!r}, expected the address of a folder, http or https")
     with requests.Session() as session:
-        client = _Client(session, url.rstrip("/"), patience or Patience())
-        text = client.text(SUMS, LIST_BYTES) if sums is None else _text(sums)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+        mirror = _Mirror(session, url.rstrip("/"), timeout_s)
+        text = mirror.fetch_text(SUMS) if sums is None else _read_text(sums, str(sums))
         listed, other = read_sums(text, str(sums or f"{url}/{SUMS}"), name)
         if other:
             print(
                 f"data fetch: {len(other)} files are no photographs and are left out, {other[0]} the first", flush=True
             )
-        there = set()
+        fetched = set()
         for done, (path, digest) in enumerate(listed.items(), start=1):
             try:
-                said = client.file(path, digest, out / path)
-                there.add(path)
+                result = mirror.fetch_file(path, digest, out / path)
+                fetched.add(path)
             except (CamaError, OSError) as error:
-                said = f"FAILED: {error}"
-            print(printable(f"{done}/{len(listed)} {path}: {said}"), flush=True)
-    print(_counted(listed, name, there), flush=True)
-    return len(there) == len(listed)
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise CamaError(f"{path}: no such list")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CamaError(f"{path}: found no text in UTF-8 ({error})") from error
+                result = f"FAILED: {error}"
+            print(printable(f"{done}/{len(listed)} {path}: {result}"), flush=True)
+    print(_count(listed, name, fetched), flush=True)
+    return len(fetched) == len(listed)
 
 
 def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str]]:
-    """The photographs of the list `text` with their SHA-256, and the other files that it names. A path that leaves the
-    folder, or that the data set's convention does not understand, is an error that names the list by its `path`.
+    """The photographs of the list `text` with their SHA-256, and the other files that it names. A path outside the folder, or
+    outside the naming convention of the data set, is an error that names the list by its `path`.
     """
     listed, other = {}, []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -98,10 +82,8 @@ def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str
             raise CamaError(
                 f"{path}: found the path {found['path']!r} in line {number}, expected one inside the folder"
             )
-        if inner.suffix.lower() not in SUFFIXES:
-            other.append(str(inner))
-            continue
-        if name == "folder" or CONVENTIONS[name](str(inner), Path(inner)) is not None:
+        is_photograph = inner.suffix.lower() in SUFFIXES
+        if is_photograph and (name == "folder" or CONVENTIONS[name](str(inner), Path(inner)) is not None):
             listed[str(inner)] = found["sha256"].lower()
         else:
             other.append(str(inner))
@@ -110,132 +92,117 @@ def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str
     return listed, other
 
 
-class _Client:
-    """A mirror's folder."""
+class _Mirror:
+    """A folder of a web server. Requests are repeated by the session, and broken bodies by `_download`."""
 
-    def __init__(self, session: requests.Session, url: str, patience: Patience) -> None:
-        self.session, self.url, self.patience = session, url, patience
-        self.tried = 0  # attempts in a row without a new byte
+    def __init__(self, session: requests.Session, url: str, timeout_s: float) -> None:
+        self.session, self.url, self.timeout_s = session, url, timeout_s
 
-    def text(self, path: str, most: int) -> str:
-        """A small file of UTF-8."""
-        parts: list[bytes] = []
+    def fetch_text(self, path: str) -> str:
+        """The text of a small file in UTF-8."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "list"
+            self._download(path, file, MAX_LIST_BYTES)
+            return _read_text(file, f"{self.url}/{path}")
 
-        def attempt() -> str:
-            parts.clear()
-            with self._get(path, 0) as answer:
-                for chunk in answer.iter_content(CHUNK):
-                    parts.append(chunk)
-                    if sum(map(len, parts)) > most:
-                        raise CamaError(f"{answer.url}: found more than {most} bytes, expected a list")
-            return b"".join(parts).decode("utf-8")
-
-        try:
-            return self._persist(path, attempt)
-        except UnicodeDecodeError as error:
-            raise CamaError(f"{self.url}/{path}: found no text in UTF-8 ({error})") from error
-
-    def file(self, path: str, digest: str, out: Path) -> str:
-        """Fetch one file to `out`; says what was done."""
+    def fetch_file(self, path: str, digest: str, out: Path) -> str:
+        """Download a file to `out`, if it is not there; returns what was done, in words."""
         if out.exists():
             if file_hash(out) == digest:
                 return "is there"
             raise CamaError(f"{out}: there is another file of that name, expected SHA-256 {digest}")
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(f".{out.name}.part")
-        begun = furthest = part.stat().st_size if part.exists() else 0
-        wrong = 0
-
-        def attempt() -> str:
-            nonlocal furthest, wrong
-            try:
-                self._append(path, part)
-            finally:
-                reached = part.stat().st_size if part.exists() else 0
-                if reached > furthest:
-                    furthest = reached
-                    self.tried = 0
+        start = _size(part)
+        for _ in range(2):  # once more from the first byte where the first bytes were of another file
+            self._download(path, part, MAX_BYTES)
             found = file_hash(part)
-            if found != digest:
-                part.unlink()
-                wrong += 1
-                text = f"found SHA-256 {found}, expected {digest}"
-                raise CamaError(f"{self.url}/{path}: {text}, twice") if wrong == 2 else Again(text)
-            part.replace(out)
-            return f"{out.stat().st_size} bytes" + (f", from byte {begun}" if begun else "")
+            if found == digest:
+                part.replace(out)
+                return f"{_size(out)} bytes" + (f", from byte {start}" if start else "")
+            part.unlink()
+        raise CamaError(f"{self.url}/{path}: found SHA-256 {found}, expected {digest}, twice")
 
-        return self._persist(path, attempt)
-
-    def _append(self, path: str, part: Path) -> None:
-        """Fetch what `part` lacks."""
-        begun = part.stat().st_size if part.exists() else 0
-        with self._get(path, begun) as answer:
-            length = answer.headers.get("Content-Length", "")
-            total = int(length) if LENGTH.fullmatch(length) else None
-            if (
-                answer.status_code == 416
-            ):  # nothing behind what is there: whole, or not its beginning, which the hash tells
-                return
-            if answer.status_code == 206:
-                given = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-                if not given or int(given[1]) != begun:
-                    part.unlink(missing_ok=True)
-                    raise Again("found another range than asked for")
-                total = int(given[2])
-            else:
-                begun = 0
-            if (total or 0) > MAX_BYTES:
-                raise CamaError(f"{answer.url}: found {total} bytes, expected at most {MAX_BYTES}")
-            with part.open("r+b" if begun else "wb") as file:
-                file.seek(begun)
-                while chunk := answer.raw.read1(CHUNK):  # keeps what came before a connection broke
-                    file.write(chunk)
-                    if file.tell() > (total or MAX_BYTES):
-                        raise CamaError(f"{answer.url}: found more than {total or MAX_BYTES} bytes, expected no more")
-                size = file.tell()
-        if total is not None and size < total:
-            raise Again(f"found {size} bytes, expected {total}")
-
-    def _get(self, path: str, begun: int) -> requests.Response:
-        """The answer to a request, from byte `begun`; an HTTP error is an error."""
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begun}-"} if begun else {})}
-        address = f"{self.url}/{quote(path)}"
-        answer = self.session.get(address, headers=headers, stream=True, timeout=self.patience.silence)
-        if answer.status_code in (200, 206) or (answer.status_code == 416 and begun):
-            return answer
-        answer.close()
-        said = f"{answer.status_code} {answer.reason or ''}".strip()
-        if answer.status_code in TRY_AGAIN:
-            raise Again(f"found the answer {said}")
-        raise CamaError(f"{address}: found the answer {said}, expected the file")
-
-    def _persist(self, path: str, attempt: Callable[[], str]) -> str:
-        """Try until it works, or fails `ATTEMPTS` times in a row without a new byte; waits longer each time."""
-        self.tried = 0
+    def _download(self, path: str, part: Path, limit: int) -> None:
+        """Complete `part`, a file of at most `limit` bytes. After a broken connection it goes on where it ended; `ATTEMPTS`
+        in a row without a new byte are an error.
+        """
+        retry, largest = RETRY, _size(part)
         while True:
             try:
-                return attempt()
-            except (Again, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                if isinstance(error, (requests.exceptions.InvalidURL, requests.TooManyRedirects)):
-                    raise CamaError(f"{self.url}/{path}: {error}") from error
-                self.tried += 1
-                if self.tried >= ATTEMPTS:
+                self._append(path, part, limit)
+                return
+            except HTTPError as error:
+                if _size(part) > largest:
+                    retry, largest = RETRY, _size(part)
+                if not retry.total:
                     raise CamaError(f"{self.url}/{path}: {error}, {ATTEMPTS} times in a row") from error
-                self.patience.sleep(min(self.patience.first * 2 ** (self.tried - 1), self.patience.most))
+                retry = retry.increment("GET", path, error=error)
+                retry.sleep()
+
+    def _append(self, path: str, part: Path, limit: int) -> None:
+        """Append what `part` lacks; a body that breaks is an HTTPError, and keeps what came before."""
+        start = _size(part)
+        with self._get(path, start) as answer:
+            if answer.status_code == 416:  # nothing after `start`: the hash tells whether `part` is the whole file
+                return
+            if answer.status_code == 200:
+                start = 0  # the server does not know ranges
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                part.unlink()
+                raise ProtocolError("found another range than asked for")
+            size = start + (answer.raw.length_remaining or 0)
+            if size > limit:
+                raise CamaError(f"{answer.url}: found {size} bytes, expected at most {limit}")
+            with part.open("r+b" if start else "wb") as file:
+                file.seek(start)
+                while chunk := answer.raw.read1(CHUNK):  # unlike `read`, returns what came before a connection broke
+                    file.write(chunk)
+                    if file.tell() > limit:
+                        raise CamaError(f"{answer.url}: found more than {limit} bytes, expected no more")
+
+    def _get(self, path: str, start: int) -> requests.Response:
+        """The answer to a request for a file from byte `start`, its body not read; any status but success is an error."""
+        url = f"{self.url}/{quote(path)}"
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        try:
+            answer = self.session.get(url, headers=headers, stream=True, timeout=self.timeout_s)
+        except (requests.RequestException, HTTPError) as error:
+            raise CamaError(f"{url}: {error}") from error
+        if answer.status_code in (200, 206) or (answer.status_code == 416 and start):
+            return answer
+        answer.close()
+        status = f"{answer.status_code} {answer.reason or ''}".strip()
+        end = f"{ATTEMPTS} times in a row" if answer.status_code in RETRY.status_forcelist else "expected the file"
+        raise CamaError(f"{url}: found the answer {status}, {end}")
 
 
-def _counted(listed: dict[str, str], name: str, fetched: set[str]) -> str:
-    """How many photographs of each device are there."""
+def _read_text(path: Path, name: str) -> str:
+    """The text of a file in UTF-8; errors call it `name`."""
+    if not path.is_file():
+        raise CamaError(f"{name}: no such list")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CamaError(f"{name}: found no text in UTF-8 ({error})") from error
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _count(listed: dict[str, str], name: str, fetched: set[str]) -> str:
+    """The number of photographs of each device that are there and that are missing, as lines of text."""
     there, missing = Counter(), Counter()
     for path in listed:
         if name == "folder":
-            place = path.rpartition("/")[0] or "."
+            device = path.rpartition("/")[0] or "."
         else:
             origin = CONVENTIONS[name](path, Path(path))
-            place = f"{origin.model} {origin.device}"
-        (there if path in fetched else missing)[place] += 1
+            device = f"{origin.model} {origin.device}"
+        (there if path in fetched else missing)[device] += 1
     lines = [
-        f"{place}: {there[place]} photographs" + (f", {missing[place]} missing" if missing[place] else "")
-        for place in sorted(there | missing)
+        f"{device}: {there[device]} photographs" + (f", {missing[device]} missing" if missing[device] else "")
+        for device in sorted(there | missing)
     ]
     return "\n".join([*lines, f"{there.total()} photographs, {missing.total()} missing"])

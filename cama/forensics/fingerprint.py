@@ -1,4 +1,4 @@
-"""Device fingerprints: PRNU estimated from several images, and the peak-to-correlation energy (PCE).
+"""Device fingerprints: the photo response non-uniformity (PRNU) of a sensor, and the peak-to-correlation energy (PCE).
 
 Source: Chen, Fridrich, Goljan, Lukas, "Determining image origin and integrity using sensor noise" (2008); Goljan,
 Fridrich, Filler, "Large scale test of sensor fingerprint camera identification" (2009).
@@ -15,7 +15,7 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def zero_mean(pattern: np.ndarray) -> np.ndarray:
-    """Remove row and column means of each of the four Bayer phases of (H, W): without it all devices of a model match."""
+    """A pattern (H, W) without the row and column means of each of its four Bayer phases; devices of one model share these."""
     result = pattern.astype(np.float64)
     for y in range(2):
         for x in range(2):
@@ -27,7 +27,9 @@ def zero_mean(pattern: np.ndarray) -> np.ndarray:
 
 
 def device_fingerprint(images: Iterable[np.ndarray]) -> np.ndarray:
-    """Fingerprint (H, W) of one device from images (H, W, 3), uint8: maximum likelihood, zero mean, Wiener filtered."""
+    """The fingerprint (H, W) of one device from images (H, W, 3), uint8: the maximum-likelihood estimate, zero-mean and Wiener
+    filtered.
+    """
     numerator: np.ndarray | float = 0.0
     denominator: np.ndarray | float = 0.0
     for image in images:
@@ -39,9 +41,10 @@ def device_fingerprint(images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def pce(image: np.ndarray, fingerprint: np.ndarray, radius: int = 2) -> float:
-    """Signed PCE of an image (H, W, 3), uint8, at zero shift against a fingerprint (H, W) of the same crop.
+    """The signed PCE of an image (H, W, 3), uint8, with a fingerprint (H, W) of the same crop, at zero shift.
 
-    Above 60 counts as a match. The energy is the mean square of the cross-correlation outside a (2 radius + 1) square.
+    Above `MATCH_PCE` counts as a match. The energy is the mean square of the cross-correlation outside a square of
+    2 radius + 1 pixels around the peak.
     """
     residual = wiener_dft(zero_mean(_residual(image) @ GREY))
     expected = fingerprint * (image.astype(np.float64) @ GREY)
@@ -59,6 +62,6 @@ def _residual(image: np.ndarray) -> np.ndarray:
 
 
 def _intensity(image: np.ndarray) -> np.ndarray:
-    """Intensity (H, W, 3) with saturated pixels taken out, since they carry no PRNU."""
+    """Intensity (H, W, 3), zero at saturated pixels, since they carry no PRNU."""
     values = image.astype(np.float64)
     return np.where(image >= 250, 0.0, values)

@@ -1,4 +1,4 @@
-"""High-pass signals that classifiers and discriminators see, as functions of images (N, C, H, W)."""
+"""High-pass filters at the input of classifiers and discriminators, as functions of images (N, C, H, W)."""
 
 import torch
 import torch.nn.functional as F
@@ -7,23 +7,18 @@ from torch import Tensor
 # Finite difference of third order along one axis.
 THIRD_DIFFERENCE = torch.tensor([-1.0, 3.0, -3.0, 1.0])
 
-# Kodovsky-Voloshynovskiy kernel of the spatial rich model (Fridrich and Kodovsky 2012), over 12.
-KV_KERNEL = (
-    torch.tensor(
-        [
-            [-1.0, 2.0, -2.0, 2.0, -1.0],
-            [2.0, -6.0, 8.0, -6.0, 2.0],
-            [-2.0, 8.0, -12.0, 8.0, -2.0],
-            [2.0, -6.0, 8.0, -6.0, 2.0],
-            [-1.0, 2.0, -2.0, 2.0, -1.0],
-        ]
-    )
-    / 12.0
-)
+# Kodovsky-Voloshynovskiy (KV) kernel of the spatial rich model (Fridrich and Kodovsky 2012).
+KV_KERNEL = torch.tensor([
+    [-1.0, 2.0, -2.0, 2.0, -1.0],
+    [2.0, -6.0, 8.0, -6.0, 2.0],
+    [-2.0, 8.0, -12.0, 8.0, -2.0],
+    [2.0, -6.0, 8.0, -6.0, 2.0],
+    [-1.0, 2.0, -2.0, 2.0, -1.0],
+]) / 12.0  # fmt: skip
 
 
 def finite_difference(images: Tensor) -> Tensor:
-    """Third-order differences of (N, C, H, W), horizontal then vertical: (N, 2C, H - 3, W - 3)."""
+    """Third-order differences of (N, C, H, W), the horizontal ones before the vertical ones: (N, 2C, H - 3, W - 3)."""
     kernel = THIRD_DIFFERENCE.to(images)
     channels = images.shape[1]
     horizontal = F.conv2d(images, kernel.view(1, 1, 1, 4).repeat(channels, 1, 1, 1), groups=channels)
@@ -32,17 +27,17 @@ def finite_difference(images: Tensor) -> Tensor:
 
 
 def fixed_high_pass(images: Tensor) -> Tensor:
-    """The KV kernel on each channel of (N, C, H, W): (N, C, H - 4, W - 4)."""
+    """Each channel of (N, C, H, W) filtered with the KV kernel: (N, C, H - 4, W - 4)."""
     channels = images.shape[1]
     kernel = KV_KERNEL.to(images).repeat(channels, 1, 1, 1)
     return F.conv2d(images, kernel, groups=channels)
 
 
 def constrain_(weight: Tensor) -> Tensor:
-    """Project kernels (O, I, k, k) in place so that each slice has -1 at its centre and the rest sums to 1.
+    """Project kernels (O, I, k, k) in place so that each slice (k, k) has -1 at its centre and its other weights sum to 1.
 
-    Bayar and Stamm, "Constrained convolutional neural networks" (2018). A slice whose rest sums to nearly zero cannot be
-    scaled to 1: it takes an equal share in every place instead.
+    Bayar and Stamm, "Constrained convolutional neural networks" (2018). If the other weights sum to nearly zero, so that they
+    cannot be scaled, they are set to equal values.
     """
     with torch.no_grad():
         middle = weight.shape[-1] // 2

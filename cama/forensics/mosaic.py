@@ -1,4 +1,4 @@
-"""Bayer mosaics: sampling one from an RGB image and demosaicing it again."""
+"""Bayer mosaics: sampling one from an RGB image, and demosaicing."""
 
 import warnings
 from types import ModuleType
@@ -13,26 +13,28 @@ DEMOSAICING = {
 
 
 def _library() -> ModuleType:
-    """colour-demosaicing, which takes seconds to import, and most stages that can need it do not. It would set how numpy
-    prints, and so how pandas rounds what it writes.
+    """The package colour-demosaicing. Its import takes seconds, so it happens only where it is used. It also changes numpy's
+    print options, by which pandas rounds the numbers that it writes, so they are restored.
     """
     with warnings.catch_warnings(), np.printoptions():
-        warnings.simplefilter("ignore")  # of optional dependencies that nothing here uses
+        warnings.simplefilter("ignore")  # warnings about optional dependencies that are not used here
         import colour_demosaicing
     return colour_demosaicing
 
 
 def mosaic(image: np.ndarray, pattern: str = "RGGB") -> np.ndarray:
-    """Sample the Bayer mosaic (H, W) of an RGB image (H, W, 3)."""
+    """The Bayer mosaic (H, W) of an RGB image (H, W, 3)."""
     return _library().mosaicing_CFA_Bayer(image, pattern)
 
 
 def demosaic(raw: np.ndarray, pattern: str, method: str) -> np.ndarray:
-    """Demosaic (H, W) to float32 RGB (H, W, 3) by `bilinear`, `malvar` (2004) or `menon` (2007)."""
+    """A mosaic (H, W) demosaiced to float32 RGB (H, W, 3) by `bilinear`, `malvar` (2004) or `menon` (2007)."""
     return np.asarray(getattr(_library(), DEMOSAICING[method])(raw, pattern), np.float32)
 
 
 def remosaic(image: np.ndarray) -> np.ndarray:
-    """Mosaic (RGGB) and demosaic again (Menon 2007): uint8 (H, W, 3) to uint8, the original demosaicing erased."""
+    """An image (H, W, 3), uint8, sampled as RGGB and demosaiced again (Menon 2007), which erases traces of the original
+    demosaicing.
+    """
     raw = mosaic(image.astype(np.float64))
     return np.clip(np.rint(demosaic(raw, "RGGB", "menon")), 0, 255).astype(np.uint8)

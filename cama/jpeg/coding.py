@@ -1,4 +1,4 @@
-"""How a JPEG's pixels are coded: what a camera's firmware decides, and what tells models apart without a look at the pixels."""
+"""How a JPEG's pixels are coded. A camera's firmware decides it, so that it can identify a model without the pixels."""
 
 import io
 import struct
@@ -11,84 +11,11 @@ from PIL import Image
 
 from cama.core.errors import CamaError
 from cama.jpeg.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Jpeg, Segment, read_segments
+from cama.jpeg.tables import ZIGZAG
 
 PROCESSES = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless"}
-# Of three components, of which the first has these factors and the others 1x1.
+# Names of the first component's sampling factors, where there are two more components with factors 1x1.
 SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-# The order in which a table of 64 is stored, as places of the 8x8 block (T.81, figure 5).
-ZIGZAG = tuple(
-    row * 8 + column
-    for row, column in sorted(
-        ((row, column) for row in range(8) for column in range(8)),
-        key=lambda at: (at[0] + at[1], at[0] if (at[0] + at[1]) % 2 else at[1]),
-    )
-)
-# The luminance table of T.81, annex K, which most encoders scale by their quality, in the order of the block.
-STANDARD_LUMINANCE = (
-    *(
-        16,
-        11,
-        10,
-        16,
-        24,
-        40,
-        51,
-        61,
-        12,
-        12,
-        14,
-        19,
-        26,
-        58,
-        60,
-        55,
-        14,
-        13,
-        16,
-        24,
-        40,
-        57,
-        69,
-        56,
-        14,
-        17,
-        22,
-        29,
-        51,
-        87,
-    ),
-    *(
-        80,
-        62,
-        18,
-        22,
-        37,
-        56,
-        68,
-        109,
-        103,
-        77,
-        24,
-        35,
-        55,
-        64,
-        81,
-        104,
-        113,
-        92,
-        49,
-        64,
-        78,
-        87,
-        103,
-        121,
-        120,
-        101,
-        72,
-        92,
-    ),
-    *(95, 98, 112, 100, 103, 99),
-)
 
 
 @dataclass(frozen=True)
@@ -103,7 +30,7 @@ class Component:
 
 @dataclass(frozen=True)
 class HuffmanTable:
-    """A Huffman table: `kind` 0 for DC and 1 for AC, how many codes each length of 1 to 16 bits has, and their symbols."""
+    """A Huffman table: `kind` 0 for DC and 1 for AC, the number of codes of each length of 1 to 16 bits, and their symbols."""
 
     kind: int
     identifier: int
@@ -131,12 +58,12 @@ class Coding:
     components: tuple[Component, ...]
     quantisation: dict[int, tuple[int, ...]]
     huffman: tuple[HuffmanTable, ...]
-    restart: int  # interval in MCUs, 0 for none
+    restart: int  # restart interval in MCUs, 0 for none
     scans: tuple[Scan, ...]
 
     @property
     def subsampling(self) -> str:
-        """As `4:2:0`; `grey` for one component; the factors themselves where they have no such name."""
+        """Such as `4:2:0`; `grey` for one component; the sampling factors themselves where they have no such name."""
         if len(self.components) == 1:
             return "grey"
         factors = [(c.horizontal, c.vertical) for c in self.components]
@@ -146,19 +73,19 @@ class Coding:
 
 
 def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
-    """The coding of a JPEG; what contradicts the standard or itself is an error that begins with `name`."""
-    frames = jpeg.of(*FRAMES)
+    """The coding of a JPEG; a violation of the standard or a contradiction is an error that begins with `name`."""
+    frames = jpeg.with_marker(*FRAMES)
     if len(frames) != 1:
         raise CamaError(f"{name}: found {len(frames)} frames, expected one")
-    if jpeg.of(DNL):
+    if jpeg.with_marker(DNL):
         raise CamaError(f"{name}: found the height behind the first scan (DNL), expected it in the frame")
-    scans = tuple(_scan(segment, name) for segment in jpeg.of(SOS))
+    scans = tuple(_scan(segment, name) for segment in jpeg.with_marker(SOS))
     if not scans:
         raise CamaError(f"{name}: found no scan, expected a picture")
     precision, height, width, components = _frame(frames[0], name)
     known = {component.identifier for component in components}
     quantisation: dict[int, tuple[int, ...]] = {}
-    for segment in jpeg.of(DQT):
+    for segment in jpeg.with_marker(DQT):
         for identifier, table in _quantisation(segment, name):
             if quantisation.setdefault(identifier, table) != table:
                 raise CamaError(f"{name}: found two quantisation tables {identifier}, expected one")
@@ -169,10 +96,10 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
         for identifier, *_ in scan.components:
             if identifier not in known:
                 raise CamaError(f"{name}: found a scan of the component {identifier}, which the frame does not have")
-    huffman = tuple(table for segment in jpeg.of(DHT) for table in _huffman(segment, name))
-    restarts = jpeg.of(DRI)
+    huffman = tuple(table for segment in jpeg.with_marker(DHT) for table in _huffman(segment, name))
+    restarts = jpeg.with_marker(DRI)
     if any(len(segment.payload) != 2 for segment in restarts):
-        raise _misfit(name, restarts[0], "4 bytes")
+        raise _size_error(name, restarts[0], "4 bytes")
     restart = struct.unpack(">H", restarts[-1].payload)[0] if restarts else 0
     kind = frames[0].marker - 0xC0
     process = PROCESSES.get(kind % 4, "") + ("" if kind < 4 else f" (SOF{kind})")
@@ -180,7 +107,7 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
 
 
 def describe(coding: Coding) -> dict[str, Any]:
-    """The traits of a coding that a firmware decides, as plain values."""
+    """The traits of a coding that a camera's firmware decides, as values for JSON."""
     return {
         "process": coding.process,
         "precision": coding.precision,
@@ -195,7 +122,7 @@ def describe(coding: Coding) -> dict[str, Any]:
 
 @cache
 def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
-    """The tables of T.81, annex K.3, which every encoder uses that does not count its own, as libjpeg writes them."""
+    """The Huffman tables of T.81, annex K.3, by kind and identifier: those of encoders that do not optimise their tables."""
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG")
     return _by_name(read_coding(read_segments(buffer.getvalue())).huffman)
@@ -205,19 +132,7 @@ def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTab
     return {(table.kind, table.identifier): table for table in tables}
 
 
-def standard_quality(luminance: tuple[int, ...]) -> int | None:
-    """The quality (1 to 100) at which the Independent JPEG Group's encoder writes this luminance table, or None."""
-    for quality in range(100, 0, -1):
-        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-        if all(
-            min(max((step * scale + 50) // 100, 1), 255) == found
-            for step, found in zip(STANDARD_LUMINANCE, luminance, strict=True)
-        ):
-            return quality
-    return None
-
-
-def _misfit(name: str, segment: Segment, expected: str) -> CamaError:
+def _size_error(name: str, segment: Segment, expected: str) -> CamaError:
     size = len(segment.payload) + 2
     return CamaError(
         f"{name}: found a segment {segment.name} of {size} bytes at byte {segment.offset}, expected {expected}"
@@ -227,7 +142,7 @@ def _misfit(name: str, segment: Segment, expected: str) -> CamaError:
 def _frame(segment: Segment, name: str) -> tuple[int, int, int, tuple[Component, ...]]:
     data = segment.payload
     if len(data) < 6 or len(data) != 6 + 3 * data[5] or not data[5]:
-        raise _misfit(name, segment, "8 and 3 for each component")
+        raise _size_error(name, segment, "8 and 3 for each component")
     precision, height, width, count = struct.unpack_from(">BHHB", data)
     if not height or not width:
         raise CamaError(f"{name}: found a picture of {width}x{height} pixels, expected at least one")
@@ -248,7 +163,7 @@ def _frame(segment: Segment, name: str) -> tuple[int, int, int, tuple[Component,
 def _scan(segment: Segment, name: str) -> Scan:
     data = segment.payload
     if not data or len(data) != 4 + 2 * data[0] or not 1 <= data[0] <= 4:
-        raise _misfit(name, segment, "6 and 2 for each of 1 to 4 components")
+        raise _size_error(name, segment, "6 and 2 for each of 1 to 4 components")
     components = tuple((data[at], data[at + 1] >> 4, data[at + 1] & 15) for at in range(1, 1 + 2 * data[0], 2))
     first, last, bits = data[-3:]
     return Scan(components, (first, last), (bits >> 4, bits & 15))
@@ -260,7 +175,7 @@ def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, tuple[int,
         wide, identifier = data[at] >> 4, data[at] & 15
         size = 128 if wide else 64
         if wide > 1 or identifier > 3 or at + 1 + size > len(data):
-            raise _misfit(name, segment, "whole tables of 64 steps of one or two bytes")
+            raise _size_error(name, segment, "whole tables of 64 steps of one or two bytes")
         stored = struct.unpack_from(f">64{'H' if wide else 'B'}", data, at + 1)
         if 0 in stored:
             raise CamaError(f"{name}: found a step of 0 in the quantisation table {identifier}, expected at least 1")
@@ -275,10 +190,10 @@ def _huffman(segment: Segment, name: str) -> Iterator[HuffmanTable]:
     data, at = segment.payload, 0
     while at < len(data):
         if at + 17 > len(data) or data[at] >> 4 > 1 or data[at] & 15 > 3:
-            raise _misfit(name, segment, "whole Huffman tables")
+            raise _size_error(name, segment, "whole Huffman tables")
         counts = tuple(data[at + 1 : at + 17])
         end = at + 17 + sum(counts)
         if end > len(data) or sum(counts) > 256:
-            raise _misfit(name, segment, "as many symbols as its counts say")
+            raise _size_error(name, segment, "as many symbols as its counts say")
         yield HuffmanTable(data[at] >> 4, data[at] & 15, counts, data[at + 17 : end])
         at = end

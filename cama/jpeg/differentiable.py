@@ -1,14 +1,13 @@
-"""A JPEG save through which gradients pass: what a decoder gives back, with rounding counted as the identity."""
+"""A differentiable JPEG save: the picture that a decoder returns; the gradient of rounding is that of the identity."""
 
-import io
 import math
 from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
+
+from cama.jpeg.tables import CHROMINANCE, LUMINANCE, scale_table
 
 # full-range BT.601, as JFIF has it
 TO_YCC = torch.tensor(
@@ -17,26 +16,28 @@ TO_YCC = torch.tensor(
 
 
 def round_through(values: Tensor) -> Tensor:
-    """Rounded values whose gradient is that of the values (Bengio et al. 2013)."""
+    """Rounded values with the gradient of the values themselves: the straight-through estimator (Bengio et al. 2013)."""
     return values + (values.detach().round() - values.detach())
 
 
 def round_to_bytes(images: Tensor) -> Tensor:
-    """Images in [-1, 1] on the 256 levels of 8 bits, gradients passing through; outside the range they end."""
+    """Images in [-1, 1], rounded to the 256 levels of 8 bits. Gradients pass, except where values are outside the range."""
     return round_through(images.add(1).mul(127.5)).clamp(0, 255).div(127.5).sub(1)
 
 
 def jpeg_through(images: Tensor, quality: int) -> Tensor:
-    """Images (N, 3, H, W) in [-1, 1], sides multiples of 16, as decoded after a save at `quality`, chroma 4:2:0."""
+    """Images (N, 3, H, W) in [-1, 1] as decoded after a JPEG save at `quality`, chroma 4:2:0. Sides are multiples of 16."""
     if images.shape[-1] % 16 or images.shape[-2] % 16:
         raise ValueError(f"found images of {tuple(images.shape[-2:])}, expected sides that are multiples of 16")
     matrix = TO_YCC.to(images)
     ycc = torch.einsum("ij,njhw->nihw", matrix, round_through(images.add(1).mul(127.5)).clamp(0, 255))
-    ycc = round_through(ycc)  # here and below, where libjpeg rounds
+    ycc = round_through(ycc)  # values are rounded here and below where libjpeg rounds them
     luma, chroma = ycc[:, :1] - 128, round_through(F.avg_pool2d(ycc[:, 1:], 2))
-    luma_table, chroma_table = (table.to(images) for table in _tables(quality))
+    luma_table, chroma_table = (
+        torch.from_numpy(scale_table(table, quality)).to(images) for table in (LUMINANCE, CHROMINANCE)
+    )
     luma = round_through(_quantise(luma, luma_table)) + 128
-    # the decoder's interpolation of chroma: three quarters of the near sample, one of the far
+    # the decoder interpolates chroma: three quarters of the nearer sample and one quarter of the farther one
     chroma = round_through(_quantise(chroma, chroma_table))
     chroma = round_through(F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False))
     rgb = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix.float()).to(images), torch.cat([luma, chroma], dim=1))
@@ -44,7 +45,7 @@ def jpeg_through(images: Tensor, quality: int) -> Tensor:
 
 
 def _quantise(plane: Tensor, table: Tensor) -> Tensor:
-    """Planes (N, C, H, W), quantised in the cosine domain of 8x8 blocks."""
+    """Planes (N, C, H, W) after quantisation of the DCT coefficients of 8x8 blocks by a table (8, 8)."""
     n, c, h, w = plane.shape
     basis = _cosines().to(plane)
     blocks = plane.reshape(n, c, h // 8, 8, w // 8, 8).transpose(3, 4)
@@ -54,19 +55,9 @@ def _quantise(plane: Tensor, table: Tensor) -> Tensor:
 
 @cache
 def _cosines() -> Tensor:
-    """The orthonormal DCT-II of 8 samples, one basis function a row."""
+    """The orthonormal DCT-II of 8 samples (8, 8), one basis function per row."""
     rows = [
         [math.sqrt((1 if k == 0 else 2) / 8) * math.cos(math.pi * (2 * i + 1) * k / 16) for i in range(8)]
         for k in range(8)
     ]
     return torch.tensor(rows)
-
-
-@cache
-def _tables(quality: int) -> tuple[Tensor, Tensor]:
-    """The encoder's own luma and chroma tables at `quality`, (8, 8) each, row by row."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as image:
-        found = image.quantization
-    return tuple(torch.from_numpy(np.array(found[index], np.float32).reshape(8, 8)) for index in (0, 1))

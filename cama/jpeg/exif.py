@@ -1,6 +1,6 @@
-"""EXIF: the TIFF structure in a JPEG's APP1 segment (CIPA DC-008; TIFF 6.0). Reads what is there and says what is not right.
+"""Reading EXIF: the TIFF structure in a JPEG's APP1 segment (CIPA DC-008; TIFF 6.0), with a list of its faults.
 
-Nothing that it is given can make it read outside the segment, loop, or take more memory than the segment's size allows.
+The reader never reads outside the segment, always ends, and takes memory in proportion to the segment, whatever it holds.
 """
 
 import struct
@@ -12,32 +12,20 @@ from PIL.ExifTags import GPSTAGS, TAGS
 from cama.core.errors import CamaError
 
 HEADER = b"Exif\0\0"
-# Of the types of TIFF, by number: bytes a value, and how struct reads it ("" for bytes as they are).
+# The types of TIFF by number: bytes of a value, and its struct format ("" for raw bytes).
 TYPES = {
-    1: (1, "B"),
-    2: (1, ""),
-    3: (2, "H"),
-    4: (4, "I"),
-    5: (8, "II"),
-    6: (1, "b"),
-    7: (1, ""),
-    8: (2, "h"),
-    9: (4, "i"),
-    10: (8, "ii"),
-    11: (4, "f"),
-    12: (8, "d"),
-    13: (4, "I"),
-    129: (1, ""),
-}
+    1: (1, "B"), 2: (1, ""), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 6: (1, "b"), 7: (1, ""), 8: (2, "h"), 9: (4, "i"),
+    10: (8, "ii"), 11: (4, "f"), 12: (8, "d"), 13: (4, "I"), 129: (1, ""),
+}  # fmt: skip
 BYTES, ASCII, UTF8, UNDEFINED, RATIONALS, OFFSETS = 1, 2, 129, 7, (5, 10), (3, 4, 13)
-SIGNED = 9  # what a standard offset is not, but programs read
+SIGNED = 9  # not a standard type for offsets, but programs follow offsets of it
 POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
-MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last in the directory Exif
+MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last one in the directory Exif
 INTEROP_INDEX = 1  # in the directory Interop
-MOST_VALUES = 64  # of one entry that are worth showing
-MOST_DIRECTORIES = 9  # of those that follow each other; the standard has two
-# of EXIF 3.0, which Pillow does not name yet
+MAX_VALUES = 64  # values of one entry that are kept
+MAX_DIRECTORIES = 9  # in the chain that begins with IFD0; the standard has two
+# tags of EXIF 3.0, which Pillow does not name yet
 NEWER = {0xA436: "ImageTitle", 0xA437: "Photographer", 0xA438: "ImageEditor"}
 INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
 
@@ -46,10 +34,10 @@ INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
 class Entry:
     """One entry of a directory. `value` is text, bytes, a number, a pair for a rational, or a tuple of numbers or pairs."""
 
-    group: str  # IFD0, IFD1 (the thumbnail's), Exif, GPS or Interop; IFD2 and more are outside the standard
+    group: str  # the directory: IFD0, IFD1 (of the thumbnail), Exif, GPS or Interop; IFD2 and more are outside the standard
     tag: int
     value: Any
-    kind: int = 2  # its type in TIFF, by number
+    kind: int = 2  # number of its type in TIFF
 
     @property
     def name(self) -> str:
@@ -58,15 +46,15 @@ class Entry:
         return names.get(self.tag, f"0x{self.tag:04x}")
 
     @property
-    def follows(self) -> bool:
-        """Whether it may be the offset of something."""
+    def is_offset(self) -> bool:
+        """Whether the value can be an offset in the segment."""
         return self.kind in (*OFFSETS, SIGNED) and isinstance(self.value, int) and self.value >= 0
 
     def text(self) -> str:
-        """The value for a person."""
+        """The value as text for display."""
         texts = self.name.startswith("XP") and self.group == "IFD0" and self.kind in (BYTES, UNDEFINED)
         if texts and isinstance(self.value, (bytes, tuple)):
-            return bytes(self.value).decode("utf-16-le", "replace").rstrip("\0")  # Windows writes its texts so
+            return bytes(self.value).decode("utf-16-le", "replace").rstrip("\0")  # the encoding of Windows' XP tags
         if isinstance(self.value, bytes):
             return f"{len(self.value)} bytes"
         if isinstance(self.value, str):
@@ -77,35 +65,35 @@ class Entry:
 
 @dataclass
 class Exif:
-    """What an EXIF segment holds; `faults` names what breaks the standard and was left out, `loose` has the bytes, but for
-    zeros, that nothing in it names.
+    """The content of an EXIF segment. `faults` lists violations of the standard, whose entries are left out; `unreferenced`
+    has the bytes other than zero that belong to no directory, value or thumbnail.
     """
 
     order: str  # "<" little-endian, ">" big-endian
     entries: list[Entry] = field(default_factory=list)
     thumbnail: bytes = b""
     faults: list[str] = field(default_factory=list)
-    loose: bytes = b""
+    unreferenced: bytes = b""
 
     def get(self, group: str, tag: int) -> Any:
         """The value of an entry, or None."""
         return next((e.value for e in self.entries if e.group == group and e.tag == tag), None)
 
     def offset(self, group: str, tag: int) -> int | None:
-        """The value of an entry that is one number of a type without a sign, or None."""
+        """The value of an entry that is one number of an unsigned integer type, or None."""
         found = next((e for e in self.entries if e.group == group and e.tag == tag and e.kind in OFFSETS), None)
         return found.value if found is not None and isinstance(found.value, int) else None
 
 
 def read_exif(payload: bytes, name: str = "picture") -> Exif:
-    """Read an APP1 payload that begins with `Exif`. Only a header that is none is an error; all else is in `faults`."""
+    """Read an APP1 payload that begins with `Exif`. Only a missing TIFF header is an error; other damage is in `faults`."""
     tiff = payload[len(HEADER) :]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None or len(tiff) < 8 or struct.unpack_from(f"{order}H", tiff, 2)[0] != 42:
         raise CamaError(f"{name}: found EXIF that begins with {tiff[:4].hex(' ') or 'nothing'}, expected a TIFF header")
     exif = Exif(order)
-    named = bytearray(len(tiff))  # which bytes something names
-    named[:8] = b"\1" * 8
+    referenced = bytearray(len(tiff))  # 1 for bytes that belong to a directory, a value or a thumbnail
+    referenced[:8] = b"\1" * 8
     seen: set[str] = set()
     waiting = [("IFD0", struct.unpack_from(f"{order}I", tiff, 4)[0])]
     while waiting:
@@ -114,16 +102,16 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
             exif.faults.append(f"{group}: a second directory of that kind")
             continue
         seen.add(group)
-        entries, following = _directory(tiff, order, group, start, exif.faults, named)
+        entries, following = _directory(tiff, order, group, start, exif.faults, referenced)
         exif.entries += entries
         for entry in entries:
-            if entry.tag in POINTERS and entry.follows:
+            if entry.tag in POINTERS and entry.is_offset:
                 waiting.append((POINTERS[entry.tag], entry.value))
             elif entry.tag in POINTERS:
                 exif.faults.append(f"{group}: {entry.name} of another type than an offset, which was not followed")
         if following:
-            number = int(group.removeprefix("IFD")) + 1 if group.startswith("IFD") else MOST_DIRECTORIES
-            if number < MOST_DIRECTORIES:
+            number = int(group.removeprefix("IFD")) + 1 if group.startswith("IFD") else MAX_DIRECTORIES
+            if number < MAX_DIRECTORIES:
                 waiting.append((f"IFD{number}", following))
             else:
                 exif.faults.append(f"{group}: names a further directory, which was not followed")
@@ -134,15 +122,17 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
                 exif.faults.append(f"{group}: a thumbnail that ends behind the segment")
             else:
                 exif.thumbnail = exif.thumbnail or tiff[start : start + size]
-                named[start : start + size] = b"\1" * size
-    exif.loose = bytes(byte for byte, known in zip(tiff, named, strict=True) if byte and not known)
+                referenced[start : start + size] = b"\1" * size
+    exif.unreferenced = bytes(byte for byte, known in zip(tiff, referenced, strict=True) if byte and not known)
     return exif
 
 
 def _directory(
-    tiff: bytes, order: str, group: str, start: int, faults: list[str], named: bytearray
+    tiff: bytes, order: str, group: str, start: int, faults: list[str], referenced: bytearray
 ) -> tuple[list[Entry], int]:
-    """The entries of a directory at `start`, and where the next one is, 0 for nowhere. Marks their bytes as `named`."""
+    """The entries of a directory at `start`, and the offset of the next directory, 0 for none. Marks their bytes in
+    `referenced` and adds to `faults`.
+    """
     if start < 8 or start + 2 > len(tiff):
         faults.append(f"{group}: a directory outside the segment")
         return [], 0
@@ -152,35 +142,35 @@ def _directory(
         faults.append(f"{group}: {count} entries that end behind the segment")
         return [], 0
     last = min(end + 4, len(tiff))
-    named[start:last] = b"\1" * (last - start)
-    entries, held = [], 0
+    referenced[start:last] = b"\1" * (last - start)
+    entries, total = [], 0
     for at in range(start + 2, end, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", tiff, at)
         if kind not in TYPES:
             faults.append(f"{group}: an entry 0x{tag:04x} of the unknown type {kind}")
             continue
         size, form = TYPES[kind]
-        place = at + 8 if size * values <= 4 else struct.unpack_from(f"{order}I", tiff, at + 8)[0]
-        if place + size * values > len(tiff):
+        offset = at + 8 if size * values <= 4 else struct.unpack_from(f"{order}I", tiff, at + 8)[0]
+        if offset + size * values > len(tiff):
             faults.append(f"{group}: an entry 0x{tag:04x} that ends behind the segment")
             continue
-        held += size * values
-        if held > len(tiff):
+        total += size * values
+        if total > len(tiff):
             faults.append(f"{group}: entries that share their bytes")
             break
-        named[place : place + size * values] = b"\1" * (size * values)
-        entries.append(Entry(group, tag, _value(tiff, order, kind, place, values, size, form), kind))
+        referenced[offset : offset + size * values] = b"\1" * (size * values)
+        entries.append(Entry(group, tag, _value(tiff, order, kind, offset, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following
 
 
-def _value(tiff: bytes, order: str, kind: int, place: int, count: int, size: int, form: str) -> Any:
-    raw = tiff[place : place + size * count]
-    if kind in (ASCII, UTF8):  # some hold several texts, such as a photographer's and an editor's copyright
+def _value(tiff: bytes, order: str, kind: int, offset: int, count: int, size: int, form: str) -> Any:
+    raw = tiff[offset : offset + size * count]
+    if kind in (ASCII, UTF8):  # may hold several texts, such as the copyright of a photographer and of an editor
         return "; ".join(text.decode("utf-8", "replace") for text in raw.rstrip(b"\0").split(b"\0"))
-    if kind == UNDEFINED or (kind == 1 and count > MOST_VALUES):
+    if kind == UNDEFINED or (kind == 1 and count > MAX_VALUES):
         return raw
-    shown = min(count, MOST_VALUES)
+    shown = min(count, MAX_VALUES)
     flat = struct.unpack_from(f"{order}{form * shown}", raw)
     values = tuple(zip(flat[::2], flat[1::2], strict=True)) if kind in RATIONALS else flat
     return values[0] if count == 1 else values

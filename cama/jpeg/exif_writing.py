@@ -1,4 +1,4 @@
-"""Writing EXIF: directories of entries, and a thumbnail, as the TIFF structure of an APP1 segment (CIPA DC-008; TIFF 6.0)."""
+"""Writing EXIF: directories of entries and a thumbnail as the TIFF structure of an APP1 segment (CIPA DC-008; TIFF 6.0)."""
 
 import struct
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ from cama.jpeg.exif import (
 from cama.jpeg.profile import ExifStyle
 
 LONG = 4
-MOST_BYTES = 65_533 - len(HEADER)  # of TIFF in one segment
-POINTED = {group: tag for tag, group in POINTERS.items()}
-ABOVE = {"Exif": "IFD0", "Interop": "Exif"}  # the directory that points to it
+MAX_TIFF_BYTES = 65_533 - len(HEADER)  # of TIFF in one segment
+POINTER_TAGS = {group: tag for tag, group in POINTERS.items()}
+PARENTS = {"Exif": "IFD0", "Interop": "Exif"}  # the directory that points to each
 GROUPS = ("IFD0", "Exif", "Interop", "IFD1")
 ORIENTATION, WIDTH, HEIGHT = ("IFD0", 0x0112), ("Exif", 0xA002), ("Exif", 0xA003)
-COLOURS, INTEROPERABILITY = ("Exif", 0xA001), ("Interop", 1)
+COLOUR_SPACE, INTEROPERABILITY = ("Exif", 0xA001), ("Interop", 1)
 
 
 def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> bytes:
-    """The APP1 payload with these entries, in the byte order `<` or `>`; a `thumbnail` becomes that of IFD1. The pointers among
-    directories and to the thumbnail are made here, and are not to be among the entries.
+    """The APP1 payload with these entries, in the byte order `<` or `>`; a `thumbnail` goes to IFD1. Pointers to directories
+    and to the thumbnail are added here and must not be among the entries.
     """
     unknown = next((entry for entry in entries if entry.group not in GROUPS), None)
     if unknown:
@@ -38,9 +38,9 @@ def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> 
     if thumbnail:
         entries = [*entries, Entry("IFD1", THUMBNAIL, 0, LONG), Entry("IFD1", THUMBNAIL_SIZE, len(thumbnail), LONG)]
     tables = {group: [entry for entry in entries if entry.group == group] for group in GROUPS}
-    for group in ("Interop", "Exif"):  # inner before outer, so that each has what points to it
+    for group in ("Interop", "Exif"):  # inner before outer: a pointer makes its own directory necessary
         if tables[group]:
-            tables[ABOVE[group]].append(Entry(ABOVE[group], POINTED[group], 0, LONG))
+            tables[PARENTS[group]].append(Entry(PARENTS[group], POINTER_TAGS[group], 0, LONG))
     packed = {
         group: {entry.tag: (entry.kind, *_pack(entry, order)) for entry in sorted(table, key=lambda entry: entry.tag)}
         for group, table in tables.items()
@@ -50,7 +50,7 @@ def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> 
     for group, table in packed.items():
         starts[group] = at
         at += 6 + 12 * len(table) + sum(_outside(data) for _, _, data in table.values())
-    places = {(ABOVE[group], POINTED[group]): starts[group] for group in ABOVE if group in starts}
+    places = {(PARENTS[group], POINTER_TAGS[group]): starts[group] for group in PARENTS if group in starts}
     places["IFD1", THUMBNAIL] = at
     blob = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
     for group, table in packed.items():
@@ -68,17 +68,17 @@ def write_exif(order: str, entries: Sequence[Entry], thumbnail: bytes = b"") -> 
         following = starts.get("IFD1", 0) if group == "IFD0" else 0
         blob += rows + struct.pack(f"{order}I", following) + values
     blob += thumbnail
-    if len(blob) > MOST_BYTES:
-        raise CamaError(f"EXIF: found {len(blob)} bytes, expected at most {MOST_BYTES} in a segment")
+    if len(blob) > MAX_TIFF_BYTES:
+        raise CamaError(f"EXIF: found {len(blob)} bytes, expected at most {MAX_TIFF_BYTES} in a segment")
     return HEADER + blob
 
 
 def minimal_exif(style: ExifStyle, photographs: int, width: int, height: int, thumbnail: bytes) -> bytes:
-    """The least EXIF in a camera's style that contradicts nothing: what its firmware wrote alike into all `photographs` of its
-    profile, the size of the picture in pixels, that it stands upright in sRGB, and a `thumbnail`, each where the camera has
-    such an entry. No time, exposure or maker's note: they would have to be invented.
+    """Minimal EXIF in a camera's style: the values that its firmware wrote into all `photographs` of its profile, the size of
+    the picture in pixels, normal orientation, sRGB, and a `thumbnail`, each only where the camera has such an entry. No time,
+    exposure or maker's note, which would have to be invented.
     """
-    own = {ORIENTATION: 1, WIDTH: width, HEIGHT: height, COLOURS: 1, INTEROPERABILITY: "R98"}  # sRGB
+    own = {ORIENTATION: 1, WIDTH: width, HEIGHT: height, COLOUR_SPACE: 1, INTEROPERABILITY: "R98"}  # sRGB
     entries, has_thumbnail = [], False
     for seen in style.entries:
         key = (seen.group, seen.tag)
@@ -93,7 +93,7 @@ def minimal_exif(style: ExifStyle, photographs: int, width: int, height: int, th
 
 
 def _plain(value: Any, kind: int) -> Any:
-    """A value of a profile as EXIF has it: bytes from hexadecimal text, tuples from lists."""
+    """A value of a profile (JSON) as `Entry.value`: bytes from hexadecimal text, tuples from lists."""
     if kind == UNDEFINED and isinstance(value, str):
         return bytes.fromhex(value)
     if isinstance(value, list):
@@ -102,7 +102,7 @@ def _plain(value: Any, kind: int) -> Any:
 
 
 def _pack(entry: Entry, order: str) -> tuple[int, bytes]:
-    """How many values an entry has, and these."""
+    """The number of an entry's values, and their bytes."""
     try:
         if isinstance(entry.value, bytes):
             return len(entry.value), entry.value
@@ -119,5 +119,5 @@ def _pack(entry: Entry, order: str) -> tuple[int, bytes]:
 
 
 def _outside(data: bytes) -> int:
-    """The bytes that values take behind their directory."""
+    """The number of bytes that values take after their directory: none where they fit into the entry."""
     return len(data) + len(data) % 2 if len(data) > 4 else 0

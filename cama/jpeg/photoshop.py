@@ -5,28 +5,28 @@ from dataclasses import dataclass
 
 HEADER = b"Photoshop 3.0\0"
 IPTC, THUMBNAILS = 0x0404, (0x0409, 0x040C)
-THUMBNAIL_HEAD = 28  # bytes before the JPEG in a thumbnail's resource
+THUMBNAIL_HEADER_BYTES = 28  # before the JPEG in a thumbnail's resource
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One block: its number and what it holds."""
+    """One image resource block: its number and its data."""
 
     number: int
     data: bytes
 
     @property
     def thumbnail(self) -> bytes:
-        """The JPEG of a thumbnail's block, empty in others."""
-        return self.data[THUMBNAIL_HEAD:] if self.number in THUMBNAILS else b""
+        """The JPEG file in a thumbnail's block; empty for other blocks."""
+        return self.data[THUMBNAIL_HEADER_BYTES:] if self.number in THUMBNAILS else b""
 
 
 def read_resources(payload: bytes) -> tuple[list[Resource], bytes]:
-    """The blocks of an APP13 payload, and what follows them and is none."""
+    """The blocks of an APP13 payload, and the bytes after the last block."""
     found, at = [], len(HEADER)
     while payload[at : at + 4] == b"8BIM" and at + 7 <= len(payload):
         number, name = struct.unpack_from(">HB", payload, at + 4)
-        start = at + 6 + (name + 2) // 2 * 2  # the name and its length take an even number of bytes
+        start = at + 6 + (name + 2) // 2 * 2  # the name with its length byte is padded to an even number of bytes
         if start + 4 > len(payload):
             break
         size = struct.unpack_from(">I", payload, start)[0]

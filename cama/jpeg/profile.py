@@ -1,4 +1,4 @@
-"""A camera model's container profile: how its JPEG files are built, with how often each trait was seen."""
+"""A camera model's container profile: how its JPEG files are built, and how often each trait was seen."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,14 +12,14 @@ Table = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=
 
 
 class Camera(Spec):
-    """As EXIF names it."""
+    """Make and model as EXIF has them."""
 
     make: str
     model: str
 
 
 class Traits(Spec):
-    """The traits of a coding that a firmware decides: what `coding.describe` gives."""
+    """The traits of a coding that a camera's firmware decides, as `coding.describe` gives them."""
 
     process: str
     precision: int
@@ -60,8 +60,8 @@ class SeenOrder(Spec):
 
 
 class SeenEntry(Spec):
-    """An entry of EXIF, and how many photographs have it. `value`, where it is the firmware's own and always the same: text, a
-    number, a pair for a rational, a list of these, or bytes as hexadecimal text; else None.
+    """An entry of EXIF, and how many photographs have it. `value` is None unless the firmware sets it to the same value in
+    all photographs: text, a number, a pair for a rational, a list of these, or bytes as hexadecimal text.
     """
 
     group: str
@@ -73,14 +73,14 @@ class SeenEntry(Spec):
 
 
 class ExifStyle(Spec):
-    """What EXIF a camera writes."""
+    """The EXIF that a camera writes: its byte orders and entries."""
 
     byte_order: list[SeenOrder] = Field(min_length=1)
     entries: list[SeenEntry]
 
 
 class Profile(Spec):
-    """How a camera model builds its files; of each trait the most frequent value comes first."""
+    """How a camera model builds its files. The most frequent value of each trait comes first."""
 
     kind: Literal["container profile"] = "container profile"
     version: Literal[1] = 1
@@ -103,8 +103,8 @@ class Profile(Spec):
 
 
 def match_profile(jpeg: Jpeg, coding: Coding, profile: Profile) -> dict[str, bool]:
-    """Which traits of a file this camera model's photographs share: `quantisation`, `subsampling`, `huffman`, `segments`,
-    `dimensions` (either way round).
+    """For each trait of a file whether photographs of the profile have the same: `quantisation`, `subsampling`, `huffman`,
+    `segments` and `dimensions` (in either orientation).
     """
     own = describe(coding)
     codings = [entry.value.model_dump() for entry in profile.codings]

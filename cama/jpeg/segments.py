@@ -1,4 +1,4 @@
-"""A JPEG file as its segments, every byte accounted for (ITU-T T.81, annex B)."""
+"""Dividing a JPEG file into segments that hold all of its bytes (ITU-T T.81, annex B)."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ SOI, EOI, SOS, DQT, DHT, DRI, DNL, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xD
 APP0, APP1 = 0xE0, 0xE1
 FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}  # SOFn
 NAMES = {SOI: "SOI", EOI: "EOI", SOS: "SOS", DQT: "DQT", DHT: "DHT", DRI: "DRI", DNL: "DNL", COM: "COM", 0xCC: "DAC"}
-# How an application's segment begins, and what it then is.
+# The first bytes of application segments (marker, signature) and the name of what they hold.
 SIGNATURES = (
     (0xE0, b"JFIF\0", "JFIF"),
     (0xE0, b"JFXX\0", "JFXX"),
@@ -23,24 +23,24 @@ SIGNATURES = (
     (0xED, b"Photoshop 3.0\0", "Photoshop"),
     (0xEE, b"Adobe", "Adobe"),
 )
-# The end of a scan: a marker that is neither a stuffed byte nor a restart (and the fill bytes before it).
+# The end of a scan: a marker that is neither a stuffed byte nor a restart.
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-MOST = 20_000  # segments; a progressive picture has some dozens
+MAX_SEGMENTS = 20_000  # a progressive picture has some dozens
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One marker with what belongs to it."""
+    """A marker with its payload, and for the header of a scan the scan's data."""
 
-    marker: int  # the byte behind 0xFF
-    payload: bytes = b""  # behind the length field; empty for SOI and EOI
-    scan: bytes = b""  # the entropy-coded data behind a scan's header, restart markers included
-    fill: int = 0  # superfluous 0xFF before the marker
-    offset: int = 0  # of its first byte in the file
+    marker: int  # the byte after 0xFF
+    payload: bytes = b""  # the bytes after the length field; empty for SOI and EOI
+    scan: bytes = b""  # the entropy-coded data after a scan's header, with restart markers
+    fill: int = 0  # number of fill bytes (0xFF) before the marker
+    offset: int = 0  # of the segment's first byte in the file
 
     @property
     def name(self) -> str:
-        """Its name in the standard, and for an application's segment what it holds: `APP1 Exif`."""
+        """The name in the standard; for an application segment with what it holds, such as `APP1 Exif`."""
         if self.marker in FRAMES:
             return f"SOF{self.marker - 0xC0}"
         if APP0 <= self.marker <= APP0 + 15:
@@ -49,12 +49,12 @@ class Segment:
 
     @property
     def kind(self) -> str:
-        """What an application's segment holds, by its signature; empty where it is none that is known."""
+        """What an application segment holds, by its signature; empty for other segments and unknown signatures."""
         known = (kind for marker, start, kind in SIGNATURES if marker == self.marker and self.payload.startswith(start))
         return next(known, "")
 
     def to_bytes(self) -> bytes:
-        """As it stands in the file, its scan too."""
+        """The segment's bytes in the file, with its scan."""
         head = b"\xff" * (self.fill + 1) + bytes([self.marker])
         if self.marker in (SOI, EOI):
             return head
@@ -63,27 +63,27 @@ class Segment:
 
 @dataclass(frozen=True)
 class Jpeg:
-    """All of a file: its segments, from SOI to EOI, and what stands behind."""
+    """A whole file: the segments from SOI to EOI, and the bytes after EOI."""
 
     segments: tuple[Segment, ...]
     trailer: bytes = b""
 
     def to_bytes(self) -> bytes:
-        """The file again, byte for byte."""
+        """The file, byte for byte."""
         return b"".join(segment.to_bytes() for segment in self.segments) + self.trailer
 
-    def of(self, *markers: int) -> list[Segment]:
+    def with_marker(self, *markers: int) -> list[Segment]:
         """The segments with these markers, in order."""
         return [segment for segment in self.segments if segment.marker in markers]
 
-    def holding(self, kind: str) -> list[Segment]:
-        """The segments that hold a kind of `SIGNATURES`, in order."""
+    def of_kind(self, kind: str) -> list[Segment]:
+        """The application segments of this `kind`, such as `Exif`, in order."""
         return [segment for segment in self.segments if segment.kind == kind]
 
 
 def read_segments(data: bytes, name: str = "picture") -> Jpeg:
-    """Divide a JPEG file into its segments. What the standard does not allow is an error that gives its offset; errors
-    begin with `name`.
+    """Divide a JPEG file into its segments. A violation of the standard is an error that gives its offset; errors begin with
+    `name`.
     """
 
     def refuse(at: int, found: str, expected: str) -> CamaError:
@@ -129,5 +129,5 @@ def read_segments(data: bytes, name: str = "picture") -> Jpeg:
                 stop -= 1
             scan, at = data[at:stop], stop
         segments.append(Segment(marker, payload, scan, fill, start))
-        if len(segments) > MOST:
-            raise refuse(start, f"more than {MOST} segments", "a photograph")
+        if len(segments) > MAX_SEGMENTS:
+            raise refuse(start, f"more than {MAX_SEGMENTS} segments", "a photograph")

@@ -1,4 +1,4 @@
-"""A photograph that classifiers take for another camera's, in a file that holds nothing but its pixels."""
+"""Anonymizing a photograph: the new file is to be attributed to a target camera, and holds nothing but pixels."""
 
 import contextlib
 import io
@@ -16,33 +16,33 @@ from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.evaluation.distortion import psnr
-from cama.jpeg.encoding import check_bare, encode_like, encode_neutral
+from cama.jpeg.encoding import check_pixels_only, encode_like, encode_neutral
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.profile import Profile
 from cama.models.anonymizer import Anonymizer, load_anonymizer
 from cama.models.fusion import fuse_batch_norms_
-from cama.photo.attribution import Witness, attribute, load_witness
-from cama.photo.decoding import read_stored, turn
+from cama.photo.attribution import Attributor, attribute, load_attributor
+from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile
 from cama.settings.training import ComputeSpec
 
-NEUTRAL_TIME = 946_684_800  # the file's times: the beginning of 2000, UTC
-WORST = 20.0  # dB between what was to be written and what the file decodes to; below, something went wrong
-THUMBNAIL = 160, 120  # pixels, as DCF has it
-ALWAYS = "The device's own fingerprint and what the picture shows are untouched."
+NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
+MIN_PSNR = 20.0  # dB, of G's output to its input and of the decoded file to G's output; a lower one is an error
+THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
+UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is done to each photograph: the model file, which of its cameras is aimed at, how the result is encoded, and who is
-    asked about it.
+class PhotoAnonymizer:
+    """What is applied to each photograph: a model file's generator with its target, the encoding of the result, and the
+    classifiers that are asked before and after, the model's own evaluator first.
     """
 
     model: Anonymizer
     target: str
-    profile: Profile | None  # None for a neutral encoding
+    profile: Profile | None  # None for the neutral encoding
     metadata: bool  # whether minimal EXIF in the target's style is written
-    witnesses: tuple[Witness, ...]
+    attributors: tuple[Attributor, ...]
 
     @classmethod
     def load(
@@ -53,9 +53,10 @@ class Plan:
         profile: Path | None = None,
         metadata: str = "none",
         classifiers: Sequence[Path] = (),
-    ) -> "Plan":
-        """From a model file and one of its labels. `encoding`: `target`, like the `profile` or else that in the model file,
-        neutral where it has none; or `neutral`. `metadata`: `none`, or `target` for minimal EXIF, which needs a profile.
+    ) -> "PhotoAnonymizer":
+        """Load a model file for `target`, one of its labels. `encoding`: `target` for that of the `profile`, or of the model
+        file's profile of the target, neutral where there is neither; or `neutral`. `metadata`: `none`, or `target` for
+        minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers that are asked.
         """
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
@@ -63,24 +64,26 @@ class Plan:
             raise CamaError(f"--to: found {target!r}, expected one of {', '.join(header.labels)}, which {model} knows")
         if encoding == "neutral" and profile is not None:
             raise CamaError("--encoding: found neutral beside --profile, expected one of the two")
-        like = read_profile(profile) if profile is not None else header.profiles.get(target)
-        like = None if encoding == "neutral" else like
-        if metadata == "target" and like is None:
+        imitated = read_profile(profile) if profile is not None else header.profiles.get(target)
+        imitated = None if encoding == "neutral" else imitated
+        if metadata == "target" and imitated is None:
             raise CamaError(
                 f"--metadata: found target without a container profile of {target}, expected --profile FILE"
             )
-        witnesses = Witness(anonymizer.evaluator, tuple(header.labels)), *map(load_witness, classifiers)
-        plan = cls(anonymizer, target, like, metadata == "target", witnesses)
+        attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
+        loaded = cls(anonymizer, target, imitated, metadata == "target", attributors)
         try:
-            plan.encode(np.zeros((32, 32, 3), np.uint8))  # a trial, before the long work
+            loaded.encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
         except (CamaError, KeyError, IndexError, TypeError, ValueError, OverflowError, OSError) as error:
             raise CamaError(
                 f"{profile or model}: found a profile that cannot be imitated ({error}), expected another or --encoding neutral"
             ) from error
-        return plan
+        return loaded
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, bytes]:
-        """A JPEG of (H, W, 3), uint8, as everyone's or with the most frequent traits of the profile; and the EXIF in it."""
+        """A picture (H, W, 3), uint8, as a JPEG, neutral or with the most frequent traits of the profile; and the EXIF in it,
+        empty where there is none.
+        """
         if self.profile is None:
             return encode_neutral(picture), b""
         exif = b""
@@ -94,27 +97,29 @@ class Plan:
 
     @property
     def caution(self) -> str:
-        """What nobody should believe of the result."""
+        """The limits of the result, as text for its user."""
         header = self.model.header
         if header.simulated:
-            return f"The model knows simulated cameras: nothing was measured against classifiers of real ones. {ALWAYS}"
+            return (
+                f"The model knows simulated cameras: nothing was measured against classifiers of real ones. {UNCHANGED}"
+            )
         return (
             f"The model was measured on photographs of its own data ({header.dataset}), not on yours or against classifiers"
-            f" that others trained. {ALWAYS}"
+            f" that others trained. {UNCHANGED}"
         )
 
 
 def anonymize(
     photo: Path,
     out: Path,
-    plan: Plan,
+    anonymizer: PhotoAnonymizer,
     force: bool,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Write the anonymized photograph to `out`, every byte of it checked before; gives the record of what was done.
+    """Write the anonymized photograph to `out`, after a check of its bytes, and return the record of what was done.
 
-    Fails closed: after any error there is no file `out`, or the one that was there. `photo` is never changed, and only `force`
-    replaces another file. `progress` is called with the tiles done and all.
+    After an error `out` does not exist, or is the file that it was before. `photo` is never changed, and only with `force` is
+    another file replaced. `progress` is called with the number of tiles done and of all tiles.
     """
     if not out.parent.is_dir():
         raise CamaError(f"{out}: found no folder {out.parent}, expected one")
@@ -122,58 +127,66 @@ def anonymize(
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
-    picture, orientation = read_stored(photo)
-    before = _attributed(picture, plan)
-    header = plan.model.header
-    target = header.labels.index(plan.target)
-    compute = Compute(ComputeSpec(device="cpu"))
-    generator = compute.to_device(fuse_batch_norms_(plan.model.generator))
-    changed = transform(picture, generator, header.generator, target, compute, progress=progress)
-    level = psnr(picture, changed)
-    if level < WORST:
-        raise CamaError(
-            f"{photo}: found it changed beyond recognition ({level:.1f} dB), expected a generator that changes little"
-        )
-    # turned only now: G knows photographs as they are stored, with their mosaic and their JPEG grid
-    changed = np.ascontiguousarray(turn(changed, orientation))
-    data, exif = plan.encode(changed)
-    check_bare(data, str(out), exif)
+    picture, orientation = read_srgb(photo)
+    before = _attribution(picture, anonymizer)
+    changed = _apply_generator(photo, picture, anonymizer, progress)
+    # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
+    changed = np.ascontiguousarray(orient(changed, orientation))
+    data, exif = anonymizer.encode(changed)
+    check_pixels_only(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
-        delivered = np.asarray(image)  # no copy: of a large photograph few fit
-    if delivered.shape != changed.shape or psnr(changed, delivered) < WORST:
+        decoded = np.asarray(image)  # without a copy, since memory holds few copies of a large photograph
+    if decoded.shape != changed.shape or psnr(changed, decoded) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
+    profile = anonymizer.profile
     record = {
         "photo": photo.name,
         "out": str(out),
-        "target": plan.target,
-        "width": delivered.shape[1],
-        "height": delivered.shape[0],
-        "psnr": round(psnr(turn(picture, orientation), delivered), 2),
-        "encoding": "neutral" if plan.profile is None else f"{plan.profile.camera.make} {plan.profile.camera.model}",
+        "target": anonymizer.target,
+        "width": decoded.shape[1],
+        "height": decoded.shape[0],
+        "psnr": round(psnr(orient(picture, orientation), decoded), 2),
+        "encoding": "neutral" if profile is None else f"{profile.camera.make} {profile.camera.model}",
         "metadata": "target" if exif else "none",
         "before": before,
-        "after": _attributed(delivered, plan),
-        "caution": plan.caution,
+        "after": _attribution(decoded, anonymizer),
+        "caution": anonymizer.caution,
     }
-    _publish(data, out, force)
+    _write(data, out, force)
     return record
 
 
-def _attributed(picture: np.ndarray, plan: Plan) -> dict[str, Any]:
-    """What E's classifiers, and those that were named, say of a picture."""
-    own, *others = (attribute(picture, witness) for witness in plan.witnesses)
-    shares = [found["probabilities"][plan.target] for found in own]
-    named = [found for witness in others for found in witness]
-    return {"target": round(float(np.mean(shares)), 4), "evaluator": own, "classifiers": named}
+def _apply_generator(
+    photo: Path, picture: np.ndarray, anonymizer: PhotoAnonymizer, progress: Callable[[int, int], None]
+) -> np.ndarray:
+    header = anonymizer.model.header
+    target = header.labels.index(anonymizer.target)
+    compute = Compute(ComputeSpec(device="cpu"))
+    generator = compute.to_device(fuse_batch_norms_(anonymizer.model.generator))
+    changed = transform(picture, generator, header.generator, target, compute, progress=progress)
+    level = psnr(picture, changed)
+    if level < MIN_PSNR:
+        raise CamaError(
+            f"{photo}: found it changed beyond recognition ({level:.1f} dB), expected a generator that changes little"
+        )
+    return changed
 
 
-def _name(temporary: Path, out: Path) -> None:
-    """Give a file its name, unless somebody else was faster."""
+def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, Any]:
+    """The evaluator's mean probability of the target, and the results of each of its classifiers and of the named ones."""
+    evaluator, *others = (attribute(picture, attributor) for attributor in anonymizer.attributors)
+    probabilities = [result["probabilities"][anonymizer.target] for result in evaluator]
+    classifiers = [result for results in others for result in results]
+    return {"target": round(float(np.mean(probabilities)), 4), "evaluator": evaluator, "classifiers": classifiers}
+
+
+def _rename_new(temporary: Path, out: Path) -> None:
+    """Rename a file to `out`; a file of that name, even one made meanwhile, is a FileExistsError and is kept."""
     try:
         out.hardlink_to(temporary)
     except FileExistsError:
         raise
-    except OSError:  # memory cards know no links either
+    except OSError:  # file systems of memory cards have no hard links
         out.open("xb").close()
         try:
             temporary.replace(out)
@@ -182,21 +195,21 @@ def _name(temporary: Path, out: Path) -> None:
             raise
 
 
-def _publish(data: bytes, out: Path, force: bool) -> None:
-    """Give checked bytes their name: whole, with neutral times, and over another file by `force` alone."""
+def _write(data: bytes, out: Path, force: bool) -> None:
+    """Write `out` atomically, with neutral times; another file of that name is replaced only with `force`."""
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=".", suffix=".jpg")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         if temporary.read_bytes() != data:
-            raise CamaError(f"{out}: found other bytes on the disk than were written")
+            raise CamaError(f"{out}: found other bytes on the disk than were written to it")
         os.utime(temporary, (NEUTRAL_TIME, NEUTRAL_TIME))
-        with contextlib.suppress(OSError):  # memory cards know no modes
+        with contextlib.suppress(OSError):  # file systems of memory cards have no permissions
             temporary.chmod(0o644)
         if force:
             temporary.replace(out)
         else:
-            _name(temporary, out)
+            _rename_new(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)

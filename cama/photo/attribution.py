@@ -1,4 +1,4 @@
-"""What classifiers say of a photograph's pixels."""
+"""Attribution: the probabilities that classifiers give the camera models for a photograph's pixels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,45 +13,45 @@ from cama.core.errors import CamaError
 from cama.models.classifiers import load_classifier
 from cama.models.evaluator import Evaluator
 from cama.settings.training import ComputeSpec
-from cama.storage.images import centre
+from cama.storage.images import centre_crop
 
-CROP = 512  # pixels a side of what a classifier sees
-SMALLEST = 64
+CROP = 512  # pixels a side of the centre crop that a classifier sees
+MIN_SIDE = 64  # pixels
 
 
 @dataclass(frozen=True)
-class Witness:
-    """Classifiers that know the same camera models, and are asked about a picture."""
+class Attributor:
+    """Classifiers with the same labels, which are camera models."""
 
     evaluator: Evaluator
     labels: tuple[str, ...]
 
 
-def load_witness(path: Path) -> Witness:
-    """The classifier of a model file."""
+def load_attributor(path: Path) -> Attributor:
+    """An attributor with the one classifier of a model file."""
     classifier, labels = load_classifier(path)
-    return Witness(Evaluator({path.name: classifier}), labels)
+    return Attributor(Evaluator({path.name: classifier}), labels)
 
 
 @torch.no_grad()
-def attribute(picture: np.ndarray, witness: Witness) -> list[dict[str, Any]]:
-    """The probabilities that each classifier gives its camera models, the likeliest first, for the centre crop of a picture
-    (H, W, 3), uint8.
+def attribute(picture: np.ndarray, attributor: Attributor) -> list[dict[str, Any]]:
+    """For each classifier its name and the probability of each camera model, the most probable first, for the centre crop of a
+    picture (H, W, 3), uint8.
     """
-    crop = centre(picture, CROP, MCU)
-    if min(crop.shape[:2]) < SMALLEST:
+    crop = centre_crop(picture, CROP, MCU)
+    if min(crop.shape[:2]) < MIN_SIDE:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
-        raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")
+        raise CamaError(f"found a picture of {size} pixels, expected at least {MIN_SIDE} a side to attribute")
     compute = Compute(ComputeSpec(device="cpu"))
-    evaluator = compute.to_device(witness.evaluator)
+    evaluator = compute.to_device(attributor.evaluator)
     with compute.autocast():
-        scores = evaluator(compute.images(crop[None].copy()))
+        outputs = evaluator(compute.images(crop[None].copy()))
     return [
-        {"classifier": name, "probabilities": _ranked(witness.labels, found[0].exp().tolist())}
-        for name, found in scores.items()
+        {"classifier": name, "probabilities": _ranked(attributor.labels, scores[0].exp().tolist())}
+        for name, scores in outputs.items()
     ]
 
 
-def _ranked(labels: tuple[str, ...], shares: list[float]) -> dict[str, float]:
-    pairs = sorted(zip(labels, shares, strict=True), key=lambda pair: -pair[1])
-    return {label: round(share, 4) for label, share in pairs}
+def _ranked(labels: tuple[str, ...], probabilities: list[float]) -> dict[str, float]:
+    pairs = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
+    return {label: round(probability, 4) for label, probability in pairs}

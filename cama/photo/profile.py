@@ -1,4 +1,4 @@
-"""Learning a camera model's container profile from photographs as the camera wrote them, and its file."""
+"""Learning a camera model's container profile from original photographs, and reading and writing profiles as JSON."""
 
 import json
 from collections import Counter
@@ -15,29 +15,21 @@ from cama.settings.spec import parse
 from cama.storage.files import write_text
 from cama.storage.images import read_file
 
-# Entries whose values say something of the camera's firmware, and nothing of a photograph, a device or a person.
-FIRMWARE = {
-    *("Make", "Model", "Software", "YCbCrPositioning", "XResolution", "YResolution", "ResolutionUnit", "Compression"),
-    *(
-        "ExifVersion",
-        "FlashPixVersion",
-        "ComponentsConfiguration",
-        "ColorSpace",
-        "SensingMethod",
-        "FileSource",
-        "SceneType",
-    ),
-    *("CFAPattern", "InteroperabilityIndex", "InteroperabilityVersion", "GPSVersionID"),
-}
+# EXIF entries whose values depend on the camera's firmware alone, and not on a photograph, a device or a person.
+FIRMWARE_TAGS = {
+    "Make", "Model", "Software", "YCbCrPositioning", "XResolution", "YResolution", "ResolutionUnit", "Compression",
+    "ExifVersion", "FlashPixVersion", "ComponentsConfiguration", "ColorSpace", "SensingMethod", "FileSource", "SceneType",
+    "CFAPattern", "InteroperabilityIndex", "InteroperabilityVersion", "GPSVersionID",
+}  # fmt: skip
 
 
 def learn_profile(photographs: Sequence[Path]) -> Profile:
-    """The profile of the camera model that took `photographs`, all of which must name the same make and model in their EXIF."""
+    """The profile of the camera model that took `photographs`; the EXIF of all must have the same make and model."""
     if not photographs:
         raise CamaError("profile: found no photographs, expected some of one camera model")
     cameras: dict[tuple[str, str], Path] = {}
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("codings", "segments", "dimensions")}
-    seen: dict[tuple[str, int, int], list[str]] = {}
+    values: dict[tuple[str, int, int], list[str]] = {}  # of EXIF entries, by directory, tag and type
     names: dict[tuple[str, int, int], str] = {}
     orders: Counter[str] = Counter()
     for path in photographs:
@@ -48,17 +40,17 @@ def learn_profile(photographs: Sequence[Path]) -> Profile:
         counts["dimensions"][_key([coding.width, coding.height])] += 1
         orders[_key("little" if exif.order == "<" else "big")] += 1
         for entry in exif.entries:
-            place = (entry.group, entry.tag, entry.kind)
-            names[place] = entry.name
-            seen.setdefault(place, []).append(_key(_plain(entry.value)))
+            key = (entry.group, entry.tag, entry.kind)
+            names[key] = entry.name
+            values.setdefault(key, []).append(_key(_json_value(entry.value)))
     if len(cameras) > 1:
         (first, path), (second, other) = list(cameras.items())[:2]
         raise CamaError(f"{other}: found the camera {' '.join(second)}, expected {' '.join(first)} as in {path}")
     ((make, model),) = cameras
     entries = [
-        {"group": place[0], "tag": place[1], "type": place[2], "name": names[place], "count": len(values)}
-        | ({"value": json.loads(values[0])} if names[place] in FIRMWARE and len(set(values)) == 1 else {})
-        for place, values in seen.items()
+        {"group": key[0], "tag": key[1], "type": key[2], "name": names[key], "count": len(seen)}
+        | ({"value": json.loads(seen[0])} if names[key] in FIRMWARE_TAGS and len(set(seen)) == 1 else {})
+        for key, seen in values.items()
     ]
     return Profile(
         camera={"make": make, "model": model},
@@ -87,7 +79,7 @@ def read_profile(path: Path) -> Profile:
 
 def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
     jpeg = read_segments(read_file(path), str(path))
-    segments = jpeg.holding("Exif")
+    segments = jpeg.of_kind("Exif")
     if not segments:
         raise CamaError(f"{path}: found no EXIF, expected a photograph as a camera wrote it")
     return jpeg, read_coding(jpeg, str(path)), read_exif(segments[0].payload, str(path))
@@ -100,8 +92,8 @@ def _camera(exif: Exif, path: Path) -> tuple[str, str]:
     return make, model
 
 
-def _plain(value: Any) -> Any:
-    """A value of EXIF as JSON has it: bytes as hexadecimal text."""
+def _json_value(value: Any) -> Any:
+    """A value of EXIF for JSON: bytes become hexadecimal text."""
     return value.hex() if isinstance(value, bytes) else value
 
 
@@ -110,6 +102,6 @@ def _key(value: Any) -> str:
 
 
 def _ranked(counts: Counter[str]) -> list[dict[str, Any]]:
-    """The most frequent first, then in their own order, which does not hang on that of the files."""
+    """Values with their counts, the most frequent first; ties are sorted, so that the order of the files does not matter."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [{"count": count, "value": json.loads(key)} for key, count in ranked]

@@ -1,4 +1,4 @@
-"""The catalogue of invented camera models, drawn from a seed, and taking a photograph with one of their devices."""
+"""The catalogue of simulated camera models, drawn from a seed, and photographs by their devices."""
 
 from dataclasses import asdict, dataclass
 
@@ -6,25 +6,16 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from cama.core.seeds import derive_seed
+from cama.jpeg.tables import CHROMINANCE, LUMINANCE
 from cama.simulation.processing import Processing, develop, encode
 from cama.simulation.sensor import OVERSAMPLING, DevicePattern, Optics, Sensor, capture, expose
 
-# Annex K of ITU-T T.81, the tables that most cameras start from.
-ANNEX_K_LUMA = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
-ANNEX_K_CHROMA = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99, *([99] * 32),
-)  # fmt: skip
-MATCH_LEVEL = (0.003, 0.010)  # PRNU strength of real sensors: 0.3 to 1 percent
+PRNU_STRENGTHS = (0.003, 0.010)  # standard deviations of the gain in real sensors: 0.3 to 1 percent
 
 
 @dataclass(frozen=True)
 class CameraModel:
-    """One model: everything that its devices share."""
+    """The parameters of a camera model, which all its devices share."""
 
     name: str  # Make_Model, as in file names
     optics: Optics
@@ -34,13 +25,13 @@ class CameraModel:
     dark: float  # standard deviation of a device's offset
 
     def traits(self) -> dict[str, object]:
-        """The drawn parameters, flat, for tables."""
+        """The drawn parameters as one flat row of a table."""
         return {"name": self.name, "prnu": self.prnu, **asdict(self.sensor), **asdict(self.processing)}
 
 
 def draw_catalogue(seed: int, names: list[str]) -> dict[str, CameraModel]:
-    """One model for each name. What models differ in most is spread evenly over them, in an order that the seed shuffles,
-    so that two models of one catalogue never come out alike; their values vary about it.
+    """One model for each name. The parameters that distinguish models most are spread evenly over their ranges and shuffled
+    over the models, so that no two models of a catalogue are alike; the other parameters are drawn independently.
     """
     rng = np.random.default_rng(derive_seed(seed, "catalogue"))
     count = len(names)
@@ -82,7 +73,7 @@ def draw_catalogue(seed: int, names: list[str]) -> dict[str, CameraModel]:
                 chroma_table=chroma_table,
                 subsampling=subsampling[i],
             ),
-            prnu=rng.uniform(*MATCH_LEVEL),
+            prnu=rng.uniform(*PRNU_STRENGTHS),
             dark=rng.uniform(1e-4, 4e-4),
         )
     return models
@@ -94,18 +85,18 @@ def device_pattern(seed: int, model: CameraModel, device: int, height: int, widt
 
 
 def photograph(scene: np.ndarray, model: CameraModel, pattern: DevicePattern, seed: int) -> np.ndarray:
-    """The developed picture, uint8 (H, W, 3), of an oversampled scene (2H, 2W, 3). `seed` drives the temporal noise."""
+    """The developed picture (H, W, 3), uint8, of an oversampled scene (2H, 2W, 3), with shot and read noise from `seed`."""
     raw = capture(expose(scene, model.optics), model.sensor, pattern, np.random.default_rng(seed))
     return develop(raw, model.sensor.bayer, model.processing)
 
 
 def flat_field(level: float, height: int, width: int) -> np.ndarray:
-    """An evenly lit scene of radiance `level`, oversampled."""
+    """A uniform oversampled scene (2H, 2W, 3) of radiance `level`."""
     return np.full((height * OVERSAMPLING, width * OVERSAMPLING, 3), level, np.float32)
 
 
 def jpeg_file(picture: np.ndarray, model: CameraModel, device: int, number: int) -> bytes:
-    """The file that the camera writes: JPEG in the model's style, with EXIF."""
+    """The JPEG file that the camera writes, with the model's coding and EXIF."""
     make, _, name = model.name.partition("_")
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = make
@@ -121,7 +112,7 @@ def jpeg_file(picture: np.ndarray, model: CameraModel, device: int, number: int)
 
 
 def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
-    """A mild saturation matrix with rows that sum to 1, so that grey stays grey."""
+    """A matrix that raises saturation slightly; its rows sum to 1, so that grey stays grey."""
     off = rng.normal(-0.12, 0.015, (3, 3))
     np.fill_diagonal(off, 0)
     np.fill_diagonal(off, 1 - off.sum(axis=1))
@@ -129,12 +120,14 @@ def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float]
 
 
 def _tables(rng: np.random.Generator, quality: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Quantisation tables about those of `quality`, tilted over frequency and jittered as makers' own tables are."""
+    """Luminance and chrominance tables near the standard's at `quality`, with a random slope over frequency and random steps,
+    like those of camera makers.
+    """
     scale = (200 - 2 * quality) / 100
     row, column = np.mgrid[0:8, 0:8]
     tables = []
-    for base in (ANNEX_K_LUMA, ANNEX_K_CHROMA):
+    for base in (LUMINANCE, CHROMINANCE):
         tilt = np.exp(rng.normal(0, 0.25) * (row + column - 7) / 7 + rng.normal(0, 0.08, (8, 8)))
-        steps = np.rint(np.array(base).reshape(8, 8) * scale * tilt)
+        steps = np.rint(base * scale * tilt)
         tables.append(tuple(int(step) for step in np.clip(steps, 1, 255).ravel()))
     return tables[0], tables[1]

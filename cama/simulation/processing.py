@@ -1,4 +1,4 @@
-"""In-camera processing: from a raw mosaic to the bytes of a JPEG."""
+"""In-camera processing: from a raw mosaic to a JPEG file."""
 
 import io
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ from scipy.ndimage import gaussian_filter
 
 from cama.forensics.mosaic import demosaic
 
-MARGIN = 8
+MARGIN = 8  # pixels added around the mosaic for demosaicing
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
 class Processing:
-    """One model's pipeline. Images are on a 0..1 scale; radii are standard deviations in pixels."""
+    """The processing of a camera model. Images have values of 0..1; radii are standard deviations in pixels."""
 
     white_balance: tuple[float, float, float]
     demosaicing: str  # bilinear, malvar or menon
     colour_matrix: tuple[tuple[float, float, float], ...]  # camera to output RGB, rows sum to 1
-    luma_denoise: float  # detail below this amplitude is shrunk away
+    luma_denoise: float  # amplitude below which luma detail is removed
     chroma_denoise: float  # radius of the chroma blur
     gamma: float
     contrast: float  # strength of the S-curve, 0..1
     sharpen_radius: float
     sharpen_amount: float
-    sharpen_core: float  # detail below this amplitude is not sharpened
+    sharpen_core: float  # amplitude below which detail is not sharpened
     luma_table: tuple[int, ...]  # 64 quantisation steps, row by row
     chroma_table: tuple[int, ...]
     subsampling: str  # 4:4:4, 4:2:2 or 4:2:0
 
 
 def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
-    """Raw mosaic (H, W) in 0..1 to the picture before compression, uint8 (H, W, 3)."""
-    # an even margin keeps the Bayer phase; without it the demosaicing would darken the borders
+    """A raw mosaic (H, W) in 0..1 to the picture before compression (H, W, 3), uint8."""
+    # without a margin demosaicing would darken the borders; its width is even, which keeps the Bayer phase
     raw = np.pad(_balance(raw, bayer, processing.white_balance), MARGIN, mode="reflect")
     image = demosaic(raw, bayer, processing.demosaicing)[MARGIN:-MARGIN, MARGIN:-MARGIN]
     image = np.clip(image @ np.array(processing.colour_matrix, np.float32).T, 0, 1)
@@ -45,19 +45,19 @@ def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
 
 
 def tone(image: np.ndarray, gamma: float, contrast: float) -> np.ndarray:
-    """Gamma, then an S-curve mixed in: 0..1 to 0..1."""
+    """Gamma encoding, mixed with an S-curve by `contrast`: 0..1 to 0..1."""
     encoded = image ** (1 / gamma)
     curve = encoded * encoded * (3 - 2 * encoded)
     return (1 - contrast) * encoded + contrast * curve
 
 
 def soft_core(detail: np.ndarray, threshold: float) -> np.ndarray:
-    """Shrink small detail smoothly to nothing: d^3 / (d^2 + t^2)."""
+    """Coring: detail below the threshold is smoothly shrunk to zero, d^3 / (d^2 + t^2)."""
     return detail if threshold <= 0 else detail**3 / (detail**2 + threshold**2)
 
 
 def denoise(image: np.ndarray, luma: float, chroma: float) -> np.ndarray:
-    """Shrink fine luma detail below amplitude `luma` and blur colour differences by radius `chroma`."""
+    """Remove luma detail below the amplitude `luma` and blur colour differences by the radius `chroma`."""
     y = image @ LUMA
     difference = image - y[..., None]
     if luma > 0:
@@ -69,14 +69,14 @@ def denoise(image: np.ndarray, luma: float, chroma: float) -> np.ndarray:
 
 
 def sharpen(image: np.ndarray, radius: float, amount: float, core: float) -> np.ndarray:
-    """Unsharp mask on luma, with detail below amplitude `core` left alone."""
+    """Unsharp masking of luma; detail below the amplitude `core` is not sharpened."""
     y = image @ LUMA
     detail = soft_core(y - gaussian_filter(y, radius, truncate=3), core)
     return image + amount * detail[..., None]
 
 
 def encode(image: np.ndarray, processing: Processing, exif: Image.Exif | None = None) -> bytes:
-    """JPEG bytes of uint8 (H, W, 3) with the model's own tables and subsampling."""
+    """A picture (H, W, 3), uint8, as a JPEG file with the model's quantisation tables and subsampling."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(
         buffer,

@@ -1,7 +1,7 @@
-"""Procedural scenes in linear light: occluding objects with textures and gradients under varied light.
+"""Procedural scenes in linear light: objects with textures and shading that cover each other, under varying light.
 
-A dead-leaves model (Ruderman 1997; Lee, Mumford and Huang 2001): objects whose sizes follow a power law cover each
-other, which gives the edges and the 1/f amplitude spectrum of natural images.
+A dead-leaves model (Ruderman 1997; Lee, Mumford and Huang 2001): objects whose sizes follow a power law cover each other,
+which gives the edges and the 1/f amplitude spectrum of natural images.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.fft import irfft2, rfftfreq
 
 OBJECTS = 420
-SMALLEST = 0.012  # of the longer side
+MIN_RADIUS, MAX_RADIUS = 0.012, 0.35  # of objects, as shares of the longer side
 
 
 def render_scene(seed: int, height: int, width: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     rows, columns = rows / height, columns / width
 
-    # One colour, shading direction and texture for each object; a scene has its own palette and contrast.
+    # each object has one colour, shading direction and texture; each scene has its own palette and contrast
     hue = rng.normal(0, 0.3, (3, 3))
     tint = rng.normal(0, rng.uniform(0.03, 0.2), (count, 3)) @ (np.eye(3) + hue)
     albedo = np.exp(rng.normal(-1.4, rng.uniform(0.4, 0.8), (count, 1)) + tint).astype(np.float32)
@@ -45,13 +45,12 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
 
 
 def _cover(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the foremost object at each pixel (H, W), and each object's place (count, 2) as shares of the sides."""
+    """The index of the foremost object at each pixel (H, W), and each object's position (count, 2) as shares of the sides."""
     longer = max(height, width)
     canvas = Image.new("I", (width, height), 0)
     draw = ImageDraw.Draw(canvas)
-    # radii by inverse transform of p(r) ~ r^-3 between the smallest and a third of the picture
-    low, high = SMALLEST, 0.35
-    radii = longer / np.sqrt(rng.uniform(high**-2, low**-2, OBJECTS))
+    # radii by inverse transform sampling of p(r) ~ r^-3
+    radii = longer / np.sqrt(rng.uniform(MAX_RADIUS**-2, MIN_RADIUS**-2, OBJECTS))
     radii[: OBJECTS // 12] = longer * rng.uniform(0.15, 0.45, OBJECTS // 12)  # a background of large surfaces
     places = rng.uniform(-0.05, 1.05, (OBJECTS + 1, 2))
     for index, radius in enumerate(radii, start=1):
@@ -61,7 +60,7 @@ def _cover(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarra
 
 
 def _outline(rng: np.random.Generator, radius: float) -> np.ndarray:
-    """Corners (n, 2) of an ellipse, a polygon or a bar about the origin, turned at random."""
+    """Corners (n, 2) of an ellipse, a polygon or a bar around the origin, with a random rotation."""
     form = rng.integers(0, 4)
     if form == 0:
         angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 7)))
@@ -69,7 +68,7 @@ def _outline(rng: np.random.Generator, radius: float) -> np.ndarray:
         angles = np.linspace(0, 2 * np.pi, 24 if form < 3 else 4, endpoint=False) + (np.pi / 4 if form == 3 else 0)
     aspect = rng.uniform(0.08, 0.3) if form == 3 else rng.uniform(0.4, 1.0)
     points = np.stack([np.cos(angles), aspect * np.sin(angles)], axis=-1) * radius
-    if form == 2:  # a leaf-like, uneven border
+    if form == 2:  # an uneven outline, like a leaf's
         points *= (1 + 0.25 * np.sin(angles * rng.integers(2, 6) + rng.uniform(0, 6)))[:, None]
     turn = rng.uniform(0, 2 * np.pi)
     return points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])

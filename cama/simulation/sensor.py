@@ -1,4 +1,4 @@
-"""Optics and sensor: from scene radiance to a raw Bayer mosaic."""
+"""Optics and sensor: from the radiance of a scene to a raw Bayer mosaic."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from cama.forensics.mosaic import mosaic
 
-OVERSAMPLING = 2  # scene samples a pixel pitch, along each side
+OVERSAMPLING = 2  # scene samples per pixel along each side
 FULL_WELL_BITS = 12
 
 
 @dataclass(frozen=True)
 class Optics:
-    """What the lens does; lengths in pixels of the sensor."""
+    """The parameters of a lens; lengths are in pixels of the sensor."""
 
-    blur: float  # standard deviation of the point spread
+    blur: float  # standard deviation of the point spread function
     vignetting: float  # loss of light at the corners, 0..1
-    red_scale: float  # lateral chromatic aberration: magnification of red and of blue, about 1
+    red_scale: float  # lateral chromatic aberration: magnification of red and of blue relative to green, about 1
     blue_scale: float
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the sensor does; noise relative to full well."""
+    """The parameters of a sensor; noise is relative to full well."""
 
     bayer: str  # RGGB, GRBG, GBRG or BGGR
     response: tuple[float, float, float]  # sensitivity of the red, green and blue pixels
@@ -33,21 +33,23 @@ class Sensor:
 
 @dataclass(frozen=True)
 class DevicePattern:
-    """What tells two devices of one model apart: photo response non-uniformity and dark fixed pattern, each (H, W)."""
+    """What differs between devices of one model: photo response non-uniformity and dark fixed pattern, each (H, W)."""
 
     gain: np.ndarray
     dark: np.ndarray
 
     @classmethod
     def draw(cls, seed: int, strength: float, dark: float, height: int, width: int) -> "DevicePattern":
-        """`strength` is the standard deviation of the gain (0.003 to 0.01), `dark` that of the offset (full well)."""
+        """Draw a pattern: `strength` is the standard deviation of the gain (0.003 to 0.01), `dark` that of the offset (relative
+        to full well).
+        """
         rng = np.random.default_rng(seed)
         gain = 1 + strength * rng.standard_normal((height, width), np.float32)
         return cls(gain, dark * rng.standard_normal((height, width), np.float32))
 
 
 def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
-    """Project an oversampled scene (2H, 2W, 3) through the lens: irradiance (H, W, 3)."""
+    """The irradiance (H, W, 3) of an oversampled scene (2H, 2W, 3) through the lens."""
     height, width = scene.shape[0] // OVERSAMPLING, scene.shape[1] // OVERSAMPLING
     planes = []
     for channel, scale in enumerate((optics.red_scale, 1.0, optics.blue_scale)):
@@ -63,7 +65,7 @@ def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
 
 
 def capture(irradiance: np.ndarray, sensor: Sensor, device: DevicePattern, rng: np.random.Generator) -> np.ndarray:
-    """Raw mosaic (H, W), float32 in 0..1, from irradiance (H, W, 3): PRNU, shot and read noise, 12-bit converter."""
+    """The raw mosaic (H, W), float32 in 0..1 in 12-bit steps, of an irradiance (H, W, 3), with PRNU, shot and read noise."""
     light = mosaic(irradiance * np.array(sensor.response), sensor.bayer).astype(np.float32) * device.gain
     light = np.clip(light, 0, 1)
     noise = np.sqrt(sensor.shot_noise * light + sensor.read_noise**2)

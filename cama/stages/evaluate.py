@@ -26,7 +26,7 @@ from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fusion import fuse_batch_norms_
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
-from cama.storage.images import deliver
+from cama.storage.images import save_and_decode
 from cama.training.classifier import predict
 
 BATCH = 8
@@ -61,7 +61,7 @@ def evaluate(
             last = min(first + BATCH, len(file))
             stored = file.images(slice(first, last))
             for save in spec.evaluation.saves:
-                pictures = np.stack([deliver(image, save) for image in stored])
+                pictures = np.stack([save_and_decode(image, save) for image in stored])
                 predictions = _predict(models, pictures, compute, spec)
                 for index, picture in enumerate(pictures):
                     place = first + index

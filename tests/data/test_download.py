@@ -10,10 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from urllib3.util import Retry
 
 from cama.commands.cli import main
 from cama.core.errors import CamaError
-from cama.data.download import ATTEMPTS, Patience, fetch, read_sums
+from cama.data import download
+from cama.data.download import ATTEMPTS, fetch, read_sums
 
 NAMES = ("Nikon_D70_0_1.JPG", "Nikon_D70_0_2.JPG", "sub folder/Nikon_D70_1_7.JPG")
 DATA = {name: hashlib.sha256(name.encode()).digest() * 4000 for name in NAMES}  # 128 kB each
@@ -31,7 +33,7 @@ class Server(ThreadingHTTPServer):
         self.faults: list[str] = []
         self.asked: list[tuple[str, str]] = []  # path and range
         self.ranges = True
-        self.sums = SUMS
+        self.sums = SUMS.encode()
 
     @property
     def url(self) -> str:
@@ -48,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         name = unquote(self.path).removeprefix("/mirror/").removeprefix("/elsewhere/")
         asked = self.headers.get("Range", "")
         self.server.asked.append((name, asked))
-        data = {**DATA, "SHA256SUMS": self.server.sums.encode()}.get(name)
+        data = {"SHA256SUMS": self.server.sums, **DATA}.get(name)
         if data is None:
             return self.send_error(404)
         strike = name == TARGET and self.path.startswith("/mirror") and bool(self.server.faults)
@@ -91,14 +93,15 @@ def server():
     running.server_close()
 
 
-@pytest.fixture
-def waits() -> list[float]:
-    return []
+SILENCE_S = 0.5  # how long a server may be silent
 
 
-@pytest.fixture
-def patience(waits) -> Patience:
-    return Patience(silence=0.5, sleep=waits.append)
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch) -> list[float]:
+    """The pauses between attempts, which take no time here."""
+    asked = []
+    monkeypatch.setattr(Retry, "sleep", lambda self, response=None: asked.append(self.get_backoff_time()))
+    return asked
 
 
 def complete(out: Path) -> bool:
@@ -109,14 +112,14 @@ def halves(out: Path) -> list[str]:
     return [path.name for path in out.rglob("*.part")]
 
 
-def test_all_that_is_listed_is_fetched_once(server, patience, tmp_path, capsys):
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+def test_all_that_is_listed_is_fetched_once(server, tmp_path, capsys):
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert complete(tmp_path)
     assert not halves(tmp_path)
     said = capsys.readouterr().out
     assert "Nikon_D70 0: 2 photographs\nNikon_D70 1: 1 photographs\n3 photographs, 0 missing" in said
     server.asked.clear()
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert [name for name, _ in server.asked] == ["SHA256SUMS"]
     assert "is there" in capsys.readouterr().out
 
@@ -136,40 +139,40 @@ def test_all_that_is_listed_is_fetched_once(server, patience, tmp_path, capsys):
         (["cut"] * 9, 10),  # each brings half of what lacks
     ],
 )
-def test_what_passes_is_overcome(faults, asked, server, patience, waits, tmp_path):
+def test_what_passes_is_overcome(faults, asked, server, pauses, tmp_path):
     server.faults = list(faults)
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert complete(tmp_path)
     assert not halves(tmp_path)
     assert len([name for name, _ in server.asked if name == TARGET]) == asked
     if faults[0] == "429":
-        assert waits == [1, 2, 4, 8]
+        assert pauses == [0, 2, 4, 8]
 
 
-def test_a_download_goes_on_where_it_ended(server, patience, tmp_path):
+def test_a_download_goes_on_where_it_ended(server, tmp_path):
     server.faults = ["cut"]
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     half = len(DATA[TARGET]) // 2
     assert [asked for name, asked in server.asked if name == TARGET] == ["", f"bytes={half}-"]
     # another day, another run
     (tmp_path / TARGET).unlink()
     (tmp_path / f".{TARGET}.part").write_bytes(DATA[TARGET][:1000])
     server.asked.clear()
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert (TARGET, "bytes=1000-") in server.asked
     assert complete(tmp_path)
 
 
 @pytest.mark.parametrize("begun", [b"not its beginning", DATA[TARGET], DATA[TARGET] + b"more"])
-def test_what_was_begun_is_believed_no_more_than_its_hash(begun, server, patience, tmp_path):
+def test_what_was_begun_is_believed_no_more_than_its_hash(begun, server, tmp_path):
     (tmp_path / f".{TARGET}.part").write_bytes(begun)
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert complete(tmp_path)
 
 
-def test_a_server_that_knows_no_ranges_is_started_over(server, patience, tmp_path):
+def test_a_server_that_knows_no_ranges_is_started_over(server, tmp_path):
     server.ranges, server.faults = False, ["cut", "cut"]
-    assert fetch("dresden", server.url, tmp_path, patience=patience)
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert complete(tmp_path)
 
 
@@ -187,10 +190,10 @@ def test_a_server_that_knows_no_ranges_is_started_over(server, patience, tmp_pat
     ],
 )
 def test_what_does_not_pass_is_an_error_and_leaves_nothing_under_the_name(
-    faults, ranges, expected, asked, server, patience, tmp_path, capsys
+    faults, ranges, expected, asked, server, tmp_path, capsys
 ):
     server.faults, server.ranges = list(faults), ranges
-    whole = fetch("dresden", server.url, tmp_path, patience=patience)
+    whole = fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert whole == (not expected)
     assert (tmp_path / TARGET).exists() == (not expected)
     assert all((tmp_path / name).read_bytes() == DATA[name] for name in NAMES if name != TARGET)
@@ -202,23 +205,53 @@ def test_what_does_not_pass_is_an_error_and_leaves_nothing_under_the_name(
         assert "Nikon_D70 0: 1 photographs, 1 missing" in said
 
 
-def test_another_file_of_that_name_is_kept(server, patience, tmp_path, capsys):
+def test_a_server_that_cannot_be_reached_is_asked_again_with_growing_pauses(pauses, tmp_path):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
+        port = closed.server_address[1]
+    with pytest.raises(CamaError, match=f"^http://127.0.0.1:{port}/SHA256SUMS: .*Max retries exceeded"):
+        fetch("dresden", f"http://127.0.0.1:{port}", tmp_path, timeout_s=SILENCE_S)
+    assert pauses == [0, 2, 4, 8]
+
+
+def test_a_broken_body_is_taken_up_again_with_growing_pauses_until_bytes_come(server, pauses, tmp_path):
+    server.ranges, server.faults = False, ["cut"] * 99
+    assert not fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
+    assert pauses == [0, 2, 4, 8]
+    pauses.clear()
+    server.ranges, server.faults = True, ["cut"] * 9
+    assert fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
+    assert pauses == [0] * 9
+
+
+def test_a_list_of_other_bytes_than_text_is_refused(server, tmp_path):
+    server.sums = b"\xff\xfe"
+    with pytest.raises(CamaError, match=f"^{server.url}/SHA256SUMS: found no text in UTF-8"):
+        fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
+
+
+def test_a_list_that_is_too_long_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MAX_LIST_BYTES", len(SUMS) - 1)
+    with pytest.raises(CamaError, match=f"^{server.url}/SHA256SUMS: found {len(SUMS)} bytes, expected at most"):
+        fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
+
+
+def test_another_file_of_that_name_is_kept(server, tmp_path, capsys):
     (tmp_path / TARGET).write_bytes(b"mine")
-    assert not fetch("dresden", server.url, tmp_path, patience=patience)
+    assert not fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert (tmp_path / TARGET).read_bytes() == b"mine"
     assert "2 photographs, 1 missing" in capsys.readouterr().out
 
 
-def test_a_folder_in_the_way_stops_that_file_alone(server, patience, tmp_path, capsys):
+def test_a_folder_in_the_way_stops_that_file_alone(server, tmp_path, capsys):
     (tmp_path / f".{TARGET}.part").mkdir()
-    assert not fetch("dresden", server.url, tmp_path, patience=patience)
+    assert not fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
     assert "2 photographs, 1 missing" in capsys.readouterr().out
 
 
-def test_a_list_of_ones_own_is_obeyed(server, patience, tmp_path):
+def test_a_list_of_ones_own_is_obeyed(server, tmp_path):
     wrong = SUMS.replace(hashlib.sha256(DATA[TARGET]).hexdigest(), "0" * 64)
     (tmp_path / "sums").write_text(wrong)
-    assert not fetch("dresden", server.url, tmp_path / "out", tmp_path / "sums", patience)
+    assert not fetch("dresden", server.url, tmp_path / "out", tmp_path / "sums", SILENCE_S)
     assert not (tmp_path / "out" / TARGET).exists()
     assert not halves(tmp_path)
     assert "SHA256SUMS" not in [name for name, _ in server.asked]

@@ -10,34 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import STANDARD_LUMINANCE, ZIGZAG, read_coding, standard_quality
+from cama.jpeg.coding import read_coding
 from cama.jpeg.segments import DHT, DQT, FRAMES, SOS, Jpeg, Segment, read_segments
+from cama.jpeg.tables import ZIGZAG
 from tests.jpeg.helpers import jpeg
 from tests.real import needs_photographs, photographs
 
 
 def coding(data: bytes):
     return read_coding(read_segments(data))
-
-
-def test_the_zigzag_begins_and_ends_as_in_the_standard():
-    assert ZIGZAG[:12] == (0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25)
-    assert ZIGZAG[-3:] == (55, 62, 63)
-    assert sorted(ZIGZAG) == list(range(64))
-
-
-def test_the_standard_table_is_pillows_at_quality_50():
-    assert coding(jpeg(quality=50)).quantisation[0] == STANDARD_LUMINANCE
-
-
-@pytest.mark.parametrize("quality", [1, 10, 37, 50, 75, 90, 95, 100])
-def test_the_common_encoders_quality_is_recognised(quality):
-    assert standard_quality(coding(jpeg(quality=quality)).quantisation[0]) == quality
-
-
-def test_a_table_of_another_maker_has_no_quality():
-    table = coding(jpeg(qtables=[[7 + i % 5 for i in range(64)]] * 2)).quantisation[0]
-    assert standard_quality(table) is None
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from cama.compute.tensors import to_bytes, to_float
 from cama.jpeg.differentiable import jpeg_through, round_to_bytes
-from cama.storage.images import deliver
+from cama.storage.images import save_and_decode
 
 LEVELS = torch.arange(256) / 127.5 - 1
 
@@ -27,7 +27,7 @@ def test_it_is_what_a_decoder_gives_back(quality):
     that are decimated, or interpolated by their nearest, all stay below 80% or 90%.
     """
     images = photographs()
-    expected = np.stack([deliver(image, f"jpeg{quality}") for image in images]).astype(int)
+    expected = np.stack([save_and_decode(image, f"jpeg{quality}") for image in images]).astype(int)
     found = to_bytes(jpeg_through(to_float(images), quality)).astype(int)
     error = np.abs(found - expected)
     assert (error <= 1).mean() > 0.80
@@ -37,7 +37,7 @@ def test_it_is_what_a_decoder_gives_back(quality):
 def test_the_quality_is_the_encoders():
     """The neighbouring qualities fit a decoded picture worse."""
     images = photographs(1)
-    decoded = deliver(images[0], "jpeg60").astype(int)
+    decoded = save_and_decode(images[0], "jpeg60").astype(int)
     error = {
         quality: np.abs(to_bytes(jpeg_through(to_float(images), quality))[0].astype(int) - decoded).mean()
         for quality in (50, 60, 70)

@@ -110,9 +110,9 @@ def test_directories_in_a_row_end():
 
 def test_bytes_that_nothing_names_are_kept():
     exif = read_exif(tiff("<", (MAKE, 2, 4, b"Abc\0"), after=b"\0\0Jane Doe, 12 Elm Street\0"))
-    assert exif.loose == b"Jane Doe, 12 Elm Street"
+    assert exif.unreferenced == b"Jane Doe, 12 Elm Street"
     exif = read_exif(tiff("<", (MAKE, 2, 8, struct.pack("<I", 26)), after=b"A maker\0"))
-    assert exif.loose == b""
+    assert exif.unreferenced == b""
 
 
 @pytest.mark.parametrize(("kind", "values"), [(3, (300, 301)), (6, (-1, -2)), (9, (-5,)), (4, (70_000,))])
@@ -192,7 +192,7 @@ def test_any_bytes_behind_a_header_are_read(data):
 @needs_photographs
 def test_real_photographs_have_what_pillow_reads():
     for path in photographs("natural"):
-        (segment,) = read_segments(path.read_bytes()).holding("Exif")
+        (segment,) = read_segments(path.read_bytes()).of_kind("Exif")
         exif = read_exif(segment.payload)
         assert exif.faults == []
         with Image.open(path) as image:

@@ -57,7 +57,7 @@ def test_names_say_what_a_segment_holds():
 
 
 def test_stuffed_bytes_and_restart_markers_belong_to_the_scan():
-    (scan,) = read_segments(example("restarts")).of(SOS)
+    (scan,) = read_segments(example("restarts")).with_marker(SOS)
     assert b"\xff\xd0" in scan.scan
     assert b"\xff\xd1" in scan.scan
 

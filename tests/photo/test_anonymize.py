@@ -20,10 +20,10 @@ from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import APP0, read_segments
 from cama.photo import anonymize as module
-from cama.photo import batch
-from cama.photo.anonymize import NEUTRAL_TIME, Plan, anonymize
-from cama.photo.attribution import attribute, load_witness
-from cama.photo.decoding import read_stored, turn
+from cama.photo import anonymize_files
+from cama.photo.anonymize import NEUTRAL_TIME, PhotoAnonymizer, anonymize
+from cama.photo.attribution import attribute, load_attributor
+from cama.photo.decoding import orient, read_srgb
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
 from cama.storage.images import read_rgb
@@ -51,8 +51,8 @@ def photo(tmp_path) -> Path:
     return path
 
 
-def how(model: Path, target: str = "Corvus_C300", **options: Any) -> Plan:
-    return Plan.load(model, target, **{"encoding": "neutral", **options})
+def how(model: Path, target: str = "Corvus_C300", **options: Any) -> PhotoAnonymizer:
+    return PhotoAnonymizer.load(model, target, **{"encoding": "neutral", **options})
 
 
 def test_the_written_file_holds_pixels_alone(photo, model, tmp_path):
@@ -113,18 +113,18 @@ def test_the_model_files_own_profile_is_imitated(photo, model, tmp_path):
     assert record["encoding"] == "Corvus C300"
     assert inspect(tmp_path / "out.jpg")["coding"]["subsampling"] == "4:2:2"
     # it has none of the first camera
-    plan = how(model, "Alcyon_A10", encoding="target")
-    assert anonymize(photo, tmp_path / "neutral.jpg", plan, force=False)["encoding"] == "neutral"
+    anonymizer = how(model, "Alcyon_A10", encoding="target")
+    assert anonymize(photo, tmp_path / "neutral.jpg", anonymizer, force=False)["encoding"] == "neutral"
     assert inspect(tmp_path / "neutral.jpg")["coding"]["subsampling"] == "4:2:0"
 
 
 def test_minimal_exif_says_what_the_targets_firmware_says_and_nothing_of_the_photograph(photo, model, tmp_path):
-    plan = how(model, encoding="target", metadata="target")
-    record = anonymize(photo, tmp_path / "out.jpg", plan, force=False)
+    anonymizer = how(model, encoding="target", metadata="target")
+    record = anonymize(photo, tmp_path / "out.jpg", anonymizer, force=False)
     assert record["metadata"] == "target"
     data = (tmp_path / "out.jpg").read_bytes()
     assert not [secret for secret in SECRETS if secret in data]
-    exif = read_exif(read_segments(data).holding("Exif")[0].payload)
+    exif = read_exif(read_segments(data).of_kind("Exif")[0].payload)
     assert exif.faults == []
     found = {(entry.group, entry.name): entry.value for entry in exif.entries}
     assert found == {
@@ -158,9 +158,9 @@ def test_e_and_the_classifiers_are_asked_before_and_after(photo, model, tmp_path
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path / "out.jpg")]
     assert main(["anonymize", *arguments, "--classifier", str(classifier), "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
-    witness = load_witness(classifier)
+    attributor = load_attributor(classifier)
     for when, path in (("before", photo), ("after", tmp_path / "out.jpg")):
-        (expected,) = attribute(read_rgb(path), witness)
+        (expected,) = attribute(read_rgb(path), attributor)
         assert record[when]["classifiers"] == [expected]
         assert record[when]["evaluator"] == [{**expected, "classifier": "rgb"}]
         assert record[when]["target"] == expected["probabilities"]["Corvus_C300"]
@@ -169,13 +169,13 @@ def test_e_and_the_classifiers_are_asked_before_and_after(photo, model, tmp_path
 
 
 def test_what_was_measured_on_real_cameras_is_not_called_simulated(photo, tmp_path):
-    plan = how(model_file(tmp_path, dataset="dresden"))
-    assert "photographs of its own data (dresden), not on yours" in plan.caution
-    assert "simulated" not in plan.caution
+    anonymizer = how(model_file(tmp_path, dataset="dresden"))
+    assert "photographs of its own data (dresden), not on yours" in anonymizer.caution
+    assert "simulated" not in anonymizer.caution
 
 
-def upright(path: Path) -> np.ndarray:
-    return np.ascontiguousarray(turn(*read_stored(path)))
+def oriented(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(orient(*read_srgb(path)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -194,7 +194,7 @@ def test_the_orientation_is_applied(orientation, tmp_path):
         7: picture[::-1, ::-1].swapaxes(0, 1),
         8: np.rot90(picture, 1),
     }[orientation]
-    assert psnr(upright(tmp_path / "a.jpg"), np.ascontiguousarray(expected)) > 35
+    assert psnr(oriented(tmp_path / "a.jpg"), np.ascontiguousarray(expected)) > 35
 
 
 def test_g_sees_a_photograph_as_it_is_stored(model, tmp_path, monkeypatch):
@@ -221,18 +221,18 @@ def test_colours_become_srgb(tmp_path):
     with pytest.raises(CamaError, match="cannot be brought to sRGB"):
         path = tmp_path / "lab.jpg"
         path.write_bytes(jpeg(icc_profile=ImageCms.ImageCmsProfile(wide).tobytes()))
-        upright(path)
+        oriented(path)
     path = tmp_path / "srgb.jpg"
     picture = scene(48, 64)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     path.write_bytes(jpeg(icc_profile=profile))
-    assert np.array_equal(upright(path), read_rgb(path))
+    assert np.array_equal(oriented(path), read_rgb(path))
     # the same with red and green exchanged, under another name
     swapped = profile.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
     renamed = swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap")
     for other in (renamed, swapped):  # what it calls itself does not matter
         path.write_bytes(jpeg(picture, icc_profile=other, quality=100, subsampling="4:4:4"))
-        assert psnr(upright(path), np.ascontiguousarray(read_rgb(path)[..., [1, 0, 2]])) > 35
+        assert psnr(oriented(path), np.ascontiguousarray(read_rgb(path)[..., [1, 0, 2]])) > 35
 
 
 def test_adobe_rgb_that_exif_alone_tells_becomes_srgb(tmp_path):
@@ -252,7 +252,7 @@ def test_adobe_rgb_that_exif_alone_tells_becomes_srgb(tmp_path):
             turned = colour.RGB_to_RGB(stored / 255, *spaces, apply_cctf_decoding=True, apply_cctf_encoding=True)
             expected = np.round(255 * np.clip(turned, 0, 1))
             assert np.abs(expected - stored).max() > 5
-        assert np.abs(upright(path).astype(int) - expected).max() <= 1
+        assert np.abs(oriented(path).astype(int) - expected).max() <= 1
 
 
 def test_where_there_are_no_links_a_file_gets_its_name_all_the_same(photo, model, tmp_path, monkeypatch):
@@ -360,12 +360,13 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     *lines, last = captured.out.splitlines()
     assert [line.partition(" -> ")[0] for line in lines] == ["second.jpg", photo.name]
     assert all("Corvus C300 encoding; the evaluator gives Corvus_C300 0." in line for line in lines)
-    doubted = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
-    assert doubted  # E is not even trained
-    loud = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
-    seen = f"{loud} changed so much that it can be seen (below 35 dB): look before you share. " if loud else ""
+    unconvincing = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
+    assert unconvincing  # E is not even trained
+    visible = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
+    seen = f"{visible} changed so much that it can be seen (below 35 dB): look before you share. " if visible else ""
     assert last.startswith(
-        f"2 written, 1 failed. {doubted} NOT taken for Corvus_C300 even by the model's own evaluator. {seen}The model knows"
+        f"2 written, 1 failed. {unconvincing} NOT taken for Corvus_C300 even by the model's own evaluator. "
+        f"{seen}The model knows"
     )
     assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
     assert len(list((tmp_path / "out").iterdir())) == 2
@@ -381,7 +382,7 @@ def dies_of_the_second(task: tuple[Path, Path]) -> tuple[Path, dict | None, str]
 
 
 def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(batch, "_in_process", dies_of_the_second)
+    monkeypatch.setattr(anonymize_files, "_run_in_process", dies_of_the_second)
     names = ["first.jpg", "second.jpg", "third.jpg"]
     command = ["anonymize", *[str(tmp_path / name) for name in names], "--model", str(model), "--to", "Corvus_C300"]
     (tmp_path / "out").mkdir()
@@ -392,6 +393,17 @@ def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, t
         f"cama anonymize: {tmp_path / 'second.jpg'}: found its process ended, perhaps for lack of memory",
         f"cama anonymize: {tmp_path / 'third.jpg'}: was reached",
     ]
+
+
+def test_progress_and_errors_stay_out_of_the_json_record(photo, model, tmp_path, capsys):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    command = ["anonymize", str(photo), str(tmp_path / "bad.jpg"), "--model", str(model), "--to", "Corvus_C300"]
+    assert main([*command, "--out", str(tmp_path), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert [record["photo"] for record in json.loads(captured.out)] == [photo.name]
+    failure, progress = captured.err.splitlines()
+    assert failure.startswith(f"cama anonymize: {tmp_path / 'bad.jpg'}: ")
+    assert progress.startswith("photographs: 2/2, ")
 
 
 @pytest.mark.parametrize(("photos", "out"), [(1, "nowhere/out.jpg"), (2, "nowhere"), (2, "a.jpg")])
@@ -407,13 +419,13 @@ def test_a_missing_folder_is_named_before_the_work(photos, out, photo, model, tm
 
 def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
     out = tmp_path / "out.jpg"
-    real = module.check_bare
+    real = module.check_pixels_only
 
     def check_and_lose_the_race(data: bytes, name: str, exif: bytes) -> object:
         out.write_bytes(b"somebody else's")
         return real(data, name, exif)
 
-    monkeypatch.setattr(module, "check_bare", check_and_lose_the_race)
+    monkeypatch.setattr(module, "check_pixels_only", check_and_lose_the_race)
     with pytest.raises(OSError, match="exists"):
         anonymize(photo, out, how(model), force=False)
     assert out.read_bytes() == b"somebody else's"
@@ -454,17 +466,17 @@ def test_a_target_that_the_model_does_not_know_is_refused(photo, model, capsys):
 
 def test_bytes_behind_and_fill_bytes_are_found():
     bare = encoding.encode_neutral(scene())
-    encoding.check_bare(bare, "a.jpg")
+    encoding.check_pixels_only(bare, "a.jpg")
     with pytest.raises(CamaError, match="found 3 bytes behind the picture"):
-        encoding.check_bare(bare + b"abc", "a.jpg")
+        encoding.check_pixels_only(bare + b"abc", "a.jpg")
     with pytest.raises(CamaError, match="found a segment APP0 JFIF at byte 2"):
-        encoding.check_bare(bare[:2] + b"\xff" + bare[2:], "a.jpg")
+        encoding.check_pixels_only(bare[:2] + b"\xff" + bare[2:], "a.jpg")
     thumb = bare.replace(encoding.JFIF, encoding.JFIF[:-2] + b"\1\1" + b"abc").replace(
         b"\xff\xe0\0\x10", b"\xff\xe0\0\x13"
     )
-    assert read_segments(thumb).of(APP0)
+    assert read_segments(thumb).with_marker(APP0)
     with pytest.raises(CamaError, match="found a segment APP0 JFIF"):
-        encoding.check_bare(thumb, "a.jpg")
+        encoding.check_pixels_only(thumb, "a.jpg")
 
 
 @needs_photographs
@@ -477,7 +489,7 @@ def test_real_photographs_are_imitated_by_their_own_profiles():
         order = profile.order
         for coding in profile.codings:
             data = encoding.encode_like(picture, coding.value.model_dump(), order)
-            written = encoding.check_bare(data, name)
+            written = encoding.check_pixels_only(data, name)
             assert [segment.name for segment in written.segments] == [n for n in order if n != "APP1 Exif"]
 
 
@@ -495,12 +507,12 @@ def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
         [start, "APP1 Exif", *rest],
     ):
         for exif in (b"", payload):
-            written = encoding.check_bare(encoding.encode_like(picture, coding, order, exif), "x", exif)
+            written = encoding.check_pixels_only(encoding.encode_like(picture, coding, order, exif), "x", exif)
             assert [segment.name for segment in written.segments] == [n for n in order if exif or n != "APP1 Exif"]
 
 
 def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path, monkeypatch, capsys):
-    real, done = batch.anonymize, []
+    real, done = anonymize_files.anonymize, []
 
     def once(*arguments):
         if done:
@@ -508,7 +520,7 @@ def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path,
         done.append(real(*arguments))
         return done[0]
 
-    monkeypatch.setattr(batch, "anonymize", once)
+    monkeypatch.setattr(anonymize_files, "anonymize", once)
     arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
     with pytest.raises(KeyboardInterrupt):
         main(["anonymize", str(photo), str(photo), *arguments])

@@ -12,7 +12,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.segments import Segment, read_segments
 from cama.models.classifiers import save_classifier
 from cama.photo.inspect import inspect
-from cama.photo.text import as_table
+from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, tiny_classifier
 from tests.real import DRESDEN, needs_photographs, photographs
@@ -146,7 +146,7 @@ def test_a_bare_picture_tells_nothing(tmp_path):
 
 
 def test_nothing_from_a_file_commands_the_terminal(photo):
-    shown = as_table(inspect(photo))
+    shown = summary(inspect(photo))
     assert "J. D." in shown
     assert all(c.isprintable() or c == "\n" for c in shown)
 
@@ -157,7 +157,7 @@ def test_damaged_exif_is_a_fault_and_not_the_end(tmp_path):
     path.write_bytes(b"".join(s.to_bytes() for s in (start, Segment(0xE1, b"Exif\0\0nothing"), *rest)))
     record = inspect(path)
     assert record["faults"] == [f"{path}: found EXIF that begins with 6e 6f 74 68, expected a TIFF header"]
-    assert "damaged" in as_table(record)
+    assert "damaged" in summary(record)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"II*\0", jpeg()[:-20]])
@@ -189,7 +189,7 @@ def test_the_classifiers_are_asked(tmp_path):
     values = list(found["probabilities"].values())
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(1, abs=1e-3)
-    assert "pixels say" in as_table(inspect(path, [model]))
+    assert "attribution" in summary(inspect(path, [model]))
     path.write_bytes(jpeg(scene(40, 40)))
     with pytest.raises(CamaError, match="expected at least 64 a side to attribute"):
         inspect(path, [model])

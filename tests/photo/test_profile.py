@@ -12,7 +12,7 @@ from cama.jpeg.profile import match_profile
 from cama.jpeg.segments import read_segments
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, read_profile, write_profile
-from cama.photo.text import as_table
+from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg
 from tests.photo.helpers import camera_file
 from tests.real import needs_photographs, photographs
@@ -88,7 +88,7 @@ def test_inspect_compares_with_profiles(paths, tmp_path):
     (found,) = record["profiles"]
     assert (found["profile"], found["model"]) == ("p.json", "A10")
     assert set(found["matches"].values()) == {True}
-    assert "A10, in every trait" in as_table(record)
+    assert "A10, in every trait" in summary(record)
 
 
 def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):

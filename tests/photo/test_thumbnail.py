@@ -70,7 +70,7 @@ def test_real_thumbnails_show_their_own_photographs_alone():
     paths = photographs("natural")[::3]
     pictures = [read_rgb(path) for path in paths]
     thumbnails = [
-        read_thumbnail(read_exif(read_segments(path.read_bytes()).holding("Exif")[0].payload).thumbnail)
+        read_thumbnail(read_exif(read_segments(path.read_bytes()).of_kind("Exif")[0].payload).thumbnail)
         for path in paths
     ]
     for at, picture in enumerate(pictures):

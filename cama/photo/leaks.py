@@ -1,0 +1,170 @@
+"""What the segments of a JPEG reveal besides its picture, by category, and the thumbnails in them."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from cama.core.errors import CamaError
+from cama.jpeg.exif import Entry, read_exif
+from cama.jpeg.photoshop import IPTC, read_resources
+from cama.jpeg.segments import COM, Jpeg, Segment
+from cama.photo.thumbnail import compare, read_thumbnail, same_picture
+
+# EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
+# place, and all others unknown. Settings are how the picture was taken and stored: they reveal the camera's style at most.
+TAGS = {
+    "person": "Artist Copyright CameraOwnerName XPAuthor Photographer ImageEditor",
+    "place": "",
+    "time": """DateTime DateTimeOriginal DateTimeDigitized SubsecTime SubsecTimeOriginal SubsecTimeDigitized OffsetTime
+        OffsetTimeOriginal OffsetTimeDigitized GPSTimeStamp GPSDateStamp""",
+    "device": "BodySerialNumber LensSerialNumber CameraSerialNumber ImageUniqueID MakerNote",
+    "camera": "Make Model LensMake LensModel LensSpecification UniqueCameraModel",
+    "software": "Software ProcessingSoftware HostComputer",
+    "content": "ImageDescription UserComment XPTitle XPComment XPKeywords XPSubject",
+    "thumbnail": "",
+    "unknown": "",
+    "settings": """Orientation XResolution YResolution ResolutionUnit YCbCrPositioning YCbCrCoefficients WhitePoint
+        PrimaryChromaticities ReferenceBlackWhite Compression ImageWidth ImageLength BitsPerSample ExposureTime FNumber
+        ExposureProgram ISOSpeedRatings SensitivityType RecommendedExposureIndex ExifVersion ComponentsConfiguration
+        CompressedBitsPerPixel ShutterSpeedValue ApertureValue BrightnessValue ExposureBiasValue MaxApertureValue
+        SubjectDistance MeteringMode LightSource Flash FocalLength SubjectLocation FlashPixVersion ColorSpace ExifImageWidth
+        ExifImageHeight FocalPlaneXResolution FocalPlaneYResolution FocalPlaneResolutionUnit ExposureIndex SensingMethod
+        FileSource SceneType CFAPattern CustomRendered ExposureMode WhiteBalance DigitalZoomRatio FocalLengthIn35mmFilm
+        SceneCaptureType GainControl Contrast Saturation Sharpness Gamma SubjectDistanceRange InteroperabilityIndex
+        InteroperabilityVersion GPSVersionID CompositeImage""",
+}
+CATEGORY_OF_TAG = {tag: category for category, tags in TAGS.items() for tag in tags.split()}
+POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
+# Segments other than EXIF and Photoshop's: the category of what they reveal, and a description.
+SEGMENTS = {
+    "JFXX": ("thumbnail", "a thumbnail"),
+    "XMP": ("content", "whatever programs wrote there: names, places, edits"),
+    "extended XMP": ("content", "whatever programs wrote there: depth maps, other pictures"),
+    "ICC": ("camera", "a colour profile, which may name the device"),
+    "MPF": ("content", "an index of further pictures in the file"),
+    "JUMBF": ("person", "a C2PA manifest: a signed history of the picture"),
+}
+HEADER_BYTES = {
+    "JFIF": 14,
+    "Adobe": 12,
+}  # payloads in the standards; a longer one holds something else, such as a thumbnail
+JFXX_JPEG = b"JFXX\0\x10"  # the beginning of a JFIF extension that holds a JPEG thumbnail
+MAX_THUMBNAILS = 4  # are decoded; only files made to cost time have many
+PADDING = 16  # unreferenced bytes in EXIF up to this number are padding, which some cameras leave between values
+
+
+class Leaks:
+    """What the segments of a file reveal: `leaks` as records of category (`tells`), place (`where`) and `value`, records of the
+    `thumbnails`, compared with the picture (H, W, 3), uint8, unless it is None, and `faults`: violations of the standards.
+    """
+
+    def __init__(self, jpeg: Jpeg, picture: np.ndarray | None, name: str) -> None:
+        self.leaks: list[dict[str, str]] = []
+        self.thumbnails: list[dict[str, Any]] = []
+        self.faults: list[str] = []
+        self._picture, self._name = picture, name
+        for segment in jpeg.segments:
+            self._add_segment(segment)
+        if jpeg.trailer:
+            self._add_bytes("unknown", "behind the picture", jpeg.trailer)
+        order = list(TAGS)
+        self.leaks.sort(key=lambda leak: order.index(leak["tells"]))
+
+    def _add(self, category: str, where: str, value: str) -> None:
+        self.leaks.append({"tells": category, "where": where, "value": value})
+
+    def _add_bytes(self, category: str, where: str, data: bytes) -> None:
+        self._add(category, where, f"{len(data)} bytes: {_printable(data)}")
+
+    def _add_segment(self, segment: Segment) -> None:
+        payload = segment.payload
+        if segment.marker == COM:
+            self._add("content", "comment", _printable(payload))
+        elif segment.kind == "Exif":
+            self._add_exif(payload)
+        elif segment.kind == "Photoshop":
+            self._add_photoshop(payload)
+        elif segment.kind in SEGMENTS:
+            category, description = SEGMENTS[segment.kind]
+            self._add(category, segment.kind, f"{len(payload)} bytes: {description}")
+            if payload.startswith(JFXX_JPEG):
+                self._add_thumbnail(payload[len(JFXX_JPEG) :])
+        elif (
+            segment.name.endswith("unknown")
+            or segment.name.startswith("marker")
+            or len(payload) > HEADER_BYTES.get(segment.kind, len(payload))
+        ):
+            self._add_bytes("unknown", segment.name, payload)
+
+    def _add_exif(self, payload: bytes) -> None:
+        try:
+            exif = read_exif(payload, self._name)
+        except CamaError as error:
+            self.faults.append(str(error))
+            self._add("unknown", "Exif", f"{len(payload)} bytes that cannot be read")
+            return
+        self.faults += exif.faults
+        for entry in exif.entries:
+            category = _category(entry)
+            of_thumbnail = entry.group == "IFD1"
+            pointer = entry.name in POINTERS and entry.is_offset
+            if not pointer and not (of_thumbnail and category == "settings"):
+                place = "thumbnail's" if of_thumbnail else "Exif"
+                self._add(category, f"{place} {entry.name}", _text(entry))
+        rest = exif.unreferenced
+        if len(rest) > PADDING:
+            self._add("unknown", "Exif", f"{len(rest)} bytes that no entry names: {_printable(rest)}")
+        self._add_thumbnail(exif.thumbnail)
+
+    def _add_photoshop(self, payload: bytes) -> None:
+        resources, rest = read_resources(payload)
+        for resource in resources:
+            size = f"{len(resource.data)} bytes"
+            if resource.number == IPTC:
+                self._add("person", "IPTC", f"{size}: names, places, captions")
+            elif resource.thumbnail:
+                self._add("thumbnail", "Photoshop", f"{size}: a thumbnail")
+                self._add_thumbnail(resource.thumbnail)
+            else:
+                value = f"{size}, block 0x{resource.number:04x}: {_printable(resource.data)}"
+                self._add("software", "Photoshop", value)
+        if rest.strip(b"\0"):
+            self._add_bytes("unknown", "Photoshop", rest)
+
+    def _add_thumbnail(self, data: bytes) -> None:
+        if data and len(self.thumbnails) < MAX_THUMBNAILS:
+            self.thumbnails.append(_thumbnail(data, self._picture))
+
+
+def _category(entry: Entry) -> str:
+    return CATEGORY_OF_TAG.get(entry.name, "place" if entry.group == "GPS" else "unknown")
+
+
+def _text(entry: Entry) -> str:
+    if entry.name == "UserComment" and isinstance(entry.value, bytes):
+        return _printable(entry.value[8:])  # after the 8 bytes that name its character code
+    return entry.text()
+
+
+def _printable(data: bytes, length: int = 60) -> str:
+    """The first bytes as text of at most `length` characters, without control characters, which a terminal would obey."""
+    text = data[: 4 * length].decode("latin-1")
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:length]
+
+
+def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
+    """The record of a thumbnail, compared with a picture if there is one."""
+    image = read_thumbnail(data)
+    record: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if image is None:
+        return {**record, "readable": False}
+    record |= {"readable": True, "width": image.width, "height": image.height}
+    if picture is None:
+        return record
+    correlation, difference = compare(picture, image)
+    return record | {
+        "correlation": round(correlation, 3),
+        "difference": round(difference, 1),
+        "same_picture": same_picture(correlation, difference),
+    }
