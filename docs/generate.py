@@ -41,7 +41,7 @@ sys.path.insert(0, str(PROJECT))
 from cama.reporting.formats import to_markdown, with_intervals  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.settings.training import Ramp  # noqa: E402
-from cama.workflow.cost import costs, counted, disk  # noqa: E402
+from cama.workflow.cost import costs, count_pictures, disk  # noqa: E402
 
 
 def config_table() -> str:
@@ -185,7 +185,7 @@ def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
 def cost_table(overlay: str) -> str:
     """What a config costs, a line each kind of job."""
     config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{overlay}.yaml")
-    counts = counted(config, None if config.dataset.kind == "simulated" else DEVICE)
+    counts = count_pictures(config, None if config.dataset.kind == "simulated" else DEVICE)
     rows = pd.DataFrame(
         {"what": row.what.split()[0], "jobs": row.jobs, "PFLOP": row.total / 1e15} for row in costs(config, counts)
     )

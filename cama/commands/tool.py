@@ -217,10 +217,10 @@ def _add_cost(commands: Any) -> None:
 
 def _cost(options: dict[str, Any]) -> None:
     from cama.settings.config import load_config
-    from cama.workflow.cost import as_text, costs, counted, disk
+    from cama.workflow.cost import as_text, costs, count_pictures, disk
 
     if not 0 < options["tflops"] < float("inf"):
         raise CamaError(f"--tflops: found {options['tflops']:g}, expected more than 0")
     config = load_config(*options["files"])
-    counts = counted(config, options["photographs"])
+    counts = count_pictures(config, options["photographs"])
     print(as_text(costs(config, counts), disk(config, counts), options["tflops"] * 1e12))
