@@ -102,7 +102,7 @@ def _one(plan: Plan, force: bool, task: tuple[Path, Path], progress: Progress | 
     def at(done: int, total: int) -> None:
         if progress:
             progress.total = total
-            progress.at(done)
+            progress.update(done)
 
     try:
         return photo, anonymize(photo, out, plan, force, at), ""

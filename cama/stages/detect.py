@@ -76,7 +76,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     for first in range(0, len(images), 64):
         part = slice(first, first + 64)
         changed.append(apply(images[part], source[part], target[part]))
-        progress.at(min(first + 64, len(images)))
+        progress.update(min(first + 64, len(images)))
     halves = [
         Patches(
             {"rgb": torch.from_numpy(fields)},

@@ -54,6 +54,6 @@ def devices(spec: DevicesStageSpec, inside: Path, outside: Path, attacked: Path,
                 for device, name in [("own", own), ("other", other)][: len(known)]:
                     found = pce(image, prints[name])
                     rows.append((spec.name, kind, test.photograph[row], device, target, int(index is not None), found))
-                progress.at(done)
+                progress.update(done)
     columns = ["method", "set", "photograph", "device", "target", "attacked", "pce"]
     write_text(out, pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.5g"))

@@ -80,7 +80,7 @@ def evaluate(
                             rows.append(
                                 {**shared, **found, "target": target, **_shares(parts, index, labels, source, target)}
                             )
-            progress.at(last)
+            progress.update(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
 
 
