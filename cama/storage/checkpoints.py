@@ -20,9 +20,9 @@ class Checkpoint:
     """The state of one training, in a folder that is no output of the workflow, so that no restart deletes it.
 
     The folder's name is the hash of `identity` (spec, code, and content of the inputs): a training of another identity has
-    another folder. `hardware` is the device, precision and torch version; a state of another is an error, since the
-    weights would depend on when the training was interrupted. A state is a tree of dicts, lists, tensors and JSON scalars: tensors are
-    stored as safetensors, the rest as JSON in its header, and nothing is unpickled.
+    another folder. `hardware` is the device, precision and torch version; a state of another is an error, since the weights
+    would depend on when the training was interrupted. A state is a tree of dicts, lists, tensors and JSON scalars: tensors
+    are stored as safetensors, the rest as JSON in its header, and nothing is unpickled.
     """
 
     def __init__(
