@@ -194,7 +194,8 @@ def _find_record(path: Path) -> Record | None:
         try:
             record = Record.model_validate_json(file.read_bytes())
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
+            fault = error.errors()[0]
+            reason = ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
             raise CamaError(f"{file}: not a record of this project, or damaged ({reason})") from error
         record = record.model_copy(update={"folder": file.parent})
         if path == owner or path in record.absolute(record.outputs):
