@@ -1,7 +1,7 @@
-"""Write the generated parts of the README and of docs/: the config table, the rule graph and figures of runs.
+"""Write the generated parts of the documentation, which stand between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 
-`python docs/generate.py` rewrites the first two; `--results results` copies tables and pictures from a finished run too.
-A test fails when the first two drift.
+`python docs/generate.py` writes the tables of settings (config/README.md) and the graph of rules (README.md); a test fails
+where they are out of date. The options add tables and pictures of finished runs, of benchmarks, and of what runs cost.
 """
 
 import argparse
@@ -11,64 +11,29 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from PIL import Image
-from pydantic import BaseModel
 
 PROJECT = Path(__file__).parents[1]
-README = PROJECT / "README.md"
-RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
-DEVICE = 209  # photographs of a Dresden device: the mean of those whose number was published
-ASSUMED = 100e12  # operations a second of the GPU in docs/scale.md
-COMPARED = ("success_psnr", "paired", "per_label", "saves", "roc")
-PICTURES = ("samples_cama_in", "success_psnr", "confusion", "per_label")
-SUMMARY = (
-    "method",
-    "set",
-    "targeted",
-    "targeted_low",
-    "targeted_high",
-    "targeted_worst_classifier",
-    "targeted_worst_label",
-    "psnr",
-    "ssim",
-)
+sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 
-sys.path.insert(0, str(PROJECT))
+from settings_tables import settings_tables  # noqa: E402
 
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
-from cama.settings.training import Ramp  # noqa: E402
-from cama.workflow.cost import costs, counted, disk  # noqa: E402
+from cama.workflow.cost import costs, count_pictures, disk  # noqa: E402
+
+README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"
+RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
+IMAGES = PROJECT / "docs" / "images"
+
+# ---- what the code itself gives
 
 
-def config_table() -> str:
-    """Every key of `config.yaml`, its value there, and its meaning."""
-    rows = [(f"`{key}`", value, text) for key, value, text in _keys(load_config(PROJECT / "config.yaml"), "")]
-    return to_markdown(pd.DataFrame(rows, columns=["key", "in `config.yaml`", "meaning"])).strip()
-
-
-def _keys(block: BaseModel, prefix: str) -> list[tuple[str, str, str]]:
-    rows = []
-    for name, field in type(block).model_fields.items():
-        value: Any = getattr(block, name)
-        if isinstance(value, Ramp):
-            rows.append((f"{prefix}{name}", str(value), field.description or ""))
-        elif isinstance(value, BaseModel):
-            rows += _keys(value, f"{prefix}{name}.")
-        elif isinstance(value, dict) and isinstance(next(iter(value.values()), None), BaseModel):
-            first = next(iter(value))
-            rows.append((f"{prefix}{name}", ", ".join(value), (field.description or "") + "; each has the keys below"))
-            rows += _keys(value[first], f"{prefix}{name}.{first}.")
-        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
-            rows.append((f"{prefix}{name}", f"{len(value)}", (field.description or "") + "; each has the keys below"))
-            rows += _keys(value[0], f"{prefix}{name}.0.")
-        else:
-            shown = ", ".join(map(str, value)) if isinstance(value, (tuple, dict)) else str(value)
-            rows.append((f"{prefix}{name}", shown, field.description or ""))
-    return rows
+def config_tables() -> str:
+    """Every key of the config, its value in `config.yaml`, its default and its meaning."""
+    return settings_tables(load_config(PROJECT / "config.yaml"))
 
 
 def rule_graph() -> str:
@@ -80,21 +45,24 @@ def rule_graph() -> str:
     return "\n".join(["```mermaid", "flowchart TD", *(f"    {a} --> {b}" for a, b in edges), "```"])
 
 
+# ---- tables of finished runs
+
+SUMMARY = ("method", "set", "targeted", "targeted_low", "targeted_high", "targeted_worst_classifier")
+SUMMARY += ("targeted_worst_label", "psnr", "ssim")
+
+
 def results_table(results: Path) -> str:
-    """The summary of a finished run."""
-    table = pd.read_csv(results / "tables" / "summary.csv")
-    return to_markdown(table[list(SUMMARY)])
+    """The summary of a run."""
+    return to_markdown(pd.read_csv(results / "tables" / "summary.csv")[list(SUMMARY)])
 
 
 def comparison_table(results: Path) -> str:
     """Each method in- and out-of-distribution after some saves, means over F of the known labels."""
-    table = pd.read_csv(results / "tables" / "summary.csv")
-    table = table[table.labels == table.labels.min()].set_index(["method", "set", "save"])
+    table = _of_known_labels(results, "summary").set_index(["method", "set", "save"])
     rows = []
     for method in table.index.unique("method"):
         plain = table.loc[(method, "in", "png")]
-        bounds = f"({plain.targeted_low:.2f} to {plain.targeted_high:.2f})"
-        cells: dict[str, object] = {"method": method, "in, png": f"{plain.targeted:.2f} {bounds}"}
+        cells: dict[str, object] = {"method": method, "in, png": _with_bounds(plain)}
         for kind, save in (("in", "jpeg95"), ("in", "jpeg85"), ("out", "png"), ("out", "jpeg85")):
             if save in table.index.unique("save"):
                 cells[f"{kind}, {save}"] = f"{table.loc[(method, kind, save)].targeted:.2f}"
@@ -102,7 +70,7 @@ def comparison_table(results: Path) -> str:
     return to_markdown(pd.DataFrame(rows), 1)
 
 
-def paired_table(results: Path, method: str) -> str:
+def paired_table(results: Path, method: str = "cama-plus") -> str:
     """One method beside the baseline, for each F of the known labels, in-distribution after an 8-bit save."""
     table = pd.read_csv(results / "tables" / "paired.csv")
     chosen = table[(table.set == "in") & (table.save == "png") & (table.method == method)]
@@ -113,27 +81,64 @@ def paired_table(results: Path, method: str) -> str:
 
 
 def ablation_table(results: Path) -> str:
-    """Each lever's mean over F of the known labels, its difference from cama on the same photographs, and its distortion."""
-    read = (pd.read_csv(results / "tables" / f"{name}.csv") for name in ("summary", "paired"))
-    summary, paired = (table[table.labels == table.labels.min()] for table in read)
+    """Each variant's mean over F of the known labels, its difference from cama on the same photographs, and its PSNR."""
+    summary, paired = (_of_known_labels(results, name) for name in ("summary", "paired"))
     summary = summary.set_index(["method", "set", "save"])
     paired = paired[(paired.save == "png") & (paired.classifier == "all")].set_index(["method", "set"])
-    levers = [
-        method for method in summary.index.unique("method") if not pd.isna(summary.loc[(method, "in", "png")].psnr)
-    ]
     rows = []
-    for method in levers:
+    for method in summary.index.unique("method"):
+        psnr = summary.loc[(method, "in", "png")].psnr
+        if pd.isna(psnr):  # the untouched photographs
+            continue
         cells: dict[str, object] = {"method": method}
         for kind in ("in", "out"):
-            plain = summary.loc[(method, kind, "png")]
-            cells[f"{kind}, png"] = f"{plain.targeted:.2f} ({plain.targeted_low:.2f} to {plain.targeted_high:.2f})"
+            cells[f"{kind}, png"] = _with_bounds(summary.loc[(method, kind, "png")])
             if (method, kind) in paired.index:
-                one = paired.loc[(method, kind)]
-                spread = f"({one.difference_low:+.2f} to {one.difference_high:+.2f})"
-                cells[f"{kind}, beside cama"] = f"{one.difference:+.2f} {spread}"
+                pair = paired.loc[(method, kind)]
+                bounds = f"({pair.difference_low:+.2f} to {pair.difference_high:+.2f})"
+                cells[f"{kind}, beside cama"] = f"{pair.difference:+.2f} {bounds}"
         cells["in, jpeg85"] = f"{summary.loc[(method, 'in', 'jpeg85')].targeted:.2f}"
-        rows.append({**cells, "in, dB": summary.loc[(method, "in", "png")].psnr})
+        rows.append({**cells, "in, dB": psnr})
     return to_markdown(pd.DataFrame(rows).fillna(""), 1)
+
+
+def _of_known_labels(results: Path, name: str) -> pd.DataFrame:
+    table = pd.read_csv(results / "tables" / f"{name}.csv")
+    return table[table.labels == table.labels.min()]
+
+
+def _with_bounds(row: pd.Series) -> str:
+    return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+
+
+def precision_table(results: Path) -> str:
+    """Accuracies and success in the two precisions of config/precision.yaml: mean, lowest and highest of three trainings."""
+    bfloat16, float32 = (_by_training(results, name) for name in ("bfloat16", "float32"))
+    rows = []
+    for what in bfloat16:
+        pair = (bfloat16[what], float32[what])
+        cells = [f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})" for values in pair]
+        difference = f"{100 * (pair[0].mean() - pair[1].mean()):+.1f}"
+        rows.append({"what": what, "bfloat16": cells[0], "float32": cells[1], "difference, points": difference})
+    return to_markdown(pd.DataFrame(rows), 3)
+
+
+def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
+    """Of each front-end the accuracies of its trainings, and the success of each of cama's, in-distribution."""
+    rows = pd.read_csv(results / precision / "rows" / "cama.csv")
+    table = pd.read_csv(results / precision / "tables" / "transfer.csv")
+    clean = table[(table.method == "identity") & (table.set == "in")].set_index("classifier").clean_accuracy
+    kinds = clean.index.str.replace(r"-\d$", "", regex=True)
+    accuracies = {f"accuracy of {kind}": clean[kinds == kind] for kind in kinds.unique()}
+    inside = rows[rows.set == "in"]
+    success = (inside.predicted == inside.target).groupby(inside.run).mean()
+    return {**accuracies, "targeted success of cama, mean over all": success}
+
+
+# ---- speed and cost
+
+DRESDEN_PHOTOGRAPHS = 209  # of a device: the mean of the devices whose number was published
+ASSUMED_RATE = 100e12  # operations a second of the GPU in docs/scale.md
 
 
 def bench_table(file: Path) -> str:
@@ -156,43 +161,39 @@ def bench_table(file: Path) -> str:
     return f"{to_markdown(pd.DataFrame(rows), 2)}\n{about}; a large product: {machine['tflops']:.2f} TFLOP/s."
 
 
-def precision_table(results: Path) -> str:
-    """Accuracies and success in the two precisions of config/precision.yaml: mean, lowest and highest of three trainings."""
-    rows = []
-    fast_figures, exact_figures = (_by_training(results, name) for name in ("bfloat16", "float32"))
-    for what, fast in fast_figures.items():
-        exact = exact_figures[what]
-        cells = [f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})" for values in (fast, exact)]
-        difference = f"{100 * (fast.mean() - exact.mean()):+.1f}"
-        rows.append({"what": what, "bfloat16": cells[0], "float32": cells[1], "difference, points": difference})
-    return to_markdown(pd.DataFrame(rows), 3)
-
-
-def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
-    """Of each front-end the accuracies of its trainings, and the success of each of cama's, in-distribution."""
-    rows = pd.read_csv(results / precision / "rows" / "cama.csv")
-    table = pd.read_csv(results / precision / "tables" / "transfer.csv")
-    clean = table[(table.method == "identity") & (table.set == "in")].set_index("classifier").clean_accuracy
-    kinds = clean.index.str.replace(r"-\d$", "", regex=True)
-    accuracies = {f"accuracy of {kind}": clean[kinds == kind] for kind in kinds.unique()}
-    inside = rows[rows.set == "in"]
-    success = (inside.predicted == inside.target).groupby(inside.run).mean()
-    return {**accuracies, "targeted success of cama, mean over all": success}
-
-
 def cost_table(overlay: str) -> str:
-    """What a config costs, a line each kind of job."""
+    """What a config costs, one line for each kind of job."""
     config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{overlay}.yaml")
-    counts = counted(config, None if config.dataset.kind == "simulated" else DEVICE)
+    counts = count_pictures(config, None if config.dataset.kind == "simulated" else DRESDEN_PHOTOGRAPHS)
     rows = pd.DataFrame(
         {"what": row.what.split()[0], "jobs": row.jobs, "PFLOP": row.total / 1e15} for row in costs(config, counts)
     )
     table = rows.groupby("what", sort=False).sum().reset_index()
     table.loc[len(table)] = ["**all**", table.jobs.sum(), table.PFLOP.sum()]
-    table["hours"] = [f"{1e15 * value / ASSUMED / 3600:.1f}" for value in table.PFLOP]
+    table["hours"] = [f"{1e15 * value / ASSUMED_RATE / 3600:.1f}" for value in table.PFLOP]
     table["PFLOP"] = [f"{value:,.0f}" for value in table.PFLOP]
     room = ", ".join(f"{name} {size / 1e9:.0f} GB" for name, size in disk(config, counts).items())
     return f"{to_markdown(table, 1)}\nDisk: {room}."
+
+
+# ---- pictures
+
+DEFAULT_PLOTS = ("samples_cama_in", "success_psnr", "confusion", "per_label")
+COMPARED_PLOTS = ("success_psnr", "paired", "per_label", "saves", "roc")
+
+
+def copy_plots(results: Path, names: tuple[str, ...], prefix: str = "") -> None:
+    """Copy plots of a run to docs/images; large ones, of photographs, become JPEGs."""
+    IMAGES.mkdir(exist_ok=True)
+    for name in names:
+        target = IMAGES / f"{prefix}{name}.png"
+        shutil.copy(results / "plots" / f"{name}.png", target)
+        if target.stat().st_size > 400_000:
+            Image.open(target).convert("RGB").save(target.with_suffix(".jpg"), quality=85)
+            target.unlink()
+
+
+# ---- writing
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -203,7 +204,7 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def main() -> None:
-    """Rewrite them."""
+    """Write the parts that the options name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
@@ -213,39 +214,27 @@ def main() -> None:
     parser.add_argument("--precision", type=Path, help="folder of the two runs of config/precision.yaml")
     parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
-    results = options.results
-    text = fill(fill(README.read_text(), "config", config_table()), "rules", rule_graph())
-    if results is not None:
-        text = fill(text, "results", results_table(results))
-        for name in PICTURES:
-            target = PROJECT / "docs" / "images" / f"{name}.png"
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy(results / "plots" / f"{name}.png", target)
-            if target.stat().st_size > 400_000:  # photographs: a palette would show, JPEG does not
-                Image.open(target).convert("RGB").save(target.with_suffix(".jpg"), quality=85)
-                target.unlink()
+    parts = [(SETTINGS, "settings", config_tables()), (README, "rules", rule_graph())]
+    if options.results:
+        parts.append((README, "results", results_table(options.results)))
+        copy_plots(options.results, DEFAULT_PLOTS)
     if options.compare:
-        text = fill(text, "comparison", comparison_table(options.compare))
-        text = fill(text, "paired", paired_table(options.compare, "cama-plus"))
-        for name in COMPARED:
-            shutil.copy(options.compare / "plots" / f"{name}.png", PROJECT / "docs" / "images" / f"compare_{name}.png")
+        parts.append((README, "comparison", comparison_table(options.compare)))
+        parts.append((README, "paired", paired_table(options.compare)))
+        copy_plots(options.compare, COMPARED_PLOTS, "compare_")
     if options.unseen:
-        text = fill(text, "unseen", comparison_table(options.unseen))
-        text = fill(text, "unseen_paired", paired_table(options.unseen, "cama-plus"))
+        parts.append((README, "unseen", comparison_table(options.unseen)))
+        parts.append((README, "unseen_paired", paired_table(options.unseen)))
     if options.ablation:
-        text = fill(text, "ablation", ablation_table(options.ablation))
-    README.write_text(text)
-    running = RUNNING.read_text()
+        parts.append((README, "ablation", ablation_table(options.ablation)))
     if options.bench:
-        running = fill(running, "bench", bench_table(options.bench))
+        parts.append((RUNNING, "bench", bench_table(options.bench)))
     if options.precision:
-        running = fill(running, "precision", precision_table(options.precision))
-    RUNNING.write_text(running)
+        parts.append((RUNNING, "precision", precision_table(options.precision)))
     if options.cost:
-        scale = SCALE.read_text()
-        for overlay in ("dresden", "gpu"):
-            scale = fill(scale, overlay, cost_table(overlay))
-        SCALE.write_text(scale)
+        parts += [(SCALE, overlay, cost_table(overlay)) for overlay in ("dresden", "gpu")]
+    for file, name, content in parts:
+        file.write_text(fill(file.read_text(), name, content))
 
 
 if __name__ == "__main__":

@@ -20,15 +20,16 @@ from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
 from cama.models.fusion import fuse_batch_norms_
 from cama.models.generator import Generator
-from cama.settings.networks import ClassifierNetSpec, GeneratorSpec
+from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.training.classifier import train_classifier
 from cama.training.generator import train_generator
-from cama.workflow.cost import generated, generator_step, trained
+from cama.workflow.operations import classifier_training, generator_forward, generator_training
 
 REPEATS = 5
 LONG_S = 1.0  # what a training is measured for at least
+EVALUATORS = {name: ClassifierNetSpec(frontend=name) for name in ("con_conv", "rgb")}
 SIDE, LABELS, COUNT = 64, 5, 2000  # training patches as in the paper: their side, camera models, how many are held
 
 
@@ -109,18 +110,21 @@ def _per_second(train: Callable[[int, Checkpoint], Any], batch: int, steps: int)
     return steps * batch / spent
 
 
-def _streams() -> dict[str, Classifier]:
-    return {name: Classifier(LABELS, ClassifierNetSpec(frontend=name), None) for name in ("con_conv", "rgb")}
-
-
 def _generator_steps(compute: ComputeSpec) -> float:
-    batch, patches, streams = 32, _patches(("rgb", "remosaic")), _streams()
+    batch, patches = 32, _patches(("rgb", "remosaic"))
+    evaluator = Evaluator({name: Classifier(LABELS, net, None) for name, net in EVALUATORS.items()})
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
-        spec = LearnedSpec(evaluators=list(streams), training=TrainingSpec(steps=steps, batch=batch))
-        train_generator("bench", patches, Evaluator(streams), spec, Compute(compute), 0, checkpoint)
+        spec = LearnedSpec(evaluators=list(EVALUATORS), training=TrainingSpec(steps=steps, batch=batch))
+        train_generator("bench", patches, evaluator, spec, Compute(compute), 0, checkpoint)
 
     return _per_second(train, batch, 12)
+
+
+def _generator_operations() -> float:
+    spec = LearnedSpec()
+    networks = (spec.generator, spec.discriminators, tuple(EVALUATORS.values()))
+    return generator_training(LABELS, *networks, BodySpec(), SIDE)
 
 
 def _classifier_steps(architecture: str) -> Callable[[ComputeSpec], float]:
@@ -161,7 +165,7 @@ ROWS = {
         7.5,
         30,
         _generator_steps,
-        lambda: generator_step(LABELS, LearnedSpec(), list(_streams().values()), SIDE),
+        _generator_operations,
     ),
     # torchvision's stem, of which the original's figure must be: with the other it would be ten times those cores' float32
     "classifier": Row(
@@ -170,7 +174,7 @@ ROWS = {
         204,
         550,
         _classifier_steps("resnet18-quarter"),
-        lambda: trained(Classifier(LABELS, ClassifierNetSpec(architecture="resnet18-quarter")), SIDE),
+        lambda: classifier_training(LABELS, ClassifierNetSpec(architecture="resnet18-quarter"), BodySpec(), SIDE),
     ),
     "forward": Row(
         "G at paper scale on 512x512",
@@ -178,7 +182,7 @@ ROWS = {
         0.38,
         1.2,
         _generator_forward,
-        lambda: generated(Generator(LABELS, GeneratorSpec()), 512) * 1e6 / 512**2,
+        lambda: generator_forward(LABELS, GeneratorSpec(), 512) * 1e6 / 512**2,
     ),
 }
 

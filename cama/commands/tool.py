@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,19 +165,17 @@ def _provenance(options: dict[str, Any]) -> bool:
     """Whether all is as recorded."""
     from cama.workflow.provenance import chain, photographs_of
 
-    nodes = list(chain(options["file"]))
-    photographs = photographs_of(options["file"], options["row"]) if options["row"] is not None else []
+    links = chain(options["file"])
+    photographs = photographs_of(links, options["row"]) if options["row"] is not None else []
     if options["json"]:
-        found = [{"path": str(n.path), "depth": n.depth, "state": n.state, "record": n.record} for n in nodes]
-        print(json.dumps({"chain": found, "photographs": photographs}, indent=2, ensure_ascii=True))
+        found = {"chain": [link.as_json() for link in links], "photographs": photographs}
+        print(json.dumps(found, indent=2, ensure_ascii=True))
     else:
-        for node in nodes:
-            seed = f", seed {node.record['spec']['seed']}" if "seed" in node.record.get("spec", {}) else ""
-            made = f"{node.stage}{seed}: " if node.stage else ""
-            print(printable(f"{'  ' * node.depth}{os.path.relpath(node.path)}  [{made}{node.state}]"))
+        for link in links:
+            print(printable(link.as_text()))
         for photograph in photographs:
             print(printable(f"{photograph['sha256']}  {photograph['photograph']}"))
-    return not any("CHANGED" in node.state or node.state == "missing" for node in nodes)
+    return all(link.intact for link in links)
 
 
 def _add_bench(commands: Any) -> None:
@@ -220,10 +217,10 @@ def _add_cost(commands: Any) -> None:
 
 def _cost(options: dict[str, Any]) -> None:
     from cama.settings.config import load_config
-    from cama.workflow.cost import as_text, costs, counted, disk
+    from cama.workflow.cost import as_text, costs, count_pictures, disk
 
     if not 0 < options["tflops"] < float("inf"):
         raise CamaError(f"--tflops: found {options['tflops']:g}, expected more than 0")
     config = load_config(*options["files"])
-    counts = counted(config, options["photographs"])
+    counts = count_pictures(config, options["photographs"])
     print(as_text(costs(config, counts), disk(config, counts), options["tflops"] * 1e12))

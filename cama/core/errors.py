@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read, and text that is safe to print."""
+"""The error that is shown to the user as one line, and text that is safe to print."""
 
 
 class CamaError(Exception):
@@ -6,5 +6,5 @@ class CamaError(Exception):
 
 
 def printable(text: str) -> str:
-    """Text of which nothing commands the terminal."""
+    """The text without control characters, which a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""Progress of long stages."""
+"""Progress of long computations."""
 
 import contextlib
 import math
@@ -7,14 +7,17 @@ import time
 
 
 class Progress:
-    """Lines on stderr, at most one in `every_s` seconds, with the time left: readable in a log file."""
+    """Print lines to stderr, at most one in `every_s` seconds, with the estimated time left; also readable in a log file.
+
+    `done` of the `total` steps were done before.
+    """
 
     def __init__(self, label: str, total: int, done: int = 0, every_s: float = 10.0) -> None:
         self.label, self.total, self.first, self.every_s = label, total, done, every_s
         self.start = self.last = time.monotonic()
 
-    def at(self, done: int, note: str = "") -> None:
-        """Report that `done` of the total are done."""
+    def update(self, done: int, note: str = "") -> None:
+        """`done` steps of the total are done."""
         now = time.monotonic()
         if done < self.total and now - self.last < self.every_s:
             return
@@ -22,5 +25,5 @@ class Progress:
         rate = (done - self.first) / max(now - self.start, 1e-9)
         left = (self.total - done) / rate if rate > 0 else math.inf
         text = f"{self.label}: {done}/{self.total}, {rate:.3g}/s, {left:.0f} s left"
-        with contextlib.suppress(BrokenPipeError):  # whoever reads may be gone
+        with contextlib.suppress(BrokenPipeError):  # the reader may have ended
             print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)

@@ -92,7 +92,7 @@ def extract(
                 meta["photograph"] += [photo.path] * per_crop
                 meta["device"] += [photo.device] * per_crop
                 meta["scene"] += [photo.scene] * per_crop
-            progress.at(done)
+            progress.update(done)
         for name, values in meta.items():
             if name in ("photograph", "scene"):
                 file.write_texts(name, values)

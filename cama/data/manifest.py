@@ -71,7 +71,7 @@ def build_manifest(
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         name = path.relative_to(root).as_posix()
         rows.append((name, origin.model, device, number, origin.scene, width, height, digest))
-        progress.at(done)
+        progress.update(done)
     manifest = pd.DataFrame(rows, columns=COLUMNS)
     for model in sorted(models):
         if model not in set(manifest.model):

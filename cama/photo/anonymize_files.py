@@ -49,7 +49,7 @@ def anonymize_files(
                 if not as_json:
                     print(printable(_line(record)), flush=True)
             if len(tasks) > 1:
-                progress.at(done)
+                progress.update(done)
     finally:
         if as_json:  # also after an interruption, since only the records say which photograph became which file
             print(json.dumps(records, indent=2, ensure_ascii=True))
@@ -96,7 +96,7 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: tuple[Path, Path], prog
     def report(done: int, total: int) -> None:
         if progress:
             progress.total = total
-            progress.at(done)
+            progress.update(done)
 
     try:
         return photo, anonymize(photo, out, anonymizer, force, report), ""

@@ -52,7 +52,7 @@ def attack(
             for kind, row, target in pairs:
                 yield picture(tests[kind], row, target)
 
-    write_attacked(out, pairs, len(trainings), pictures(), spec.targets, bound, progress.at)
+    write_attacked(out, pairs, len(trainings), pictures(), spec.targets, bound, progress.update)
 
 
 def _truth(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Pa
         picture, crop = read_rgb(root / photo.path), spec.patches.crop
         row, column = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
         features.append(_colours(picture[row : row + crop, column : column + crop]))
-        progress.at(done)
+        progress.update(done)
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
     forest.fit(np.stack(features), table.model)
     predicted = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))

@@ -77,7 +77,7 @@ def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
     for first in range(0, len(untouched), PATCH_BATCH):
         part = slice(first, first + PATCH_BATCH)
         attacked.append(apply(untouched[part], source[part], target[part]))
-        progress.at(min(part.stop, len(untouched)))
+        progress.update(min(part.stop, len(untouched)))
     images = zip(LABELS, (untouched, np.concatenate(attacked)), strict=True)
     return join([_of_one_class(patches, chosen, pictures, label) for label, pictures in images])
 

@@ -52,7 +52,7 @@ def _compare(method: str, file: Attacked, kind: str, path: Path) -> list[tuple]:
         for device, name in [("own", own), ("other", other)][: len(names)]:  # of a single device there is no other
             value = pce(image, fingerprints[name])
             table.append((method, kind, test.photograph[row], device, target, int(place is not None), value))
-        progress.at(done)
+        progress.update(done)
     return table
 
 

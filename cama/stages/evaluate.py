@@ -67,7 +67,7 @@ def evaluate(
                     place = first + index
                     shared = _about(spec.name, file, place, tests[file.sets[place]], save, picture, measures)
                     rows += _rows(shared, _targets(file, place, shared["source"]), predictions, index)
-            progress.at(last)
+            progress.update(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
 
 

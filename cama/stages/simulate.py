@@ -54,4 +54,4 @@ def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
                 for target in targets:
                     take(catalogue[target], spec.tests_in[0], number, scene, oracle / target)
             number, done = number + 1, done + 1
-            progress.at(done)
+            progress.update(done)

@@ -1,4 +1,4 @@
-"""The state of a training, from which it goes on after it was killed."""
+"""The saved state of a training, from which it continues after it was killed."""
 
 import hashlib
 import json
@@ -12,35 +12,35 @@ from cama.core.errors import CamaError
 from cama.storage.files import write_text
 from cama.storage.model_files import read_tensors, save_tensors
 
-SAVE_EVERY_S = 60.0  # a kill costs no more than this
-DONE = "done"  # the file that marks a state whose results are written
+SAVE_EVERY_S = 60.0  # a kill loses at most this much training
+DONE = "done"  # file that marks a finished training, whose state the workflow deletes when it ends
 
 
 class Checkpoint:
-    """The state of a training, kept in a folder that the workflow does not declare, so that no restart deletes it.
+    """The state of one training, in a folder that is no output of the workflow, so that no restart deletes it.
 
-    The folder is named by the hash of `identity` (the spec and the content of the inputs): another spec starts anew. `place`
-    says where and how precisely it is computed; a state of another place is an error, since half of each would be neither.
-    State is a tree of dicts, lists, tensors and JSON scalars; tensors go to safetensors and the rest beside them in its
-    header, so nothing is ever unpickled.
+    The folder's name is the hash of `identity` (spec, code, and content of the inputs): a training of another identity has
+    another folder. `hardware` is the device, precision and torch version; a state of another is an error, since the weights
+    would depend on when the training was interrupted. A state is a tree of dicts, lists, tensors and JSON scalars: tensors
+    are stored as safetensors, the rest as JSON in its header, and nothing is unpickled.
     """
 
     def __init__(
-        self, root: Path, identity: dict[str, Any], place: dict[str, str] | None = None, every_s: float | None = None
+        self, root: Path, identity: dict[str, Any], hardware: dict[str, str] | None = None, every_s: float | None = None
     ) -> None:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = root / key
         self.path = self.folder / "state.safetensors"
-        self.place = place or {}
+        self.hardware = hardware or {}
         self.every_s = SAVE_EVERY_S if every_s is None else every_s
         self._lock: IO[bytes] | None = None
-        self._last = time.monotonic()
+        self._saved_at = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / "identity.json", json.dumps(identity, indent=1, sort_keys=True))
 
     def lock(self) -> None:
-        """Keep other processes from this training until this one ends, however it ends."""
-        import fcntl  # not on Windows, where nobody trains but photographs are anonymized
+        """Keep other processes out of this training until this process ends, however it ends."""
+        import fcntl  # absent on Windows, where photographs can be anonymized but no network trained
 
         self._lock = (self.folder / "lock").open("wb")
         try:
@@ -53,15 +53,15 @@ class Checkpoint:
             pass  # a file system without locks
 
     def due(self) -> bool:
-        """Whether the last save is long enough ago."""
-        return time.monotonic() - self._last >= self.every_s
+        """Whether it is time to save again."""
+        return time.monotonic() - self._saved_at >= self.every_s
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state atomically."""
         tensors: dict[str, Tensor] = {}
-        tree = _pack({"place": self.place, "state": state}, "", tensors)
+        tree = _pack({"hardware": self.hardware, "state": state}, "", tensors)
         save_tensors(self.path, tensors, tree)
-        self._last = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none."""
@@ -72,14 +72,14 @@ class Checkpoint:
             saved = _unpack(*read_tensors(self.path))
         except CamaError as error:
             raise CamaError(f"{error}; {anew}") from error
-        if saved["place"] != self.place:
-            found, here = (", ".join(place.values()) for place in (saved["place"], self.place))
+        if saved["hardware"] != self.hardware:
+            found, here = (", ".join(names.values()) for names in (saved["hardware"], self.hardware))
             raise CamaError(f"{self.path}: found a state of {found}, expected one of {here}: go on there, or {anew}")
         return saved["state"]
 
     def finish(self) -> None:
-        """Mark the state as one whose results are written. It stays until the workflow has ended well: a result that is lost
-        before that is written anew from it.
+        """Mark the training as finished, once its results are written. The state stays until the whole workflow has succeeded:
+        until then a lost result is written again from it.
         """
         write_text(self.folder / DONE, "")
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and their hashes."""
+"""Files that are written completely or not at all, tables in CSV, and hashes of files."""
 
 import contextlib
 import hashlib
@@ -21,25 +21,26 @@ WEEK_S = 7 * 24 * 3600
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, renamed to it on success and deleted on failure. What a killed process left of
-    the same file is deleted. A full disk, or a folder that cannot be written, is an error that names `path`.
+    """Yield a temporary file beside `path`, which is renamed to `path` on success and deleted on failure. Temporary files that
+    killed processes left of the same `path` are deleted. A full disk, or a folder without write access, is an error that
+    names `path`.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.stem[:100]}."
-        _sweep(path.parent, prefix, path.suffix)
-        whose = f"{socket.gethostname()}.{os.getpid()}."
-        handle, name = tempfile.mkstemp(path.suffix, prefix + whose, path.parent)
+        _delete_leftovers(path.parent, prefix, path.suffix)
+        owner = f"{socket.gethostname()}.{os.getpid()}."
+        handle, name = tempfile.mkstemp(path.suffix, prefix + owner, path.parent)
         temporary = Path(name)
         os.close(handle)
         yield temporary
         with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # or a machine that loses its power could keep the name and lose the content
+            os.fsync(file.fileno())  # else a power failure could leave the new name without the content
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        # errors of writing name no file or these; all others are of what the caller read meanwhile
+        # an error of writing names no file, or one of these; any other is of a file that the caller was reading
         if error.errno is None or error.filename not in (None, str(path.parent), str(temporary)):
             raise
         raise CamaError(f"{path}: could not be written ({os.strerror(error.errno)})") from error
@@ -48,9 +49,9 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _sweep(folder: Path, prefix: str, suffix: str) -> None:
-    """Delete the temporary files of this name whose process, of this machine, is no more; of another machine, whose processes
-    cannot be asked, those that nobody wrote to for a week.
+def _delete_leftovers(folder: Path, prefix: str, suffix: str) -> None:
+    """Delete the temporary files of this name whose process has ended. The processes of another machine are unknown here: its
+    files are deleted a week after the last write.
     """
     if os.name != "posix":
         return
@@ -60,38 +61,40 @@ def _sweep(folder: Path, prefix: str, suffix: str) -> None:
             host, _, process = name.removeprefix(prefix).removesuffix(suffix).rpartition(".")[0].rpartition(".")
             if host and process.isdecimal():
                 own = host == socket.gethostname()
-                dead = not _lives(int(process)) if own else time.time() - entry.stat().st_mtime > WEEK_S
-                if dead:
+                ended = not _is_running(int(process)) if own else time.time() - entry.stat().st_mtime > WEEK_S
+                if ended:
                     Path(entry.path).unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # another user's
+        pass  # it runs, but belongs to another user
     return True
 
 
 @contextlib.contextmanager
-def signals_later() -> Iterator[list[int]]:
-    """Hold SIGTERM and SIGINT back until the end: yields those that came, and then sends them again. In the midst of a library
-    that calls Python from another language, what they raise would be lost, or be taken for damage.
+def delay_signals() -> Iterator[list[int]]:
+    """Hold SIGTERM and SIGINT back until the block ends, and send them again then. Yields the list of those that came.
+
+    Their exceptions must not be raised inside a library of another language that calls Python: it would swallow them, or
+    report a damaged file.
     """
-    seen: list[int] = []
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield seen
+        yield received
         return
     kinds = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(kind, lambda number, _: seen.append(number)) for kind in kinds]
+    before = [signal.signal(kind, lambda number, _: received.append(number)) for kind in kinds]
     try:
-        yield seen
+        yield received
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)
-        for number in seen:
+        for number in received:
             signal.raise_signal(number)
 
 
@@ -102,11 +105,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a table by pandas; what is missing or no table is an error that names it."""
+    """Read a table with pandas; a missing file, or one that is no table, is an error that names it."""
     if not path.exists():
         raise CamaError(f"{path}: no such table")
     try:
-        with signals_later():
+        with delay_signals():
             return pd.read_csv(path, **options)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.storage.files import atomic, file_hash, signals_later
+from cama.storage.files import atomic, delay_signals, file_hash
 
 HASH = "sha256"
 BLOCK = 1 << 24  # bytes that are hashed at a time
@@ -72,7 +72,7 @@ class Writer:
 @contextlib.contextmanager
 def write_hdf5(path: Path) -> Iterator[Writer]:
     """Yield a new file, to be filled; on success it gets its hashes and, atomically, its name."""
-    with atomic(path) as temporary, signals_later() as signals, _Stream(temporary, "w+") as stream:
+    with atomic(path) as temporary, delay_signals() as signals, _Stream(temporary, "w+") as stream:
         stream.signals = signals
         with h5py.File(stream, "w", libver=FORMAT) as file:
             writer = Writer(file, stream)

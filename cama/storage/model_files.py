@@ -1,5 +1,5 @@
-"""Model files: safetensors whose metadata have one key, `cama`: JSON with a `header`, and the `sha256` of the header and of all
-tensors, which is checked when they are read. One key, since the format keeps several in no order.
+"""Model files: safetensors whose metadata have one key, `cama`. Its value is JSON: a `header`, and the `sha256` of the header
+and all tensors, which is checked on reading. It is one key because the format does not keep the order of several.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cama.core.errors import CamaError
-from cama.storage.files import atomic, signals_later
+from cama.storage.files import atomic, delay_signals
 
 M = TypeVar("M", bound=nn.Module)
 HEADER_KEYS = {
@@ -22,40 +22,35 @@ HEADER_KEYS = {
     "classifier": ("net", "labels", "estimator"),
     "generator": ("net", "labels"),
 }
+# what safetensors, JSON and torch raise for a damaged file; a RecursionError of deep JSON is a RuntimeError
+READ_ERRORS = (SafetensorError, KeyError, OSError, ValueError, RuntimeError, TypeError)
 
 
 def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
-    """Weights and buffers with this header, which JSON can hold."""
+    """Write a network's weights and buffers; `header` must fit into JSON."""
     save_tensors(path, {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, header)
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
-    """Tensors on the CPU, of which no two share memory, as a file with this header."""
+    """Write tensors, which are on the CPU and share no memory, with this header."""
     text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
     with atomic(path) as temporary:
-        # not by `save_file`, which writes to a temporary file of its own, that nobody deletes where the process is killed
+        # not by `save_file`: its own temporary file would stay where the process is killed
         temporary.write_bytes(save(tensors, metadata={"cama": text}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
-    """Tensors and header of a file of `save_tensors`; what is missing, damaged or foreign is an error that names it."""
+    """Tensors and header of a file of `save_tensors`; a missing, damaged or foreign file is an error that names it."""
     if not path.exists():
         raise CamaError(f"{path}: no such model file")
     try:
-        with signals_later(), safe_open(path, framework="pt") as file:
+        with delay_signals(), safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         stored = json.loads(metadata["cama"])
         header, expected = stored["header"], stored["sha256"]
         found = _hash(tensors, header)
-    except (
-        SafetensorError,
-        KeyError,
-        OSError,
-        ValueError,
-        RuntimeError,
-        TypeError,
-    ) as error:  # RecursionError is one too
+    except READ_ERRORS as error:
         raise CamaError(f"{path}: not a model file of this project, or damaged ({error})") from error
     if found != expected:
         raise CamaError(f"{path}: damaged: found content that is not what its hash says")
@@ -71,7 +66,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict and header of a model file of this kind."""
+    """State dict and header of a model file, which must be of this kind."""
     state, header = read_tensors(path)
     found = header.get("kind") if isinstance(header, dict) else None
     if found != kind:
@@ -83,16 +78,16 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]
 
 
 def load_weights(build: Callable[[], M], state: dict[str, Tensor], path: Path) -> M:
-    """The network that `build` makes, in evaluation mode, filled from `state`; a file of other weights is an error that names
-    the first misfit. It is built without memory first: a header can describe a network that no machine could hold.
+    """The network that `build` makes, in evaluation mode, with the weights of `state`. Weights of other names or shapes are an
+    error that names the first. Shapes are compared before memory is taken, since a header may describe a network of any size.
     """
     with torch.device("meta"):
         described = build().state_dict()
     for name in sorted({*described, *state}):
         wanted, found = (list(one[name].shape) if name in one else "none" for one in (described, state))
         if wanted != found:
-            misfit = f"{name}: found {found}, expected {wanted}"
-            raise CamaError(f"{path}: the weights do not fit the network that its header describes ({misfit})")
+            difference = f"{name}: found {found}, expected {wanted}"
+            raise CamaError(f"{path}: the weights do not fit the network that its header describes ({difference})")
     model = build()
     model.load_state_dict(state)
     return model.eval()

@@ -140,7 +140,7 @@ def run(
                 save(index + 1)
             if recorded and first:
                 row = ", ".join(f"{key} {value:.3g}" for key, value in history[-1].items() if key != "step")
-                progress.at(index + 1, row)
+                progress.update(index + 1, row)
         if start < steps:
             save(steps)
     finally:

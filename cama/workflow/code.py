@@ -1,7 +1,7 @@
 """Which of the package's files a module's results depend on: its import graph, read from the source.
 
-`cama.settings` and `cama.core.errors` are left out: what they decide reaches a stage through the values of its spec, which
-are compared by themselves, so editing a description or another stage's default must not retrain a network.
+`cama.settings` and `cama.core.errors` are left out. The settings reach a stage as the values of its spec, which are compared
+by themselves; an edited description, or another stage's default, must not retrain a network.
 """
 
 import ast
@@ -15,7 +15,7 @@ DATA = (".json", ".jinja")  # suffixes of data files that belong to the module b
 
 
 def module_path(name: str) -> Path | None:
-    """The file of a module of this package, or None where the name is not one."""
+    """The file of a module of this package, or None if there is no such module."""
     base = PACKAGE.parent / name.replace(".", "/")
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.exists():
@@ -25,34 +25,34 @@ def module_path(name: str) -> Path | None:
 
 @cache
 def direct_imports(name: str) -> frozenset[str]:
-    """Modules of this package that a module imports anywhere in its source."""
+    """Modules of this package that a module imports, anywhere in its source."""
     path = module_path(name)
     if path is None:
         return frozenset()
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(m for m in found if m.startswith("cama") and module_path(m) and m != name)
+            # what is imported from a package may be a module of it
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(other for other in names - {name} if other.startswith("cama") and module_path(other))
 
 
 def closure(name: str) -> list[str]:
-    """The module and all of this package that it imports, directly or not, sorted, but for what is left out."""
-    seen: set[str] = set()
+    """The module and all modules of this package that it imports, directly or through others, sorted; without `left_out`."""
+    modules: set[str] = set()
     todo = [name]
     while todo:
         module = todo.pop()
-        if module not in seen and not left_out(module):
-            seen.add(module)
+        if module not in modules and not left_out(module):
+            modules.add(module)
             todo += direct_imports(module)
-    return sorted(seen)
+    return sorted(modules)
 
 
 def left_out(name: str) -> bool:
-    """Whether a module counts as no stage's code."""
+    """Whether a module is not counted as a stage's code."""
     return name in LEFT_OUT or name.startswith("cama.settings.")
 
 
@@ -69,7 +69,7 @@ def code_files(name: str) -> list[Path]:
 
 
 def code_digest(name: str) -> str:
-    """SHA-256 over the files behind `closure`."""
+    """SHA-256 over the names and contents of `code_files`."""
     digest = hashlib.sha256()
     for path in code_files(name):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())

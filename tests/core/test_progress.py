@@ -11,7 +11,7 @@ def test_progress_is_seldom_and_always_tells_the_end(capsys, monkeypatch):
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     shown = Progress("E0", 40, every_s=10)
     for done in (1, 20, 21, 40):  # after 1, 12, 13 and 14 seconds
-        shown.at(done, "loss 0.5")
+        shown.update(done, "loss 0.5")
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["E0: 20/40, 1.67/s, 12 s left, loss 0.5", "E0: 40/40, 2.86/s, 0 s left, loss 0.5"]
 
@@ -19,7 +19,7 @@ def test_progress_is_seldom_and_always_tells_the_end(capsys, monkeypatch):
 def test_progress_of_a_resumed_run_does_not_count_what_was_done_before(capsys, monkeypatch):
     clock = iter([0.0, 20.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    Progress("G", 100, done=60, every_s=10).at(80)
+    Progress("G", 100, done=60, every_s=10).update(80)
     assert capsys.readouterr().err == "G: 80/100, 1/s, 20 s left\n"
 
 
@@ -29,4 +29,4 @@ def test_a_reader_that_is_gone_ends_no_training(monkeypatch):
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stderr", Gone())
-    Progress("G", 1).at(1)
+    Progress("G", 1).update(1)

@@ -1,11 +1,16 @@
-"""The generated parts of the README are those that the code gives."""
+"""The generated parts of the documentation are those that the code gives."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
+import yaml
+
+from cama.settings.config import Config, load_config
 
 PROJECT = Path(__file__).parents[2]
+SETTINGS = PROJECT / "config" / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +21,62 @@ def generate():
     return module
 
 
-def test_the_config_table_is_up_to_date(generate):
-    assert generate.config_table() in (PROJECT / "README.md").read_text()
+def test_the_tables_of_settings_are_up_to_date(generate):
+    assert generate.config_tables() in SETTINGS.read_text()
 
 
 def test_the_rule_graph_is_up_to_date(generate):
     assert generate.rule_graph() in (PROJECT / "README.md").read_text()
+
+
+def keys(schema: dict) -> set[str]:
+    """The names of all keys in a JSON schema."""
+    blocks = [schema, *schema["$defs"].values()]
+    return {key for block in blocks if block["title"] != "Ramp" for key in block["properties"]}
+
+
+def test_every_key_has_a_row_with_its_meaning(generate):
+    rows = [line.strip("| ").split(" | ") for line in generate.config_tables().splitlines() if line.startswith("| `")]
+    assert {row[0].strip("`").rpartition(".")[2] for row in rows} >= keys(Config.model_json_schema()) - INLINE
+    assert not [row for row in rows if len(row) < 3 or not row[-1]]
+
+
+INLINE = {
+    "weights",
+    "loss_weights",
+    "generator",
+    "augmentation",
+    "handling",
+}  # blocks of one place, whose own keys have rows
+
+
+def test_the_tables_hold_the_value_of_the_config_the_default_and_the_choices(generate):
+    lines = generate.config_tables().splitlines()
+    assert [line.split(" | ")[1:3] for line in lines if line.startswith("| `crop` ")] == [["`256`", "`512`"]]
+    assert "weights.pixel` | `3` | `10` |" in "\n".join(lines)
+    assert any(line.startswith("| `policy` | `device+scene` | `device` ") and "`image`" in line for line in lines)
+    steps = "`{steps: 900, batch: 32, processes: 1}` | `{steps: 234375, batch: 128, processes: 1}`"
+    assert any(steps in line for line in lines)
+
+
+def test_every_link_leads_to_a_heading(generate):
+    text = SETTINGS.read_text()
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    assert len(headings) == len(set(headings))
+    anchors = {re.sub(r"[^a-z0-9_\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(#([^)]*)\)", text)
+    assert len(links) > 20
+    assert set(links) <= anchors
+    for target in re.findall(r"\]\(([^#)]+)", text):
+        assert (SETTINGS.parent / target).exists()
+
+
+def test_the_example_of_an_overlay_is_valid_and_each_overlay_is_described(tmp_path):
+    text = SETTINGS.read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    (tmp_path / "example.yaml").write_text(example)
+    config = load_config(PROJECT / "config.yaml", tmp_path / "example.yaml")
+    assert set(config.examiner.classifiers) == {"rgb", "finite_difference"}
+    assert set(config.attack.methods) >= set(yaml.safe_load(example)["attack"]["methods"]) - {"median"}
+    named = set(re.findall(r"^\| `([a-z-]+\.yaml)` ", text, re.M))
+    assert named == {path.name for path in (PROJECT / "config").glob("*.yaml")}

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from cama.core.errors import CamaError
-from cama.storage.files import atomic, file_hash, signals_later, write_text
+from cama.storage.files import atomic, delay_signals, file_hash, write_text
 
 
 def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):
@@ -109,7 +109,7 @@ def test_an_error_of_reading_meanwhile_stays_what_it_is(tmp_path):
 def test_a_signal_waits_until_a_library_is_done(kind):
     seen, before = [], signal.signal(kind, lambda number, _: seen.append(number))
     try:
-        with signals_later() as held:
+        with delay_signals() as held:
             signal.raise_signal(kind)
             assert (held, seen) == ([kind], [])
         assert seen == [kind]

@@ -315,7 +315,7 @@ def test_a_damaged_state_is_one_line_that_names_it(tmp_path):
 def test_a_save_is_due_when_the_last_is_long_enough_ago(tmp_path):
     checkpoint = Checkpoint(tmp_path, {}, every_s=1000)
     assert not checkpoint.due()
-    checkpoint._last -= 1001
+    checkpoint._saved_at -= 1001
     assert checkpoint.due()
     checkpoint.save({})
     assert not checkpoint.due()

@@ -45,7 +45,7 @@ def test_direct_imports_are_those_of_the_source(name):
 # ---- the code behind a stage
 
 
-def test_tables_hang_on_no_training_and_no_generator():
+def test_tables_depend_on_no_training_and_no_generator():
     closure = code.closure("cama.stages.tables")
     assert "cama.reporting.tables" in closure
     assert "cama.models.generator" not in closure
@@ -54,7 +54,7 @@ def test_tables_hang_on_no_training_and_no_generator():
     ]
 
 
-def test_classifiers_hang_on_nothing_of_the_attack():
+def test_classifiers_depend_on_nothing_of_the_attack():
     closure = code.closure("cama.stages.train_classifier")
     assert {"cama.models.classifiers", "cama.training.classifier", "cama.training.loop"} <= set(closure)
     forbidden = (
@@ -67,23 +67,23 @@ def test_classifiers_hang_on_nothing_of_the_attack():
     assert "cama.training.losses" not in closure
 
 
-def test_generators_hang_on_its_losses_and_networks():
+def test_generators_depend_on_its_losses_and_networks():
     names = ("training.losses", "training.loop", "models.generator", "models.discriminator", "models.evaluator")
     assert {f"cama.{name}" for name in names} <= set(code.closure("cama.stages.train_generator"))
 
 
-def test_the_estimator_hangs_on_no_classifier():
+def test_the_estimator_depends_on_no_classifier():
     assert "cama.models.classifiers" not in code.closure("cama.stages.train_estimator")
 
 
 @pytest.mark.parametrize("stage", TRAININGS)
-def test_no_training_hangs_on_plots_tables_scores_attacks_or_the_command_line(stage):
+def test_no_training_depends_on_plots_tables_scores_attacks_or_the_command_line(stage):
     above = ("cama.reporting", "cama.evaluation", "cama.attacks", "cama.commands", "cama.simulation")
     assert not [name for name in code.closure(stage) if name.startswith(above)]
 
 
 @pytest.mark.parametrize("stage", STAGE_MODULES)
-def test_no_stage_hangs_on_another_or_on_the_settings(stage):
+def test_no_stage_depends_on_another_or_on_the_settings(stage):
     closure = set(code.closure(stage))
     assert stage in closure
     others = {name for name in closure if name.startswith("cama.stages.")} - {stage, "cama.stages.resume"}
@@ -92,7 +92,7 @@ def test_no_stage_hangs_on_another_or_on_the_settings(stage):
     assert not [name for name in closure if name.startswith("cama.settings")]
 
 
-def test_simulating_hangs_on_no_network():
+def test_simulating_depends_on_no_network():
     closure = code.closure("cama.stages.simulate")
     assert "cama.simulation.catalogue" in closure
     assert not [name for name in closure if name.startswith(("cama.models", "cama.training", "cama.data"))]

@@ -4,28 +4,13 @@ import pytest
 
 from cama.commands.cli import main
 from cama.core.errors import CamaError
-from cama.models.estimator import Estimator
 from cama.settings.config import load_config
-from cama.settings.networks import BodySpec
 from cama.workflow import cost
 from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)
-COUNTS = cost.counted(CONFIG, None)
+COUNTS = cost.count_pictures(CONFIG, None)
 ROWS = cost.costs(CONFIG, COUNTS)
-
-
-def test_operations_of_two_convolutions_by_hand():
-    features, kernel, side = 6, 5, 32
-    net = Estimator(BodySpec(features=features, downsamplings=0, blocks=0, kernel=kernel))
-    one = 2 * kernel**2 * 3 * features * side**2  # a multiplication and an addition for each weight and pixel
-    assert cost._passed(net, side) == 2 * one
-    assert cost.trained(net, side) == 5 * one  # nobody asks for the gradient of the picture
-
-
-def test_a_larger_picture_costs_in_proportion():
-    net = Estimator(BodySpec(features=4, downsamplings=1, blocks=1, kernel=3))
-    assert cost._passed(net, 64) == 4 * cost._passed(net, 32)
 
 
 def test_the_jobs_are_those_of_the_workflow():
@@ -65,41 +50,29 @@ def test_disk_is_what_the_fields_take():
 
 def test_a_data_set_is_counted_as_expected_and_as_said():
     dresden = load_config(PROJECT / "config.yaml", PROJECT / "config" / "dresden.yaml")
-    found = cost.counted(dresden, 209)
+    found = cost.count_pictures(dresden, 209)
     assert (found.files["adversary", "aligned"], found.files["examiner", "aligned"]) == (2508, 2574)
     assert found.files["test", "aligned"] == 6 * 209
     assert found.pictures["cama"] == 600 * 5 + 600 * 6  # of 100 photographs a model
     with pytest.raises(CamaError, match="--photographs: found none, expected how many each device of the test has"):
-        cost.counted(dresden, None)
+        cost.count_pictures(dresden, None)
     for config, wrong in ((dresden, 0), (CONFIG, 5)):
         with pytest.raises(CamaError, match=f"--photographs: found {wrong}, expected"):
-            cost.counted(config, wrong)
+            cost.count_pictures(config, wrong)
 
 
 def test_a_device_that_two_roles_name_divides_its_photographs():
     sample = load_config(PROJECT / "config.yaml", PROJECT / "config" / "dresden-sample.yaml")
-    found = cost.counted(sample, 10).files
+    found = cost.count_pictures(sample, 10).files
     assert [found[role, "aligned"] for role in ("adversary", "examiner", "test")] == [20, 10, 10]
 
 
 def test_what_no_method_needs_is_not_counted():
     methods = {name: method for name, method in CONFIG.attack.methods.items() if name in ("identity", "cama")}
     less = CONFIG.model_copy(update={"attack": CONFIG.attack.model_copy(update={"methods": methods})})
-    named = [row.what for row in cost.costs(less, cost.counted(less, None))]
+    named = [row.what for row in cost.costs(less, cost.count_pictures(less, None))]
     assert "generator cama" in named
     assert not {"generator plus", "evaluator rgb"} & set(named)
-
-
-def test_the_estimator_that_streams_share_is_counted_once():
-    spec = CONFIG.adversary.generators["cama"]
-    nets = {
-        n: cost._classifier(2, CONFIG.adversary.evaluators[n].net, CONFIG.adversary.estimator) for n in ("high", "low")
-    }
-    both, high, low = (
-        cost.generator_step(2, spec, [nets[n] for n in names], 32) for names in (("high", "low"), ("high",), ("low",))
-    )
-    none = cost.generator_step(2, spec, [], 32)
-    assert both < high + low - none
 
 
 def test_the_command_prints_hours_at_a_rate(capsys):

@@ -12,9 +12,9 @@ from cama.commands.cli import main
 from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 from cama.storage.hdf5 import content_hash
-from cama.workflow.provenance import begin_record, chain, photographs_of, record_of, write_records
+from cama.workflow.provenance import State, begin_record, chain, photographs_of, record_path, write_records
 from tests.commands.test_cli import write_patches
-from tests.stages.conftest import command
+from tests.stages.conftest import command, inputs  # noqa: F401 (a fixture)
 
 
 def test_a_record_says_how_precisely_it_was_computed_and_asks_for_no_gpu(monkeypatch):
@@ -22,12 +22,12 @@ def test_a_record_says_how_precisely_it_was_computed_and_asks_for_no_gpu(monkeyp
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     def computed(**compute):
-        return begin_record("attack", "cama.stages.attack", {"compute": compute}, 1, []).shared["computed"]
+        return begin_record("attack", "cama.stages.attack", {"compute": compute}, 1, []).computed
 
     found = computed(device="auto", precision="float32")
     assert found == {"device": "cpu", "precision": "float32", "torch": f"torch {torch.__version__}"}
     assert computed(device="cuda", precision="auto") == {}
-    assert begin_record("split", "cama.stages.split", {"seed": 1}, 1, []).shared["computed"] == {}
+    assert begin_record("split", "cama.stages.split", {"seed": 1}, 1, []).computed == {}
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def made(tmp_path):
 
 
 def states(path) -> dict[str, str]:
-    return {node.path.name: f"{node.stage}: {node.state}" for node in chain(path)}
+    return {link.path.name: f"{link.record.stage if link.record else ''}: {link.state_text}" for link in chain(path)}
 
 
 def test_a_record_holds_spec_versions_code_and_hashes(made):
-    record = json.loads(record_of(made / "patches.h5").read_text())
+    record = json.loads(record_path(made / "patches.h5").read_text())
     assert (record["stage"], record["spec"], record["threads"]) == ("patches", {"seed": 5}, 2)
     assert record["versions"]["cama"] == __version__
     assert {"python", "torch", "numpy"} <= record["versions"].keys()
@@ -129,20 +129,21 @@ def test_what_two_were_made_of_in_two_versions_is_named(made):
     write_records(begin_record("patches", "cama.stages.patches", {}, 1, [made / "manifest.csv"]), [made / "patches.h5"])
     sources = [made / "patches.h5", made / "z.csv"]
     write_records(begin_record("tables", "cama.stages.tables", {}, 1, sources), [made / "tables"])
-    found = [node.state for node in chain(made / "tables" / "t.csv") if node.path.name == "manifest.csv"]
-    assert found == ["as recorded", "CHANGED since"]
+    found = [link.state for link in chain(made / "tables" / "t.csv") if link.path.name == "manifest.csv"]
+    assert found == [State.AS_RECORDED, State.CHANGED]
 
 
 def test_the_photographs_behind_a_row_are_named_with_their_hashes(made, capsys):
     table = made / "tables" / "t.csv"
     names = ("M/a.JPG", "M/b.JPG")
     both = [{"photograph": name, "sha256": file_hash(made / "photographs" / name)} for name in names]
-    assert photographs_of(table, 1) == both
-    assert photographs_of(table, 2) == both[1:]
+    links = chain(table)
+    assert photographs_of(links, 1) == both
+    assert photographs_of(links, 2) == both[1:]
     with pytest.raises(CamaError, match="found no photographs behind row 3"):
-        photographs_of(table, 3)
+        photographs_of(links, 3)
     with pytest.raises(CamaError, match="--row: found 4, expected 1 to 3"):
-        photographs_of(table, 4)
+        photographs_of(links, 4)
     assert main(["provenance", str(table), "--row", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["photographs"] == both[1:]
@@ -155,13 +156,38 @@ def test_what_has_no_record_or_a_damaged_one_is_one_line(made, capsys):
         err = capsys.readouterr().err
         assert words in err
         assert err.count("\n") == 1
-    for text in ("{", "[]", '{"outputs": 3}'):
-        record_of(made / "rows.csv").write_text(text)
+    whole = json.loads(record_path(made / "rows.csv").read_text())
+    for text in ("{", "[]", "\udcff", '{"outputs": 3}', json.dumps({**whole, "inputs": ["a"]})):
+        record_path(made / "rows.csv").write_text(text, errors="surrogateescape")
         assert main(["provenance", str(made / "rows.csv")]) == 1
-        assert "not a record of this project, or damaged" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "not a record of this project, or damaged" in err
+        assert err.count("\n") == 1
 
 
-def test_a_stage_writes_a_record_beside_each_output(inputs, tmp_path):
+def test_an_unreadable_file_of_a_folder_has_changed(made):
+    """And ends nothing."""
+    (made / "tables" / "t.h5").write_bytes(b"x")
+    record = json.loads(record_path(made / "tables").read_text())
+    record["outputs"]["tables/t.h5"] = "0" * 64
+    record_path(made / "tables").write_text(json.dumps(record))
+    link = chain(made / "tables")[0]
+    assert (link.state, link.files, link.changed) == (State.CHANGED, 2, 1)
+    assert not link.intact
+
+
+def test_a_folder_that_no_manifest_lists_is_told_from_what_a_record_leaves_out(made):
+    (made / "other").mkdir()
+    (made / "free.txt").write_text("x")
+    record = json.loads(record_path(made / "rows.csv").read_text())
+    record["inputs"] |= {"other": None, "free.txt": None}
+    record_path(made / "rows.csv").write_text(json.dumps(record))
+    found = {link.path.name: link for link in chain(made / "rows.csv")}
+    assert (found["other"].state, found["free.txt"].state) == (State.PLAIN_FOLDER, State.NOT_RECORDED)
+    assert found["other"].intact and found["free.txt"].intact
+
+
+def test_a_stage_writes_a_record_beside_each_output(inputs, tmp_path):  # noqa: F811 (the fixture)
     assert main(command("train-generator", inputs, tmp_path / "out")) == 0
     found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.provenance.json")}
     assert sorted(found) == [f"{name}.provenance.json" for name in ("curve.csv", "d.safetensors", "g.safetensors")]
