@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.data.download import ATTEMPTS, Patience, fetch, read_sums
 

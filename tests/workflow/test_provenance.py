@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from cama import __version__
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 from cama.storage.hdf5 import content_hash
 from cama.workflow.provenance import begin_record, chain, photographs_of, record_of, write_records
-from tests.commands.test_cli import write_patches
+from tests.commands.helpers import write_patches
 from tests.stages.conftest import command
 
 
