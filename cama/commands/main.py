@@ -71,9 +71,7 @@ def _run(options: argparse.Namespace) -> int:
         return 1 if options.run(options) is False else 0
     except CamaError as error:
         message = str(error)
-    except (
-        BrokenPipeError
-    ):  # of standard output: libraries turn those of networks and processes into errors of their own
+    except BrokenPipeError:  # of standard output; libraries turn one of a network into an error of their own
         raise
     except OSError as error:
         sys.stdout.flush()  # fails again, for `main` to handle, if standard output is what failed
@@ -94,7 +92,3 @@ def _terminate(*_: object) -> None:
 def _lacks_memory(error: Exception) -> bool:
     """Whether the error means that no memory is left: Python's own, or torch's on the CPU or on a GPU."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in ("allocate memory", "out of memory"))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from cama.commands.command import Command
 from cama.core.errors import CamaError
@@ -19,7 +18,7 @@ from cama.settings.spec import Spec, parse_json
 class StagePath:
     """A path that a stage takes as the option `--NAME`. `example`: such a file or folder."""
 
-    about: ClassVar[str]
+    about, many, optional = "", False, False  # not fields: each kind of path has its own `about`, and Input the others
     name: str
     example: str
 
@@ -203,7 +202,7 @@ _STAGES = (
             State(),
             Output("out", "detection.csv"),
         ),
-        '{"name": "median", "method": {"kind": "median"}, "targets": ["Nikon_D70", "Canon_Ixus70"]}',
+        '{"name": "median", "method": {"kind": "median", "strength": 3}, "targets": ["Nikon_D70", "Canon_Ixus70"]}',
     ),
     Stage(
         "devices",
@@ -281,7 +280,7 @@ STAGES = {stage.name: stage for stage in _STAGES}
 
 
 def run_stage(name: str, options: Namespace) -> None:
-    """Run a stage and write the records of its outputs; then, since nothing is left that could fail, end a training's state."""
+    """Run a stage, write the records of its outputs; last, when nothing can fail any more, mark a state as finished."""
     stage = STAGES[name]
     spec = parse_json(stage.spec, options.spec)
     threads = _set_threads(options.threads)
@@ -325,12 +324,11 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads to compute with (default: 1)")
     for path in stage.paths:
-        is_input = isinstance(path, Input)
         parser.add_argument(
             f"--{path.name}",
             type=Path,
-            nargs="+" if is_input and path.many else None,
-            required=not (is_input and path.optional),
+            nargs="+" if path.many else None,
+            required=not path.optional,
             metavar="PATH",
             help=f"{path.about}, such as {path.example}",
         )
@@ -340,7 +338,7 @@ def _example(stage: Stage) -> str:
     """A call of the stage with its required paths."""
     words = ["--spec", stage.example] if stage.example else []
     for path in stage.paths:
-        if not (isinstance(path, Input) and path.optional):
+        if not path.optional:
             words += [f"--{path.name}", path.example]
     return shlex.join(words)
 

@@ -35,8 +35,8 @@ def test_every_stage_has_a_function_that_takes_its_paths(name):
     parameters = inspect.signature(getattr(importlib.import_module(stage.module), stage.function)).parameters
     expected = {"spec": stage.spec}
     for path in stage.paths:
-        kind = list[Path] if isinstance(path, Input) and path.many else Path
-        expected[path.parameter] = kind | None if isinstance(path, Input) and path.optional else kind
+        kind = list[Path] if path.many else Path
+        expected[path.parameter] = kind | None if path.optional else kind
     assert {parameter.name: parameter.annotation for parameter in parameters.values()} == expected
 
 
