@@ -75,8 +75,8 @@ def _patches(fields: tuple[str, ...]) -> Patches:
 
 
 def _loading(fields: tuple[str, ...], batch: int) -> Callable[[ComputeSpec], float]:
-    def measure(compute: ComputeSpec) -> float:
-        compute = Compute(compute)
+    def measure(settings: ComputeSpec) -> float:
+        compute = Compute(settings)
         sampler = Sampler(_patches(fields), fields, batch, 0, compute)
         steps = iter(range(1_000_000))
 
@@ -111,29 +111,29 @@ def _streams() -> dict[str, Classifier]:
     return {name: Classifier(LABELS, ClassifierNetSpec(frontend=name), None) for name in ("con_conv", "rgb")}
 
 
-def _generator_steps(compute: ComputeSpec) -> float:
+def _generator_steps(settings: ComputeSpec) -> float:
     batch, patches, streams = 32, _patches(("rgb", "remosaic")), _streams()
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
         spec = LearnedSpec(evaluators=list(streams), training=TrainingSpec(steps=steps, batch=batch))
-        train_generator("bench", patches, Evaluator(streams), spec, Compute(compute), 0, checkpoint)
+        train_generator("bench", patches, Evaluator(streams), spec, Compute(settings), 0, checkpoint)
 
     return _per_second(train, batch, 12)
 
 
-def _classifier_steps(compute: ComputeSpec) -> float:
+def _classifier_steps(settings: ComputeSpec) -> float:
     batch, patches = 128, _patches(("rgb",))
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
         spec = ClassifierSpec(net=ClassifierNetSpec(), training=TrainingSpec(steps=steps, batch=batch))
-        train_classifier("bench", patches, spec, None, Compute(compute), 0, checkpoint)
+        train_classifier("bench", patches, spec, None, Compute(settings), 0, checkpoint)
 
     return _per_second(train, batch, 3)
 
 
-def _generator_forward(compute: ComputeSpec) -> float:
+def _generator_forward(settings: ComputeSpec) -> float:
     spec = GeneratorSpec(input="rgb")
-    compute = Compute(compute)
+    compute = Compute(settings)
     generator = compute.to_device(fuse_batch_norms_(Generator(LABELS, spec).eval()))
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, compute))
@@ -183,18 +183,18 @@ def _product_rate(compute: Compute) -> float:
     return times * 2 * side**3 / _median_s(product)
 
 
-def bench(names: list[str], compute: ComputeSpec) -> dict[str, Any]:
+def bench(names: list[str], settings: ComputeSpec) -> dict[str, Any]:
     """Measure the rows of these names. Returns `machine`, and `rows`: of each its `name`, `about`, `unit`, `original`,
     `figure`, `threads`, and of a network `share`, the part of the rate at which this machine multiplies matrices.
     """
-    compute = Compute(compute)
+    compute = Compute(settings)
     threads = torch.get_num_threads()
     limit = _product_rate(compute)
     rows = []
     for name in names:
         row = ROWS[name]
         torch.set_num_threads(1 if row.one_thread else threads)
-        figure = row.measure(compute)
+        figure = row.measure(settings)
         share = figure * row.operations() / limit if row.operations else None
         declared = {"name": name, "about": row.about, "unit": row.unit, "original": row.original}
         rows.append({**declared, "figure": figure, "share": share, "threads": torch.get_num_threads()})

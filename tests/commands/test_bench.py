@@ -7,6 +7,7 @@ import torch
 
 from cama.commands import bench
 from cama.commands.main import main
+from cama.settings.spec import Spec
 
 
 @pytest.fixture(autouse=True)
@@ -51,13 +52,29 @@ def test_a_trainings_rate_is_without_its_beginning_and_of_a_second_at_least(monk
 
 @pytest.mark.parametrize(("original", "expected"), [(1, "(original 1; 25% of"), (None, "(25% of")])
 def test_a_networks_figure_stands_beside_the_rate_of_a_product(original, expected, monkeypatch):
-    row = bench.Row("a network", "pictures/s", lambda _: 8.0, original, lambda: 1e9)
+    settings = bench.ComputeSpec(device="cpu", precision="float32")
+    row = bench.Row("a network", "pictures/s", {settings: 8.0}.__getitem__, original, lambda: 1e9)
     monkeypatch.setattr(bench, "ROWS", {"net": row})
     monkeypatch.setattr(bench, "_product_rate", lambda _: 32e9)
-    result = bench.bench(["net"], bench.ComputeSpec(device="cpu", precision="float32"))
+    result = bench.bench(["net"], settings)
     assert result["rows"][0]["share"] == 0.25
     assert result["rows"][0]["original"] == original
     assert f"a network {expected} a product's rate; threads: " in bench.as_text(result)
+
+
+@pytest.mark.parametrize(
+    ("measure", "train", "batch"),
+    [(bench._generator_steps, "train_generator", 32), (bench._classifier_steps, "train_classifier", 128)],
+)
+def test_a_training_is_measured_with_the_settings_of_the_call(measure, train, batch, monkeypatch):
+    calls = []
+    monkeypatch.setattr(bench, train, lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(bench, "_per_second", lambda train, batch, steps: (train(7, None), batch)[1])
+    assert measure(bench.ComputeSpec(device="cpu", precision="bfloat16")) == batch
+    (arguments,) = calls
+    (compute,) = [argument for argument in arguments if isinstance(argument, bench.Compute)]
+    (spec,) = [argument for argument in arguments if isinstance(argument, Spec)]
+    assert (compute.dtype, spec.training.steps, spec.training.batch) == (torch.bfloat16, 7, batch)
 
 
 @pytest.mark.parametrize("name", ["generator", "classifier", "forward"])
