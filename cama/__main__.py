@@ -2,6 +2,6 @@
 
 import sys
 
-from cama.commands.cli import main
+from cama.commands.main import main
 
 sys.exit(main())

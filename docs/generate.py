@@ -142,21 +142,20 @@ ASSUMED_RATE = 100e12  # operations a second of the GPU in docs/scale.md
 
 
 def bench_table(file: Path) -> str:
-    """The result of `cama bench --json`, beside the original's figures and this project's aims."""
-    bench = json.loads(file.read_text())
+    """The result of `cama bench --json`, beside the original's figures."""
+    result = json.loads(file.read_text())
     rows = [
         {
             "row": row["name"],
             "what": row["about"],
             "unit": row["unit"],
-            "original": f"{row['original']:,g}",
-            "wanted": f"{row['wanted']:,g}",
+            "original": "" if row["original"] is None else f"{row['original']:,g}",
             "here": f"{row['figure']:,.3g}" if row["figure"] < 1000 else f"{row['figure']:,.0f}",
             "of a product's rate": "" if row["share"] is None else f"{row['share']:.0%}",
         }
-        for row in bench["rows"]
+        for row in result["rows"]
     ]
-    machine = bench["machine"]
+    machine = result["machine"]
     about = f"{machine['precision']}, torch {machine['torch'].partition('+')[0]}, processor with {', '.join(machine['flags'])}"
     return f"{to_markdown(pd.DataFrame(rows), 2)}\n{about}; a large product: {machine['tflops']:.2f} TFLOP/s."
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 from urllib3.util import Retry
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.data import download
 from cama.data.download import ATTEMPTS, fetch, read_sums

@@ -1,6 +1,7 @@
 """The generated parts of the documentation are those that the code gives."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -80,3 +81,19 @@ def test_the_example_of_an_overlay_is_valid_and_each_overlay_is_described(tmp_pa
     assert set(config.attack.methods) >= set(yaml.safe_load(example)["attack"]["methods"]) - {"median"}
     named = set(re.findall(r"^\| `([a-z-]+\.yaml)` ", text, re.M))
     assert named == {path.name for path in (PROJECT / "config").glob("*.yaml")}
+
+
+def test_the_table_of_bench_has_a_row_for_each_and_may_lack_the_original(generate, tmp_path):
+    machine = {"precision": "bfloat16", "torch": "2.15.0+cpu", "flags": ["avx2"], "tflops": 2.284}
+    row = {"name": "net", "about": "a step", "unit": "patches/s", "figure": 37190.4, "original": 1971, "share": 0.25}
+    rows = [row, {**row, "name": "other", "figure": 0.0568, "original": None, "share": None}]
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps({"machine": machine, "rows": rows}))
+    head, _, first, second, *_, about = generate.bench_table(file).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, first, second)]
+    assert cells == [
+        ["row", "what", "unit", "original", "here", "of a product's rate"],
+        ["net", "a step", "patches/s", "1,971", "37,190", "25%"],
+        ["other", "a step", "patches/s", "", "0.0568", ""],
+    ]
+    assert about == "bfloat16, torch 2.15.0, processor with avx2; a large product: 2.28 TFLOP/s."

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 import torch
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.models.anonymizer import load_anonymizer, load_header, read_parts
 from cama.models.classifiers import load_classifier, save_classifier

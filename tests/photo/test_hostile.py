@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.jpeg.segments import DQT, Jpeg, read_segments
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, many_scans, scene, with_frame

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.jpeg.segments import Segment, read_segments
 from cama.models.classifiers import save_classifier

@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.jpeg.coding import read_coding
 from cama.jpeg.profile import match_profile

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from cama.commands.cli import STAGES
+from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
 from cama.settings.attacks import PlotsSpec
 from cama.settings.config import Config, load_config

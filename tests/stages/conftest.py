@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.settings.data import PatchesSpec
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.stages import PatchesStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.settings.training import ClassifierSpec, EstimatorSpec, LearnedSpec, TrainingSpec
 from cama.workflow.provenance import SUFFIX
-from tests.commands.test_cli import LABELS, write_patches
+from tests.commands.helpers import LABELS, write_patches
 
 TRAINING = TrainingSpec(steps=60, batch=8)
 BODY = BodySpec(features=16, downsamplings=0, blocks=1, kernel=3)

@@ -10,7 +10,8 @@ import sys
 import torch._dynamo  # noqa: F401 (which optimisers import when the first is made, for seconds)
 
 import cama.storage.checkpoints
-from cama.commands.cli import STAGES, main
+from cama.commands.main import main
+from cama.commands.stage import STAGES
 from cama.workflow.code import code_digest
 
 cama.storage.checkpoints.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.compute.device import Compute
 from cama.data.patches import Patches
 from cama.evaluation.rates import wilson
@@ -21,7 +21,7 @@ from cama.settings.stages import TrainClassifierSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, OptimiserSpec, TrainingSpec
 from cama.storage.hdf5 import write_hdf5
 from cama.training.classifier import predict
-from tests.commands.test_cli import LABELS
+from tests.commands.helpers import LABELS
 from tests.stages.conftest import command, files
 
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "cama")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from tests.stages.conftest import command, files
 
 STAGES = ["patches", "train-estimator", "train-classifier", "train-generator"]
@@ -145,10 +145,12 @@ def test_too_little_memory_is_one_line(inputs, tmp_path):
     arguments[spec] = arguments[spec].replace('"batch":8', '"batch":8000000').replace('"batch": 8', '"batch": 8000000')
     assert "8000000" in arguments[spec]
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)); "
-    code = limit + "from cama.commands.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = limit + "from cama.commands.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("cama train-classifier: found too little memory, expected more memory (`mem_mb`)")
+    assert done.stderr.startswith(
+        "cama stage train-classifier: found too little memory, expected more memory (`mem_mb`)"
+    )
 
 
 def test_more_threads_than_cores_are_refused(inputs, tmp_path, capsys):

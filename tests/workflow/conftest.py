@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.stages.conftest import inputs  # noqa: F401 (a fixture)
+
 PROJECT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.settings.config import load_config
 from cama.workflow import cost

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from cama import __version__
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 from cama.storage.hdf5 import content_hash
 from cama.workflow.provenance import State, begin_record, chain, photographs_of, record_path, write_records
-from tests.commands.test_cli import write_patches
-from tests.stages.conftest import command, inputs  # noqa: F401 (a fixture)
+from tests.commands.helpers import write_patches
+from tests.stages.conftest import command
 
 
 def test_a_record_says_how_precisely_it_was_computed_and_asks_for_no_gpu(monkeypatch):
@@ -187,7 +187,7 @@ def test_a_folder_that_no_manifest_lists_is_told_from_what_a_record_leaves_out(m
     assert found["other"].intact and found["free.txt"].intact
 
 
-def test_a_stage_writes_a_record_beside_each_output(inputs, tmp_path):  # noqa: F811 (the fixture)
+def test_a_stage_writes_a_record_beside_each_output(inputs, tmp_path):
     assert main(command("train-generator", inputs, tmp_path / "out")) == 0
     found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.provenance.json")}
     assert sorted(found) == [f"{name}.provenance.json" for name in ("curve.csv", "d.safetensors", "g.safetensors")]

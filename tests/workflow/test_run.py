@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from cama.commands.cli import main
+from cama.commands.main import main
 from cama.models.anonymizer import load_header
 from cama.settings.config import Config
 

@@ -1,156 +1,98 @@
-"""The command line: what it prints, what it refuses in one line, and that it leaves nothing half done."""
+"""Stages by the command line: what is declared of them, what they refuse in one line, and trainings in small."""
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from cama.commands.cli import STAGES, main
+from cama.commands.main import main
+from cama.commands.stage import STAGES, Input, Output, Stage, State, run_stage
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import load_generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
+from cama.settings.spec import parse_json
 from cama.settings.stages import TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec, TrainingSpec
-from cama.storage.hdf5 import content_hash, write_hdf5
+from cama.storage.hdf5 import content_hash
 from cama.storage.model_files import read_header
+from tests.commands.helpers import LABELS, PROJECT, cama, refusal, write_patches
 from tests.models.helpers import net_spec, tiny_classifier
 
-PROJECT = Path(__file__).parents[2]
-LABELS = ("Alcyon_A10", "Borealis_B2")
-
-
-@pytest.fixture(autouse=True)
-def own_threads(monkeypatch):
-    """`main` sets the threads of the process: put them back."""
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        monkeypatch.setenv(variable, "1")
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def cama(*arguments: object) -> subprocess.CompletedProcess:
-    """Call `python -m cama` as a process of its own."""
-    command = [sys.executable, "-m", "cama", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=False)
-
-
-def write_patches(path: Path, labels: tuple[str, ...] = LABELS, side: int = 32) -> Path:
-    """A patch file as the stage `patches` writes it: six random patches a label."""
-    rng = np.random.default_rng(0)
-    count = 6 * len(labels)
-    rgb = rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-    with write_hdf5(path) as file:
-        values = {"rgb": rgb, "remosaic": rgb // 2, "residual": rng.normal(0, 2, rgb.shape).astype(np.float16)}
-        values |= {"label": np.arange(count) % len(labels), "validation": np.zeros(count, bool)}
-        for name, value in {**values, "origin": np.zeros((count, 2), int), "device": np.zeros(count, int)}.items():
-            file.write_values(name, value)
-        for name in ("photograph", "scene"):
-            file.write_texts(name, [f"{name}{i}" for i in range(count)])
-        file.write_attribute("labels", labels)
-    return path
-
-
-# ---- help, version, default settings
-
-
-def test_the_default_settings_of_a_stage_are_printed_as_json():
-    done = cama("spec", "train-generator")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert TrainGeneratorSpec.model_validate(json.loads(done.stdout)) == TrainGeneratorSpec()
-    assert json.loads(done.stdout)["learned"]["weights"]["pixel"]["end"] == 10
-
-
-HEAVY = """
-import sys
-from cama.commands.cli import main
-try:
-    main(sys.argv[1:])
-except SystemExit as end:
-    assert not end.code
-names = {name.partition(".")[0] for name in sys.modules}
-heavy = {"torch", "torchvision", "numpy", "scipy", "pandas", "h5py", "matplotlib", "skimage", "snakemake", "PIL"}
-print(sorted(names & heavy), file=sys.stderr)
-"""
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["stage", "train-generator", "--help"], ["spec", "tables"], ["--version"]]
-)
-def test_help_imports_nothing_heavy(arguments):
-    done = subprocess.run(
-        [sys.executable, "-c", HEAVY, *arguments], capture_output=True, text=True, cwd=PROJECT, check=True
-    )
-    assert done.stdout
-    assert done.stderr == "[]\n"
-
-
-def test_help_names_every_command(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--help"])
-    assert end.value.code == 0
-    text = capsys.readouterr().out
-    assert [name for name in ("spec", "check-config", "reference", "stage") if name not in text] == []
-    with pytest.raises(SystemExit) as end:
-        main(["stage", "--help"])
-    assert end.value.code == 0
-    text = capsys.readouterr().out
-    assert [name for name in STAGES if name not in text] == []
+# ---- what is declared
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_stage_names_a_function_that_takes_its_paths(name):
-    import importlib
-    import inspect
+def test_every_stage_has_a_function_that_takes_its_paths(name):
+    stage = STAGES[name]
+    parameters = inspect.signature(getattr(importlib.import_module(stage.module), stage.function)).parameters
+    expected = {"spec": stage.spec}
+    for path in stage.paths:
+        kind = list[Path] if path.many else Path
+        expected[path.parameter] = kind | None if path.optional else kind
+    assert {parameter.name: parameter.annotation for parameter in parameters.values()} == expected
 
-    function = STAGES[name].function.partition(":")[2]
-    found = inspect.signature(getattr(importlib.import_module(STAGES[name].module), function))
-    expected = [path.replace("-", "_") for path in STAGES[name].names]
-    assert sorted(found.parameters) == sorted(["spec", *expected])
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_settings_of_every_example_are_those_of_the_stage(name):
+    stage = STAGES[name]
+    required = any(field.is_required() for field in stage.spec.model_fields.values())
+    assert bool(stage.example) == required
+    assert type(parse_json(stage.spec, stage.example or "{}")) is stage.spec
 
 
-def test_a_command_is_required(capsys):
-    with pytest.raises(SystemExit) as end:
-        main([])
-    assert end.value.code == 2
+def test_a_stage_is_given_its_paths_and_its_outputs_alone_are_recorded(tmp_path, monkeypatch):
+    calls = []
+    stage = Stage(
+        "fake",
+        TrainEstimatorSpec,
+        "do nothing",
+        (Input("one", "a"), Input("random-test", "b", many=True, optional=True), Output("out", "c"), State()),
+    )
+    module = SimpleNamespace(fake=lambda spec, **paths: calls.append((type(spec), paths)))
+    monkeypatch.setitem(STAGES, "fake", stage)
+    monkeypatch.setitem(sys.modules, "cama.stages.fake", module)
+    monkeypatch.setattr("cama.workflow.provenance.code_digest", lambda module: module)
+    one, out, state = tmp_path / "one", tmp_path / "out", tmp_path / "state"
+    one.write_text("input")
+    out.write_text("output")
+    options = Namespace(spec="{}", threads=1, one=one, random_test=None, out=out, state=state)
+    run_stage("fake", options)
+    assert calls == [(TrainEstimatorSpec, {"one": one, "random_test": None, "out": out, "state": state})]
+    record = json.loads((tmp_path / "out.provenance.json").read_text())
+    assert (record["stage"], record["threads"], record["code"]) == ("fake", 1, "cama.stages.fake")
+    assert (list(record["inputs"]), list(record["outputs"])) == (["one"], ["out"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "out", "out.provenance.json"]
+
+
+@pytest.mark.parametrize(("rank", "expected"), [("0", ["recorded", "finished"]), ("1", [])])
+def test_of_several_processes_the_first_alone_records_and_then_finishes(rank, expected, monkeypatch):
+    order = []
+    state = SimpleNamespace(finish=lambda: order.append("finished"))
+    monkeypatch.setitem(STAGES, "fake", Stage("fake", TrainEstimatorSpec, "do nothing", (Output("out", "c"),)))
+    monkeypatch.setitem(sys.modules, "cama.stages.fake", SimpleNamespace(fake=lambda spec, out: state))
+    monkeypatch.setattr("cama.workflow.provenance.begin_record", lambda *_: None)
+    monkeypatch.setattr("cama.workflow.provenance.write_records", lambda *_: order.append("recorded"))
+    monkeypatch.setenv("RANK", rank)
+    run_stage("fake", Namespace(spec="{}", threads=1, out=Path("out")))
+    assert order == expected
 
 
 # ---- what it refuses
 
 
-def refusal(capsys, *arguments: object) -> str:
-    """The one line on stderr of a call that ends with status 1."""
-    assert main([str(argument) for argument in arguments]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.endswith("\n")
-    assert err.count("\n") == 1, err
-    assert err.startswith(f"cama {' '.join(map(str, arguments[: 1 + (arguments[0] == 'stage')]))}: ")
-    return err.strip()
-
-
 def train_classifier(folder: Path, *more: object) -> list[object]:
     """Arguments of `train-classifier` that write to `folder`/out."""
     out = folder / "out"
-    return [
-        *(
-            "stage",
-            "train-classifier",
-            "--out",
-            out / "f.safetensors",
-            "--curve",
-            out / "f.csv",
-            "--state",
-            out / "state",
-        ),
-        *more,
-    ]
+    paths = ("--out", out / "f.safetensors", "--curve", out / "f.csv", "--state", out / "state")
+    return ["stage", "train-classifier", *paths, *more]
 
 
 def nothing_written(folder: Path) -> bool:
@@ -308,20 +250,10 @@ def test_an_unwritable_output_is_one_line(tmp_path, capsys):
     assert str(tmp_path / "out") in refusal(capsys, *train_classifier(tmp_path, "--patches", patches))
 
 
-def test_a_config_is_checked_and_its_fault_is_one_line(tmp_path, capsys):
-    default, overlay = PROJECT / "config.yaml", tmp_path / "over.yaml"
-    assert main(["check-config", str(default)]) == 0
-    assert capsys.readouterr().out == f"{default}: fine\n"
-    overlay.write_text("plots: {dip: 1}\n")
-    message = refusal(capsys, "check-config", default, overlay)
-    assert message == f"cama check-config: {overlay}: unknown key 'plots.dip', the nearest known key is 'dpi'"
-    assert str(tmp_path) in refusal(capsys, "check-config", tmp_path)
-
-
 def test_threads_reach_torch_before_it_is_imported(tmp_path):
     cores = min(2, os.cpu_count())
     arguments = [str(a) for a in train_classifier(tmp_path, "--patches", tmp_path / "gone.h5", "--threads", cores)]
-    program = f"from cama.commands.cli import main; main({arguments!r}); import torch; print(torch.get_num_threads())"
+    program = f"from cama.commands.main import main; main({arguments!r}); import torch; print(torch.get_num_threads())"
     # the fixture has put 1 into the environment, which the argument must overrule
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert done.stdout.strip() == str(cores)

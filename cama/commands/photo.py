@@ -1,0 +1,130 @@
+"""The commands for a person with a photograph."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from cama.commands.command import FILE, FILES, Command
+from cama.core.errors import CamaError, printable
+
+PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
+
+
+def _add_inspect(parser: ArgumentParser) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a JPEG")
+    parser.add_argument("--json", action="store_true", help="print the whole record")
+    parser.add_argument("--classifier", **FILES, help="model files that attribute the pixels")
+    parser.add_argument("--reference", **PHOTOS, help="photographs of one device, whose fingerprint is looked for")
+    parser.add_argument("--profile", **FILES, help="container profiles of camera models")
+
+
+def _inspect(options: Namespace) -> None:
+    from cama.photo.inspect import inspect
+    from cama.photo.summary import summary
+
+    record = inspect(options.photo, options.classifier, options.reference, options.profile)
+    print(json.dumps(record, indent=2, ensure_ascii=True) if options.json else summary(record))
+
+
+def _add_anonymize(parser: ArgumentParser) -> None:
+    parser.add_argument("photos", **PHOTOS, help="a JPEG")
+    parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
+    parser.add_argument("--to", required=True, metavar="CAMERA", help="a camera model that the model file knows")
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="a file, or a folder for several (default: neutral names)"
+    )
+    parser.add_argument(
+        "--encoding",
+        choices=("target", "neutral"),
+        default="target",
+        help="as that camera does, if its profile is known (default), or in a common way",
+    )
+    parser.add_argument("--profile", **FILE, help="another container profile of that camera")
+    parser.add_argument(
+        "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"
+    )
+    parser.add_argument(
+        "--classifier", **FILES, default=[], help="model files that attribute the pixels before and after"
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2 GiB each")
+    parser.add_argument("--force", action="store_true", help="replace files of the same name")
+    parser.add_argument("--json", action="store_true", help="print the whole record")
+
+
+def _anonymize(options: Namespace) -> bool:
+    from cama.photo.anonymize_files import anonymize_files
+
+    if options.jobs < 1:
+        raise CamaError(f"--jobs: found {options.jobs}, expected at least 1")
+    settings = {name: getattr(options, name) for name in ("model", "encoding", "profile", "metadata")}
+    settings |= {"target": options.to, "classifiers": options.classifier}
+    return anonymize_files(options.photos, options.out, settings, options.force, options.json, options.jobs)
+
+
+def _add_profile(parser: ArgumentParser) -> None:
+    parser.add_argument("photographs", **PHOTOS, help="as the camera wrote them")
+    parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
+
+
+def _profile(options: Namespace) -> None:
+    from cama.photo.profile import learn_profile, read_profile, write_profile
+
+    if options.out.exists():
+        read_profile(options.out)  # fails unless it is a profile: no other file is replaced
+    write_profile(options.out, learn_profile(options.photographs))
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("file", **FILE, help="model file of the workflow")
+    parser.add_argument("--json", action="store_true", help="print the whole header")
+
+
+def _show(options: Namespace) -> None:
+    from cama.models.anonymizer import load_header
+
+    header = load_header(options.file)
+    if options.json:
+        print(json.dumps(header.model_dump(mode="json"), indent=2, ensure_ascii=True))
+    else:
+        print("\n".join(map(printable, header.card.splitlines())))
+
+
+def _add_export(parser: ArgumentParser) -> None:
+    parser.add_argument("file", **FILE, help="model file of the workflow")
+    parser.add_argument("--onnx", type=Path, required=True, metavar="OUT", help="the file to write")
+
+
+def _export(options: Namespace) -> None:
+    from cama.models.onnx import export_onnx
+
+    export_onnx(options.file, options.onnx)
+
+
+COMMANDS = (
+    Command(
+        "inspect", "show the metadata, container and pixel traces of a photograph", "photo.jpg", _add_inspect, _inspect
+    ),
+    Command(
+        "anonymize",
+        "make photographs look like another camera's, without metadata",
+        "photo.jpg --model cama.safetensors --to Nikon_D70 --out anonymous.jpg",
+        _add_anonymize,
+        _anonymize,
+    ),
+    Command(
+        "profile",
+        "learn how a camera model builds its JPEG files",
+        "nikon-d70/1.jpg nikon-d70/2.jpg --out nikon-d70.json",
+        _add_profile,
+        _profile,
+    ),
+    Command(
+        "models",
+        "show a model file, or export its generator",
+        "show cama.safetensors",
+        commands=(
+            Command("show", "print the model card", "cama.safetensors", _add_show, _show),
+            Command("export", "write the generator as ONNX", "cama.safetensors --onnx cama.onnx", _add_export, _export),
+        ),
+    ),
+)

@@ -1,0 +1,183 @@
+"""The commands for research: data, configs, costs, and what results were made of."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from cama.commands.command import FILE, FILES, Command
+from cama.commands.stage import STAGES
+from cama.core.errors import CamaError, printable
+
+
+def _add_fetch(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "name", metavar="NAME", help="the data set whose convention the file names follow: dresden, vision ..."
+    )
+    parser.add_argument("--from", dest="url", required=True, metavar="URL", help="the mirror's folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the photographs go")
+    parser.add_argument("--sums", **FILE, help="SHA-256 and name of each file (default: SHA256SUMS of the mirror)")
+
+
+def _fetch(options: Namespace) -> bool:
+    from cama.data.download import fetch
+
+    return fetch(options.name, options.url, options.out, options.sums)
+
+
+def _add_check_config(parser: ArgumentParser) -> None:
+    parser.add_argument("files", **FILES, help="config.yaml, and the overlays on it")
+
+
+def _check_config(options: Namespace) -> None:
+    from cama.settings.config import load_config
+
+    load_config(*options.files)
+    print(f"{' + '.join(map(str, options.files))}: fine")
+
+
+def _add_spec(parser: ArgumentParser) -> None:
+    with_defaults = [
+        name
+        for name, stage in STAGES.items()
+        if not any(field.is_required() for field in stage.spec.model_fields.values())
+    ]
+    parser.add_argument("stage", choices=with_defaults, help="a stage whose settings all have defaults")
+
+
+def _spec(options: Namespace) -> None:
+    print(STAGES[options.stage].spec().to_json())
+
+
+def _add_cost(parser: ArgumentParser) -> None:
+    parser.add_argument("files", **FILES, help="config.yaml, and the overlays on it")
+    parser.add_argument(
+        "--tflops", type=float, default=1.0, metavar="T", help="10^12 operations a second that the machine sustains"
+    )
+    parser.add_argument(
+        "--photographs", type=int, metavar="N", help="photographs of each device, where the config has no number"
+    )
+
+
+def _cost(options: Namespace) -> None:
+    from cama.settings.config import load_config
+    from cama.workflow.cost import as_text, costs, count_pictures, disk
+
+    if not 0 < options.tflops < float("inf"):
+        raise CamaError(f"--tflops: found {options.tflops:g}, expected more than 0")
+    config = load_config(*options.files)
+    counts = count_pictures(config, options.photographs)
+    print(as_text(costs(config, counts), disk(config, counts), options.tflops * 1e12))
+
+
+def _add_bench(parser: ArgumentParser) -> None:
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to measure (default: all)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads to compute with (default: one a core)")
+    parser.add_argument("--json", **FILE, help="write figures, units and settings to this file too")
+
+
+def _bench(options: Namespace) -> None:
+    import torch
+
+    from cama.commands.bench import ROWS, as_text, bench
+    from cama.settings.training import ComputeSpec
+    from cama.storage.files import write_text
+
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        raise CamaError(f"ROW: found {unknown[0]!r}, expected one of {', '.join(ROWS)}")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    result = bench(options.rows or list(ROWS), ComputeSpec(device=options.device, precision=options.precision))
+    print(as_text(result))
+    if options.json:
+        write_text(options.json, json.dumps(result, indent=2))
+
+
+def _add_provenance(parser: ArgumentParser) -> None:
+    parser.add_argument("file", **FILE, help="a table, plot, model file, or any other result")
+    parser.add_argument("--row", type=int, metavar="N", help="name the photographs behind this row of a table, from 1")
+    parser.add_argument("--json", action="store_true", help="print the whole records")
+
+
+def _provenance(options: Namespace) -> bool:
+    """Print the chain of records; returns whether every file is as recorded."""
+    from cama.workflow.provenance import chain, photographs_of
+
+    links = chain(options.file)
+    photographs = photographs_of(links, options.row) if options.row is not None else []
+    if options.json:
+        result = {"chain": [link.as_json() for link in links], "photographs": photographs}
+        print(json.dumps(result, indent=2, ensure_ascii=True))
+    else:
+        for link in links:
+            print(printable(link.as_text()))
+        for photograph in photographs:
+            print(printable(f"{photograph['sha256']}  {photograph['photograph']}"))
+    return all(link.intact for link in links)
+
+
+def _add_reference(parser: ArgumentParser) -> None:
+    parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER", help="of JPEG files")
+    parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
+
+
+def _reference(options: Namespace) -> None:
+    from cama.stages.reference import reference
+
+    reference(options.photographs, options.out)
+
+
+COMMANDS = (
+    Command(
+        "data",
+        "download the photographs of a data set",
+        "fetch dresden --from https://mirror.example.org/dresden --out dresden",
+        commands=(
+            Command(
+                "fetch",
+                "download a data set from a mirror",
+                "dresden --from https://mirror.example.org/dresden --out dresden",
+                _add_fetch,
+                _fetch,
+            ),
+        ),
+    ),
+    Command(
+        "check-config",
+        "check a config file and its overlays",
+        "config.yaml config/gpu.yaml",
+        _add_check_config,
+        _check_config,
+    ),
+    Command("spec", "print the default settings of a stage as JSON", "train-generator", _add_spec, _spec),
+    Command(
+        "cost",
+        "estimate what a run costs: jobs, operations, hours, disk",
+        "config.yaml config/dresden.yaml --tflops 100 --photographs 209",
+        _add_cost,
+        _cost,
+    ),
+    Command(
+        "bench",
+        "time the parts of trainings and attacks on this machine",
+        "residual forward --json bench.json",
+        _add_bench,
+        _bench,
+    ),
+    Command(
+        "provenance",
+        "show what a result was made of, back to the photographs",
+        "results/tables/transfer.csv --row 12",
+        _add_provenance,
+        _provenance,
+    ),
+    Command(
+        "reference",
+        "record statistics of real photographs for the controls",
+        "--photographs photographs --out reference.json",
+        _add_reference,
+        _reference,
+    ),
+)

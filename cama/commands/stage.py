@@ -1,0 +1,357 @@
+"""The command of the workflow's rules: `cama stage NAME`. What each stage reads and writes is declared in STAGES."""
+
+import importlib
+import os
+import shlex
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cama.commands.command import Command
+from cama.core.errors import CamaError
+from cama.settings import stages as specs
+from cama.settings.spec import Spec, parse_json
+
+
+@dataclass(frozen=True)
+class StagePath:
+    """A path that a stage takes as the option `--NAME`. `example`: such a file or folder."""
+
+    about, many, optional = "", False, False  # not fields: each kind of path has its own `about`, and Input the others
+    name: str
+    example: str
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of the stage's function."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Input(StagePath):
+    """A file or folder that the stage reads; `many`: one or more; `optional`: it may be left out, and is None then."""
+
+    about = "input"
+    many: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Output(StagePath):
+    """A file or folder that the stage writes, with a provenance record beside it."""
+
+    about = "output"
+
+
+@dataclass(frozen=True)
+class State(StagePath):
+    """The folder in which a training saves its state, from which it goes on after a kill."""
+
+    about = "state of the training"
+    name: str = "state"
+    example: str = "state"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: its settings, help and paths. Its function has its name, and lives in a module of that name or in `file`.
+
+    `example`: settings as JSON, where they do not all have defaults.
+    """
+
+    name: str
+    spec: type[Spec]
+    help: str
+    paths: tuple[Input | Output | State, ...]
+    example: str = ""
+    file: str = ""
+
+    @property
+    def function(self) -> str:
+        """The function that runs it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def module(self) -> str:
+        """The module of that function."""
+        return f"cama.stages.{self.file or self.function}"
+
+
+MODELS = '{"models": {"in_distribution": ["Nikon_D70", "Canon_Ixus70"]}}'
+INSIDE, OUTSIDE = Input("inside", "test.h5"), Input("outside", "test_outdist.h5")
+SPLITS, ROOT, ATTACKED = Input("splits", "splits.csv"), Input("root", "photographs"), Input("attacked", "cama.h5")
+EVALUATORS = Input("evaluators", "evaluator.safetensors", many=True)
+OPTIONAL_EVALUATORS = Input("evaluators", "evaluator.safetensors", many=True, optional=True)
+ROWS, TABLES = Input("rows", "rows/cama.csv", many=True), Input("tables", "tables")
+DETECTIONS = Input("detections", "detections/cama.csv", many=True, optional=True)
+CURVE = Output("curve", "curve.csv")
+
+_STAGES = (
+    Stage(
+        "simulate",
+        specs.SimulateSpec,
+        "take the photographs of one simulated camera",
+        (Output("out", "photographs/Alcyon_A10"), Output("oracle", "oracle/Alcyon_A10")),
+        '{"model": "Alcyon_A10", "models": {"in_distribution": ["Alcyon_A10", "Borealis_B2"]}}',
+    ),
+    Stage(
+        "manifest",
+        specs.ManifestSpec,
+        "list, decode and hash photographs",
+        (
+            Input("photographs", "photographs/nikon", many=True),
+            ROOT,
+            Output("out", "manifest.csv"),
+            Output("broken", "broken.csv"),
+        ),
+        '{"models": ["Nikon_D70", "Canon_Ixus70"], "dataset": {"kind": "dresden"}}',
+    ),
+    Stage(
+        "split",
+        specs.SplitStageSpec,
+        "give photographs their roles",
+        (Input("manifest", "manifest.csv"), Output("out", "splits.csv")),
+        MODELS,
+    ),
+    Stage(
+        "check-split",
+        specs.SplitStageSpec,
+        "fail where two roles share what they may not",
+        (SPLITS, Output("out", "checked.csv")),
+        MODELS,
+        file="split",
+    ),
+    Stage(
+        "patches",
+        specs.PatchesStageSpec,
+        "cut the photographs of one role into an HDF5 file",
+        (SPLITS, ROOT, Output("out", "adversary.h5")),
+        '{"role": "adversary", "labels": ["Nikon_D70", "Canon_Ixus70"]}',
+    ),
+    Stage(
+        "train-estimator",
+        specs.TrainEstimatorSpec,
+        "train the estimator E0",
+        (Input("patches", "adversary.h5"), Output("out", "estimator.safetensors"), CURVE, State()),
+    ),
+    Stage(
+        "train-classifier",
+        specs.TrainClassifierSpec,
+        "train a target classifier F or a classifier of the evaluator E",
+        (
+            Input("patches", "examiner.h5", many=True),
+            Input("estimator", "estimator.safetensors", optional=True),
+            Output("out", "classifier.safetensors"),
+            CURVE,
+            State(),
+        ),
+    ),
+    Stage(
+        "train-generator",
+        specs.TrainGeneratorSpec,
+        "train the generator G and its discriminators D",
+        (
+            Input("patches", "adversary.h5"),
+            EVALUATORS,
+            Output("out", "generator.safetensors"),
+            Output("discriminators", "discriminators.safetensors"),
+            CURVE,
+            State(),
+        ),
+    ),
+    Stage(
+        "attack",
+        specs.AttackStageSpec,
+        "attack the test photographs",
+        (
+            INSIDE,
+            OUTSIDE,
+            Input("model", "generator.safetensors", many=True, optional=True),
+            OPTIONAL_EVALUATORS,
+            Input("match", "cama.h5", optional=True),
+            Input("oracle", "oracle", optional=True),
+            Output("out", "attacked.h5"),
+        ),
+        '{"targets": ["Nikon_D70", "Canon_Ixus70"]}',
+    ),
+    Stage(
+        "evaluate",
+        specs.EvaluateStageSpec,
+        "score attacked photographs under each target classifier F",
+        (
+            ATTACKED,
+            INSIDE,
+            OUTSIDE,
+            Input("classifiers", "classifier.safetensors", many=True),
+            Output("out", "rows.csv"),
+        ),
+    ),
+    Stage(
+        "detect",
+        specs.DetectStageSpec,
+        "train a detector of one attack, and score the test photographs",
+        (
+            Input("patches", "adversary.h5"),
+            INSIDE,
+            OUTSIDE,
+            ATTACKED,
+            Input("model", "generator.safetensors", optional=True),
+            OPTIONAL_EVALUATORS,
+            CURVE,
+            State(),
+            Output("out", "detection.csv"),
+        ),
+        '{"name": "median", "method": {"kind": "median", "strength": 3}, "targets": ["Nikon_D70", "Canon_Ixus70"]}',
+    ),
+    Stage(
+        "devices",
+        specs.DevicesStageSpec,
+        "compare attacked photographs with the fingerprints of devices",
+        (INSIDE, OUTSIDE, ATTACKED, Output("out", "devices.csv")),
+        '{"name": "cama"}',
+    ),
+    Stage(
+        "tables",
+        specs.TablesStageSpec,
+        "make the tables",
+        (ROWS, DETECTIONS, Input("devices", "devices/cama.csv", many=True, optional=True), Output("out", "tables")),
+    ),
+    Stage(
+        "package",
+        specs.PackageStageSpec,
+        "put G, E, container profiles and scores into one model file",
+        (
+            Input("model", "generator.safetensors", many=True),
+            EVALUATORS,
+            SPLITS,
+            ROOT,
+            TABLES,
+            Output("out", "cama.safetensors"),
+        ),
+        '{"name": "cama", "dataset": "dresden"}',
+    ),
+    Stage(
+        "plots",
+        specs.PlotsStageSpec,
+        "make the plots",
+        (
+            ROWS,
+            TABLES,
+            Input("curves", "curve.csv", many=True),
+            Input("attacked", "cama.h5", many=True, optional=True),
+            DETECTIONS,
+            Input("paired", "tables/paired.csv", optional=True),
+            INSIDE,
+            OUTSIDE,
+            Output("out", "plots"),
+        ),
+    ),
+    Stage(
+        "controls",
+        specs.ControlsStageSpec,
+        "measure the controls",
+        (
+            SPLITS,
+            ROOT,
+            INSIDE,
+            Input("aligned", "aligned.safetensors", optional=True),
+            Input("random", "random.safetensors", optional=True),
+            Input("random-test", "test-random.h5", optional=True),
+            Output("out", "controls"),
+        ),
+        MODELS,
+    ),
+    Stage(
+        "report",
+        specs.ReportStageSpec,
+        "make the page of the report",
+        (
+            SPLITS,
+            Input("broken", "broken.csv"),
+            TABLES,
+            Input("plots", "plots"),
+            Input("controls", "controls"),
+            Output("out", "index.html"),
+        ),
+    ),
+)
+STAGES = {stage.name: stage for stage in _STAGES}
+
+
+def run_stage(name: str, options: Namespace) -> None:
+    """Run a stage, write the records of its outputs; last, when nothing can fail any more, mark a state as finished."""
+    stage = STAGES[name]
+    spec = parse_json(stage.spec, options.spec)
+    threads = _set_threads(options.threads)
+    arguments = {path.parameter: getattr(options, path.parameter) for path in stage.paths}
+    from cama.workflow import provenance  # which imports libraries that read the threads
+
+    record = provenance.begin_record(
+        name, stage.module, spec.model_dump(mode="json"), threads, _given(stage, Input, arguments)
+    )
+    state = getattr(importlib.import_module(stage.module), stage.function)(spec, **arguments)
+    if os.environ.get("RANK", "0") == "0":  # of several processes in one training the first
+        provenance.write_records(record, _given(stage, Output, arguments))
+        if state is not None:
+            state.finish()
+
+
+def _set_threads(asked: int) -> int:
+    """Set the threads of this process, before libraries are imported that read them. Returns their number."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not 1 <= asked <= cores:
+        raise CamaError(f"--threads: found {asked}, expected 1 to {cores}, the cores that this process may use")
+    # torch's launcher may have started several processes on this machine, which share the threads
+    threads = max(1, asked // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    return threads
+
+
+def _given(stage: Stage, kind: type[StagePath], arguments: dict[str, Path | list[Path] | None]) -> list[Path]:
+    """The paths of one kind that were given."""
+    given = [arguments[path.parameter] for path in stage.paths if isinstance(path, kind)]
+    return [path for one in given if one for path in (one if isinstance(one, list) else [one])]
+
+
+def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec",
+        default="{}",
+        metavar="JSON",
+        help="settings: `cama spec STAGE` prints the defaults, NAME.provenance.json of a result has those used for it",
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads to compute with (default: 1)")
+    for path in stage.paths:
+        parser.add_argument(
+            f"--{path.name}",
+            type=Path,
+            nargs="+" if path.many else None,
+            required=not path.optional,
+            metavar="PATH",
+            help=f"{path.about}, such as {path.example}",
+        )
+
+
+def _example(stage: Stage) -> str:
+    """A call of the stage with its required paths."""
+    words = ["--spec", stage.example] if stage.example else []
+    for path in stage.paths:
+        if not path.optional:
+            words += [f"--{path.name}", path.example]
+    return shlex.join(words)
+
+
+STAGE_COMMANDS = tuple(
+    Command(name, stage.help, _example(stage), partial(_add_arguments, stage), partial(run_stage, name))
+    for name, stage in STAGES.items()
+)
+COMMANDS = (
+    Command(
+        "stage",
+        "run one stage, as the rules do",
+        f"train-estimator {_example(STAGES['train-estimator'])}",
+        commands=STAGE_COMMANDS,
+    ),
+)
