@@ -169,8 +169,8 @@ ROWS = {
         "patches/s",
         204,
         550,
-        _classifier_steps("resnet18-quarter"),
-        lambda: trained(Classifier(LABELS, ClassifierNetSpec(architecture="resnet18-quarter")), SIDE),
+        _classifier_steps("resnet18"),
+        lambda: trained(Classifier(LABELS, ClassifierNetSpec(architecture="resnet18")), SIDE),
     ),
     "forward": Row(
         "G at paper scale on 512x512",
