@@ -135,7 +135,7 @@ CHANGES = [
     ),
     (
         "a generator that nothing matches",
-        {"adversary": {"generators": {"plus": {"average": 0.9}}}},
+        {"adversary": {"generators": {"plus": {"ema_decay": 0.9}}}},
         {"train_generator": 2, **evaluated(1)},
     ),
     (
