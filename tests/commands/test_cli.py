@@ -64,7 +64,7 @@ def test_the_default_settings_of_a_stage_are_printed_as_json():
     done = cama("spec", "train-generator")
     assert (done.returncode, done.stderr) == (0, "")
     assert TrainGeneratorSpec.model_validate(json.loads(done.stdout)) == TrainGeneratorSpec()
-    assert json.loads(done.stdout)["learned"]["weights"]["pixel"]["end"] == 10
+    assert json.loads(done.stdout)["learned"]["loss_weights"]["pixel"]["end"] == 10
 
 
 HEAVY = """

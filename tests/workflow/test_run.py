@@ -130,7 +130,7 @@ CHANGES = [
     ("attack", {"attack": {"methods": {"jpeg": {"strength": 70}}}}, evaluated(1)),
     (
         "cama weight",
-        {"adversary": {"generators": {"cama": {"weights": {"pixel": 9}}}}},
+        {"adversary": {"generators": {"cama": {"loss_weights": {"pixel": 9}}}}},
         {"train_generator": 1, **evaluated(2), **TRACES},
     ),
     (
