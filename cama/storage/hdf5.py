@@ -5,8 +5,8 @@ over the names, types, shapes and hashes of its data sets and over its other att
 stored with a checksum for each chunk too (Fletcher-32), checked whenever part of them is read. Texts have a fixed length: HDF5
 keeps those of any length on a heap without checksums, and a flipped bit there can make it read for ever.
 
-A stage asks for the hash of an input, and reads it, in several places. So an opened file, checked, and the hash of any other
-file are kept in this process until the file changes.
+A stage needs the hash of an input, and its content, in several places. So HDF5 files, once opened and checked, and the hashes of
+other files are kept in this process until the file changes.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 
 class _PerFile(Generic[T]):
-    """What `make` gives of a file, kept until the file is another by its inode, size or time of modification. `discard` gets
-    what is then no longer true. Nothing is kept of a file that was modified within the last `RECENT_S` seconds: it might be
-    modified again without another time.
+    """Values that `make` gives for files. A value is kept until the inode, size or modification time of its file changes, and
+    then goes to `discard`. No value is kept of a file that was modified within the last `RECENT_S` seconds, since it could be
+    modified again without a change of its time.
     """
 
     def __init__(self, make: Callable[[Path], T], discard: Callable[[T], None] = lambda value: None) -> None:

@@ -148,7 +148,9 @@ def test_too_little_memory_is_one_line(inputs, tmp_path):
     code = limit + "from cama.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("cama train-classifier: found too little memory, expected more memory (`mem_mb`)")
+    assert done.stderr.startswith(
+        "cama stage train-classifier: found too little memory, expected more memory (`mem_mb`)"
+    )
 
 
 def test_more_threads_than_cores_are_refused(inputs, tmp_path, capsys):
