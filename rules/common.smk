@@ -150,7 +150,7 @@ def attack_inputs(method):
         found["model"] = generators(chosen.generator)
     if chosen.evaluators:
         found["evaluators"] = evaluators(chosen.evaluators)
-        found["match"] = [f"{RESULTS}/attacks/{chosen.match}.h5"]
+        found["match"] = [f"{RESULTS}/attacks/{chosen.match_psnr_of}.h5"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Attacks that know nothing of cameras. They ignore the labels.
+"""Classical attacks: changes of a picture that use no camera model. They ignore the labels.
 
 Every attack is `attack(images, source, target) -> images`: stored images (N, H, W, 3), uint8; labels (N,), ints.
 """
@@ -27,18 +27,19 @@ def untargeted(change: Callable[[np.ndarray], np.ndarray]) -> Attack:
 
 
 def classical_attack(spec: MethodSpec, seed: int) -> Attack:
-    """A classical attack by its kind and strength (see `STRENGTHS`). `seed` draws the noise."""
-    strength = spec.strength
-    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "identity": lambda image: image,
-        "jpeg": lambda image: save_and_decode(image, f"jpeg{strength:.0f}"),
-        "median": lambda image: median_filter(image, (int(strength), int(strength), 1), mode="reflect"),
-        "noise": lambda image: _noise(image, strength, seed),
-        "denoise": lambda image: _denoise(image, strength),
-        "resample": lambda image: _resample(image, strength),
-        "remosaic": remosaic,
-    }
-    return untargeted(changes[spec.kind])
+    """A classical attack by its kind and strength (see `STRENGTHS`). `seed` is that of the noise."""
+    change = CLASSICAL[spec.kind]
+    return untargeted(lambda image: change(image, spec.strength, seed))
+
+
+def _jpeg(image: np.ndarray, quality: float, seed: int) -> np.ndarray:
+    """A JPEG save."""
+    return save_and_decode(image, f"jpeg{quality:.0f}")
+
+
+def _median(image: np.ndarray, side: float, seed: int) -> np.ndarray:
+    """The median of a window of `side` pixels, in each channel."""
+    return median_filter(image, (int(side), int(side), 1), mode="reflect")
 
 
 def _noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
@@ -47,7 +48,7 @@ def _noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
     return _to_bytes(image + rng.normal(0, sigma, image.shape))
 
 
-def _denoise(image: np.ndarray, sigma: float) -> np.ndarray:
+def _denoise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
     """Wavelet shrinkage (Chang, Yu and Vetterli 2000) of noise of `sigma` grey levels."""
     from skimage.restoration import denoise_wavelet  # takes a second to import
 
@@ -55,8 +56,8 @@ def _denoise(image: np.ndarray, sigma: float) -> np.ndarray:
     return _to_bytes(clean * 255)
 
 
-def _resample(image: np.ndarray, scale: float) -> np.ndarray:
-    """Down to `scale` and up again, both by Lanczos' window."""
+def _resample(image: np.ndarray, scale: float, seed: int) -> np.ndarray:
+    """Down by the factor `scale` and up again, both with a Lanczos window."""
     height, width = image.shape[:2]
     picture = Image.fromarray(image)
     small = picture.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
@@ -65,3 +66,15 @@ def _resample(image: np.ndarray, scale: float) -> np.ndarray:
 
 def _to_bytes(image: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+# By kind: image (H, W, 3), uint8, strength (see `STRENGTHS`) and seed to the changed image.
+CLASSICAL: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {
+    "identity": lambda image, strength, seed: image,
+    "jpeg": _jpeg,
+    "median": _median,
+    "noise": _noise,
+    "denoise": _denoise,
+    "resample": _resample,
+    "remosaic": lambda image, strength, seed: remosaic(image),
+}

@@ -1,6 +1,6 @@
 """The oracle: the same simulated scene, taken by the target camera. Only a test may know it.
 
-Its success is the upper bound of any attack, and its distortion the price of being truthful.
+Its success is the upper bound of any attack; its distortion is that of a picture which the target camera really took.
 """
 
 from pathlib import Path
@@ -22,8 +22,10 @@ def oracle_pictures(
     for path, (row, column), target in zip(photographs, origins, targets, strict=True):
         model, name = Path(path).parent.name, Path(path).stem
         number = name.rsplit("_", 1)[1]
-        found = sorted((folder / model / target).glob(f"{target}_*_{number}.JPG"))
-        if len(found) != 1:
-            raise CamaError(f"{folder / model / target}: found {len(found)} pictures of scene {number}, expected one")
-        crops.append(read_rgb(found[0])[row : row + crop, column : column + crop])
+        pictures = sorted((folder / model / target).glob(f"{target}_*_{number}.JPG"))
+        if len(pictures) != 1:
+            raise CamaError(
+                f"{folder / model / target}: found {len(pictures)} pictures of scene {number}, expected one"
+            )
+        crops.append(read_rgb(pictures[0])[row : row + crop, column : column + crop])
     return np.stack(crops)

@@ -34,9 +34,9 @@ def transform(
     tile: int = TILE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """What G, placed by `compute`, makes of (H, W, 3), uint8, towards the label `target`. Each tile, a multiple of 16 pixels a
-    side, is seen with as much around it as can change it, so the result is that of one pass; memory is bounded by the tile.
-    `progress` is called with the tiles done and all.
+    """G's picture (H, W, 3), uint8, of such a picture for the label `target`; G is on the device of `compute`. Each tile, a
+    multiple of 16 pixels a side, goes through G with as many pixels around it as can change it, so the result is that of one
+    pass, and memory is bounded by the tile. `progress` is called with the numbers of tiles done and of all tiles.
     """
     height, width = picture.shape[:2]
     # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
@@ -48,11 +48,11 @@ def transform(
     label = torch.tensor([target], device=compute.device)
     for done, (top, left) in enumerate(((top, left) for top in rows for left in columns), start=1):
         above, before = max(0, top - margin), max(0, left - margin)
-        seen = padded[above : top + tile + margin, before : left + tile + margin]
+        context = padded[above : top + tile + margin, before : left + tile + margin]
         if spec.input == "remosaic":
-            seen = remosaic(seen)
+            context = remosaic(context)
         with compute.autocast():
-            changed = to_bytes(generator(compute.images(seen[None].copy()), label))[0]
+            changed = to_bytes(generator(compute.images(context[None].copy()), label))[0]
         part = changed[top - above :, left - before :][:tile, :tile]
         result[top : top + tile, left : left + tile] = part
         progress(done, len(rows) * len(columns))

@@ -7,13 +7,13 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: what the system has left, or less where a control group or Slurm says so; shared
-    with the other processes of its training on this machine.
+    """Bytes that this process may still take: the free memory of the system, or less by the limit of a control group or of
+    Slurm, divided by the number of processes of its training on this machine.
     """
-    found = []
+    limits = []
     for line in read_lines("/proc/meminfo"):
         if line.startswith("MemAvailable"):
-            found.append(int(line.split()[1]) << 10)
+            limits.append(int(line.split()[1]) << 10)
     for line in read_lines("/proc/self/cgroup"):  # NUMBER:CONTROLLERS:PATH, of version 2 without controllers
         _, controllers, group = line.split(":", 2)
         if not controllers:
@@ -27,13 +27,13 @@ def free_memory() -> int:
         for place in (own, *own.parents):
             if place.is_relative_to(root) and (most := _number(read_lines(place / limit))):
                 stat = dict(line.split(" ", 1) for line in read_lines(place / "memory.stat") if " " in line)
-                found.append(max(0, most - _number(read_lines(place / used)) + _number([stat.get(idle, "")])))
+                limits.append(max(0, most - _number(read_lines(place / used)) + _number([stat.get(idle, "")])))
     node, processor, processors = (
         _number([os.environ.get(name, "")])
         for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE")
     )
-    found += [megabytes << 20 for megabytes in (node, processor * max(1, processors)) if megabytes]  # 0 is all
-    return min(found, default=4 << 30) // max(1, _number([os.environ.get("LOCAL_WORLD_SIZE", "")]))
+    limits += [megabytes << 20 for megabytes in (node, processor * max(1, processors)) if megabytes]  # 0 is all
+    return min(limits, default=4 << 30) // max(1, _number([os.environ.get("LOCAL_WORLD_SIZE", "")]))
 
 
 def _number(lines: list[str]) -> int:

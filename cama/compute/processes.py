@@ -16,10 +16,10 @@ from cama.core.errors import CamaError
 
 def start(processes: int, device: str) -> None:
     """Join the others, if this training has `processes` of more than one. Another number of them than that is an error."""
-    found = int(os.environ.get("WORLD_SIZE", "1"))
-    if found != processes:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != processes:
         how = f"start it by `python -m torch.distributed.run --standalone --nproc-per-node {processes} -m cama ...`"
-        raise CamaError(f"training.processes: found {processes}, but {found} started; {how}")
+        raise CamaError(f"training.processes: found {processes}, but {started} started; {how}")
     if processes > 1 and not dist.is_initialized():
         gpu, here = pick_device(device).type == "cuda", int(os.environ["LOCAL_RANK"])
         if gpu and here >= torch.cuda.device_count():
@@ -59,6 +59,6 @@ def any_of(flag: bool) -> bool:
     if count() == 1:
         return flag
     device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-    found = torch.tensor(int(flag), device=device)
-    dist.all_reduce(found, dist.ReduceOp.MAX)
-    return bool(found)
+    highest = torch.tensor(int(flag), device=device)
+    dist.all_reduce(highest, dist.ReduceOp.MAX)
+    return bool(highest)

@@ -1,20 +1,20 @@
 """An array of a patch file, (N, S, S, 3): a tensor in memory, or read from the file patch by patch."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from torch import Tensor
 
-from cama.storage.hdf5 import open_hdf5, read_rows
+from cama.storage.hdf5 import read_rows
 
 
 class FileArray:
     """An array that is read patch by patch, for what is larger than the memory; every patch is checked against its checksum."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self._file, self._name = open_hdf5(path), name
+    def __init__(self, file: h5py.File, name: str) -> None:
+        self._file, self._name = file, name
 
     def __len__(self) -> int:
         return len(self._file[self._name])
@@ -37,8 +37,9 @@ class ConcatenatedArray:
         """Patches (n, S, S, 3)."""
         places = np.searchsorted(self._ends, rows, side="right")
         starts = np.concatenate([[0], self._ends])[places]
-        found = zip(places, rows - starts, strict=True)
-        return np.concatenate([take(self._parts[at], np.array([row])) for at, row in found])
+        return np.concatenate(
+            [take(self._parts[part], np.array([row])) for part, row in zip(places, rows - starts, strict=True)]
+        )
 
 
 PatchArray = Tensor | FileArray | ConcatenatedArray

@@ -40,9 +40,9 @@ class Attacked:
 @contextlib.contextmanager
 def open_attacked(path: Path) -> Iterator[Attacked]:
     """Yield the pictures of a file; a missing or damaged one is an error that names it."""
-    with open_hdf5(path, "images", "set", "row", "target", "run") as file:
-        arrays = (read_values(file, name) for name in ("set", "row", "target", "run"))
-        yield Attacked(file, *arrays, tuple(read_attribute(file, "targets")), read_attribute(file, "bound"))
+    file = open_hdf5(path, "images", "set", "row", "target", "run")
+    arrays = (read_values(file, name) for name in ("set", "row", "target", "run"))
+    yield Attacked(file, *arrays, tuple(read_attribute(file, "targets")), read_attribute(file, "bound"))
 
 
 def write_attacked(
@@ -52,15 +52,15 @@ def write_attacked(
     pictures: Iterable[np.ndarray],
     targets: tuple[str, ...],
     bound: float,
-    at: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> None:
-    """Write the pictures of each run's `pairs`, run after run, as they are made; `at` hears how many are done."""
+    """Write the pictures of each run's `pairs`, run after run, as they are made; `progress` gets the number done."""
     with write_hdf5(path) as file:
         for place, picture in enumerate(pictures):
             if not place:
                 file.create_images("images", runs * len(pairs), picture.shape, np.uint8)
             file.put_images("images", place, picture[None])
-            at(place + 1)
+            progress(place + 1)
         sets, rows, aims = zip(*pairs * runs, strict=True)
         file.write_texts("set", sets)
         file.write_values("row", np.array(rows))

@@ -43,12 +43,12 @@ def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[
     if not rows or not columns:
         raise CamaError(f"found a picture of {width}x{height} pixels, expected at least {step} a side")
     centre = ((height - spec.crop) / 2, (width - spec.crop) / 2)
-    grid = [(row, column) for row in rows for column in columns]
-    grid.sort(key=lambda at: (abs(at[0] - centre[0]) + abs(at[1] - centre[1]), at))
+    origins = [(row, column) for row in rows for column in columns]
+    origins.sort(key=lambda origin: (abs(origin[0] - centre[0]) + abs(origin[1] - centre[1]), origin))
     if not jitter:
-        return grid[: spec.crops]
-    shifts = np.random.default_rng(seed).integers(0, MCU, (len(grid), 2)).tolist()
-    moved = [(row + dy, column + dx) for (row, column), (dy, dx) in zip(grid, shifts, strict=True)]
+        return origins[: spec.crops]
+    shifts = np.random.default_rng(seed).integers(0, MCU, (len(origins), 2)).tolist()
+    moved = [(row + dy, column + dx) for (row, column), (dy, dx) in zip(origins, shifts, strict=True)]
     return moved[: spec.crops]
 
 
@@ -96,7 +96,7 @@ def extract(
         for name, values in meta.items():
             if name in ("photograph", "scene"):
                 file.write_texts(name, values)
-            else:  # named types and shapes, since there may be no value to tell them
+            else:  # with a fixed type and shape, since there may be no values to take them from
                 stored = np.array(values, bool if name == "validation" else np.int64)
                 file.write_values(name, stored.reshape(-1, 2) if name == "origin" else stored)
         file.write_attribute("labels", list(labels))

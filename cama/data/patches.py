@@ -18,7 +18,7 @@ from cama.storage.hdf5 import open_hdf5, read_attribute, read_values
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches: arrays (N, S, S, 3) by name as stored, in memory or still in their file, and of each what `extraction` says."""
+    """Patches: arrays (N, S, S, 3) by name as stored, in memory or in their file, and what `extraction` stores with each."""
 
     arrays: dict[str, PatchArray]
     label: np.ndarray
@@ -33,16 +33,13 @@ class Patches:
     def read(cls, path: Path, *names: str, memory: int | None = None) -> "Patches":
         """Read the named arrays of a patch file; those together larger than `memory` bytes stay there."""
         about = ("label", "validation", "photograph", "scene", "origin", "device")
-        with open_hdf5(path, *names, *about) as file:
-            streamed = memory is not None and sum(file[name].nbytes for name in names) > memory
-            return cls(
-                {
-                    name: FileArray(path, name) if streamed else torch.from_numpy(read_values(file, name))
-                    for name in names
-                },
-                *(read_values(file, name) for name in about),
-                tuple(read_attribute(file, "labels")),
-            )
+        file = open_hdf5(path, *names, *about)
+        streamed = memory is not None and sum(file[name].nbytes for name in names) > memory
+        return cls(
+            {name: FileArray(file, name) if streamed else torch.from_numpy(read_values(file, name)) for name in names},
+            *(read_values(file, name) for name in about),
+            tuple(read_attribute(file, "labels")),
+        )
 
 
 def join(parts: Sequence[Patches]) -> Patches:
@@ -90,11 +87,11 @@ class Sampler:
 
 
 def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
-    """Patches (n, S, S, C) of a array, each by its symmetry of the square."""
+    """Patches (n, S, S, C) of an array, each by its symmetry of the square."""
     if isinstance(array, Tensor) and array.device.type != "cpu":
-        return turned_there(array[torch.from_numpy(rows).to(array.device)], turns)
+        return turn_on_device(array[torch.from_numpy(rows).to(array.device)], turns)
     images = take(array, rows)
-    pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # moved as one thing
+    pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # a pixel as one value
     turned = np.empty_like(pixels)
     for turn in range(8):
         at = np.flatnonzero(turns == turn)
@@ -102,8 +99,8 @@ def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
     return torch.from_numpy(turned.view(images.dtype).reshape(images.shape))
 
 
-def turned_there(images: Tensor, turns: np.ndarray) -> Tensor:
-    """Images (n, S, S, C), each by its symmetry of the square, on the device on which they are."""
+def turn_on_device(images: Tensor, turns: np.ndarray) -> Tensor:
+    """Images (n, S, S, C), each by its symmetry of the square, computed on their own device."""
     turned = torch.empty_like(images)
     for turn in range(8):
         at = torch.from_numpy(np.flatnonzero(turns == turn)).to(images.device)

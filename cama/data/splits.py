@@ -1,4 +1,4 @@
-"""Who owns which photographs, and the check that nobody owns what another does."""
+"""The division of the photographs among the roles, and the check that no two roles share what they must not."""
 
 from collections.abc import Mapping
 

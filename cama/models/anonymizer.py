@@ -1,4 +1,4 @@
-"""The model file in which the workflow ends: G, E, what was learnt of the targets' files, and what was measured."""
+"""The model file that the workflow ends with: G, E, profiles of the targets' files, and measured results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Stream(Spec):
 
 
 class Scores(Spec):
-    """What was measured: rows of the tables of these names, for this method alone."""
+    """Measured results: rows of the tables of these names, for this method alone."""
 
     summary: list[dict[str, Any]] = Field([])
     transfer: list[dict[str, Any]] = Field([])
@@ -37,19 +37,19 @@ class Scores(Spec):
 
 
 class Header(Spec):
-    """What a model file says of itself."""
+    """The header of a model file."""
 
     kind: Literal["anonymizer"] = KIND
     version: Literal[1] = 1
     name: str
-    labels: list[str] = Field(min_length=2, description="the camera models that it aims at")
+    labels: list[str] = Field(min_length=2, description="the camera models that are its targets")
     generator: GeneratorSpec
     evaluators: dict[str, Stream] = Field(min_length=1)
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
     photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")
     runs: int = Field(1, description="trainings, over which the scores are means; the first is in the file")
     training: dict[str, Any] = Field({}, description="the spec of G's training")
-    profiles: dict[str, Profile] = Field({}, description="how the camera models build their files")
+    profiles: dict[str, Profile] = Field({}, description="how the files of the camera models are built")
     scores: Scores = Scores()
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
@@ -57,7 +57,7 @@ class Header(Spec):
 
     @property
     def simulated(self) -> bool:
-        """Whether it knows simulated cameras alone."""
+        """Whether its camera models are simulated."""
         return self.dataset == "simulated"
 
 
@@ -88,7 +88,7 @@ def read_parts(generator: Path, evaluators: Mapping[str, Path]) -> tuple[dict[st
 
 
 def save_anonymizer(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
-    """Write the model file from the tensors of `read_parts`; one that cannot be read again is none."""
+    """Write the model file from the tensors of `read_parts`, once it is certain that it can be read again."""
     _restore(tensors, header, path)
     save_tensors(path, tensors, header.model_dump(mode="json"))
 
@@ -100,7 +100,7 @@ def load_anonymizer(path: Path) -> Anonymizer:
 
 
 def load_header(path: Path) -> Header:
-    """What a model file says of itself, without its networks."""
+    """The header of a model file, without its networks."""
     return parse(Header, read_model(path, KIND)[1], str(path))
 
 

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
-from cama.models.small_maps import SmallMapConv2d
 from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import load_weights, read_model, save_model
@@ -55,18 +54,12 @@ def _torchvision(name: str, classes: int) -> nn.Module:
     return getattr(torchvision.models, name)(num_classes=classes)
 
 
-def _resnet(name: str, quarter: bool = False) -> Callable[..., nn.Module]:
+def _resnet(name: str) -> Callable[..., nn.Module]:
     def adapted(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
         net = _torchvision(name, classes)
-        if quarter:
-            net.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
-            for block in net.layer4:
-                for part, conv in block.named_children():
-                    if isinstance(conv, nn.Conv2d) and conv.kernel_size == (3, 3):
-                        setattr(block, part, SmallMapConv2d.of(conv))
-        else:  # for 64x64 inputs: keep the resolution that the ImageNet stem would throw away
-            net.conv1 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
-            net.maxpool = nn.Identity()
+        # for 64x64 inputs: keep the resolution that the ImageNet stem would throw away
+        net.conv1 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
+        net.maxpool = nn.Identity()
         net.fc = nn.Sequential(nn.Dropout(dropout), net.fc)
         return net
 
@@ -136,7 +129,6 @@ def convnext(channels: int, classes: int, dropout: float, width: int) -> nn.Modu
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "small": small,
     "resnet18": _resnet("resnet18"),
-    "resnet18-quarter": _resnet("resnet18", quarter=True),
     "resnet34": _resnet("resnet34"),
     "resnet50": _resnet("resnet50"),
     "vgg11": _vgg("vgg11_bn"),

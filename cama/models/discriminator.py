@@ -1,4 +1,4 @@
-"""The conditional discriminator D: are the high-frequency dependencies of this patch real for this label?"""
+"""The conditional discriminator D: whether the high-frequency dependencies of a patch are real for a label."""
 
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,6 @@ def save_discriminators(
     labels: tuple[str, ...],
     extra: dict[str, Any],
 ) -> None:
-    """Write the D of a training, for whoever trains on or looks into them. `extra` goes to the header too."""
+    """Write the discriminators of a training, which no stage reads. `extra` goes to the header too."""
     header = {"kind": "discriminators", "nets": [spec.model_dump() for spec in specs], "labels": list(labels)}
     save_model(path, discriminators, {**header, **extra})

@@ -1,4 +1,4 @@
-"""Front-ends: the signal that a classifier or a discriminator sees of an image. A registry by name."""
+"""Front-ends: the signal of an image that a classifier or a discriminator takes. A registry by name."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ class Signal(nn.Module):
     """A fixed or trainable high-pass signal with a gain that brings it to unit variance.
 
     The gain is measured once, on the first training images (`calibrate`), and then part of the weights: without it a
-    signal of a hundredth of the image's scale would drown beside the label maps.
+    signal of a hundredth of the image's scale would have almost no effect beside the label maps.
     """
 
     def __init__(self, transform: Callable[[Tensor], Tensor], channels: int) -> None:
@@ -93,7 +93,7 @@ class Residual(nn.Module):
         return self
 
     def calibrate(self, images: Tensor) -> None:
-        """Nothing to measure: the estimator knows the residual's scale."""
+        """Nothing to measure: the estimator holds the residual's scale."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) to signals of the same shape."""

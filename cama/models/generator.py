@@ -16,7 +16,7 @@ class Generator(nn.Module):
     """G: an image and a target label to an image that looks the same.
 
     `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input
-    and begins as the identity. `label: maps` shows the target beside the image (the paper), `modulation` in every norm.
+    and begins as the identity. `label: maps` gives the target beside the image (the paper), `modulation` in every norm.
     """
 
     def __init__(self, classes: int, spec: GeneratorSpec) -> None:
@@ -30,10 +30,10 @@ class Generator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
-        seen = images
+        inputs = images
         if self.maps:
-            seen = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)
-        features = self.body[:-1](seen, labels)
+            inputs = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)
+        features = self.body[:-1](inputs, labels)
         if self.training:
             change = self.body[-1](features)
         else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture

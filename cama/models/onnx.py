@@ -10,7 +10,7 @@ from cama.core.errors import CamaError
 from cama.models.anonymizer import load_anonymizer
 from cama.storage.files import atomic
 
-SIDE = 64  # pixels, of the picture that the exporter sees; any other may follow
+SIDE = 64  # pixels, of the picture that the exporter traces; other sizes work too
 
 
 def export_onnx(model: Path, out: Path) -> None:

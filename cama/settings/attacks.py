@@ -1,6 +1,6 @@
 """Settings of the attacks and of their measurement."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,17 +20,21 @@ STRENGTHS = {
 class MethodSpec(Spec):
     """An attack."""
 
+    RENAMED: ClassVar = {"match": "match_psnr_of"}
+
     kind: Literal["identity", "oracle", "remosaic", *STRENGTHS, "learned", *GRADIENT_KINDS] = Field(
-        "identity", description="what it does; `oracle` needs simulated cameras"
+        "identity", description="the kind of attack; `oracle` needs simulated cameras"
     )
     strength: float = Field(
         0, allow_inf_nan=False, description="; ".join(f"`{kind}`: {text}" for kind, (text, *_) in STRENGTHS.items())
     )
-    generator: str = Field("", description="of the adversary's generators, by name (`learned`)")
-    evaluators: tuple[str, ...] = Field((), description="of the adversary's classifiers, by name (gradient attacks)")
-    match: str = Field("", description="the method whose PSNR bounds the perturbation (gradient attacks)")
-    steps: int = Field(10, ge=1, description="of `pgd` and `mi_fgsm`")
-    photographs: int = Field(0, ge=0, description="instead of `attack.photographs`; 0 for that")
+    generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
+    evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
+    match_psnr_of: str = Field(
+        "", description="method whose mean PSNR sets the bound of the perturbation (gradient attacks)"
+    )
+    steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
+    photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")
 
     @model_validator(mode="after")
     def _complete(self) -> "MethodSpec":
@@ -44,7 +48,11 @@ class MethodSpec(Spec):
                 raise ValueError(f"strength: found {self.strength:g}, expected the {text}")
         elif self.strength:
             raise ValueError(f"strength: found {self.strength:g}, but {self.kind} has none")
-        for name, kinds in (("generator", ("learned",)), ("evaluators", GRADIENT_KINDS), ("match", GRADIENT_KINDS)):
+        for name, kinds in (
+            ("generator", ("learned",)),
+            ("evaluators", GRADIENT_KINDS),
+            ("match_psnr_of", GRADIENT_KINDS),
+        ):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
                 raise ValueError(
@@ -64,9 +72,9 @@ class MethodSpec(Spec):
 
 
 class AttackSpec(Spec):
-    """What the test photographs suffer."""
+    """How the test photographs are attacked."""
 
-    photographs: int = Field(0, ge=0, description="attack at most so many of each camera model; 0 for all")
+    photographs: int = Field(0, ge=0, description="most photographs of each camera model that are attacked; 0 for all")
     methods: Named[MethodSpec] = Field({}, description="attacks by name; `identity` is the untouched photograph")
 
 
@@ -74,12 +82,16 @@ class EvaluationSpec(Spec):
     """How attacks are scored."""
 
     saves: tuple[str, ...] = Field(
-        ("png",), min_length=1, description="how a picture is saved before it is scored: `png`, or `jpeg` and a quality"
+        ("png",),
+        min_length=1,
+        description="file formats in which a picture is saved before it is scored: `png` first, and `jpeg` with a quality",
     )
-    patches: bool = Field(False, description="score the crop's patches one by one too")
-    lpips: str = Field("", description="file of torchvision's AlexNet weights, for a column LPIPS; empty for none")
+    patches: bool = Field(False, description="whether the patches of a crop are also scored one by one")
+    lpips: str = Field(
+        "", description="file of torchvision's AlexNet weights, with which LPIPS is measured; empty to leave LPIPS out"
+    )
     lpips_sha256: str = Field(
-        "7be5be79", pattern="^[0-9a-f]{8,64}$", description="the SHA-256 of that file, or how it begins"
+        "7be5be79", pattern="^[0-9a-f]{8,64}$", description="the SHA-256 of that file, or at least its first 8 digits"
     )
 
     @model_validator(mode="after")
@@ -95,22 +107,26 @@ class EvaluationSpec(Spec):
 class TablesSpec(Spec):
     """Statistics of the tables."""
 
-    resamples: int = Field(1000, ge=100, description="bootstrap resamples of the source photographs")
-    baseline: str = Field("", description="the method with which the others are compared, photograph by photograph")
+    resamples: int = Field(1000, ge=100, description="number of bootstrap resamples of the source photographs")
+    baseline: str = Field(
+        "", description="method that the others are compared with, photograph by photograph; empty for none"
+    )
 
 
 class PlotsSpec(Spec):
-    """Looks of the plots."""
+    """The plots."""
 
-    dpi: int = Field(110, ge=50, description="dots an inch")
-    samples: int = Field(3, ge=1, description="photographs in a sample grid")
-    amplify: float = Field(8.0, gt=0, description="how much a sample grid amplifies differences")
+    dpi: int = Field(110, ge=50, description="resolution in dots per inch")
+    samples: int = Field(3, ge=1, description="number of photographs in a sample grid")
+    amplify: float = Field(8.0, gt=0, description="factor by which a sample grid amplifies differences")
     methods: tuple[str, ...] = Field(
-        (), description="methods with sample grids, confusion matrices and success by label"
+        (), description="methods of which there are sample grids, confusion matrices and success by label"
     )
 
 
 class ControlSpec(Spec):
-    """Controls against misleading oneself."""
+    """Controls of what the classifiers learn."""
 
-    random_phase: str = Field("", description="name of the classifier that is trained again on random crop phases")
+    random_phase: str = Field(
+        "", description="target classifier that is also trained on random crop phases; empty for none"
+    )

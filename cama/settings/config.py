@@ -31,24 +31,31 @@ class AdversarySpec(Spec):
     threads: int = Field(
         2,
         ge=1,
-        description="of each generator's training: 2 for one, 1 for several side by side; part of what fixes the weights",
+        description="threads of each generator's training and of each attack with networks; results depend on it; 2 is best"
+        " for one generator, 1 for several that train side by side",
     )
 
 
 class DetectionSpec(ClassifierSpec):
-    """Whether attacks can be told from untouched photographs, and whether devices can still be told."""
+    """Detectors of attacked pictures, and the comparison of attacked pictures with device fingerprints."""
 
-    methods: tuple[str, ...] = Field((), description="methods that a detector is trained against, one each")
-    patches: int = Field(2000, ge=10, description="adversary's patches to train on, each untouched and attacked")
+    methods: tuple[str, ...] = Field(
+        (), description="methods whose pictures a detector is trained to detect, one detector each"
+    )
+    patches: int = Field(
+        2000,
+        ge=10,
+        description="number of the adversary's patches that a detector trains on, each once untouched and once attacked",
+    )
     devices: tuple[str, ...] = Field((), description="methods whose pictures are compared with device fingerprints")
 
 
 class Config(Spec):
     """The whole of `config.yaml`."""
 
-    seed: int = Field(1, ge=0, description="every stage derives its own from it")
+    seed: int = Field(1, ge=0, description="seed of all random numbers; each stage derives its own from it")
     results: str = Field(
-        "results", pattern=r"^[^{}<>*?\[\]\x00-\x1f]+$", description="folder of all that the workflow writes"
+        "results", pattern=r"^[^{}<>*?\[\]\x00-\x1f]+$", description="folder that the workflow writes to"
     )
     dataset: DatasetSpec = DatasetSpec()
     models: ModelsSpec
@@ -76,6 +83,8 @@ class Config(Spec):
         self._patches_fit()
         self._photographs_fit()
         self._names_exist()
+        self._methods_fit()
+        self._detection_fits()
         return self
 
     def _patches_fit(self) -> None:
@@ -84,10 +93,10 @@ class Config(Spec):
                 f"patches.crop: found {self.patches.crop}, expected a multiple of patches.size ({self.patches.size})"
             )
         for name, spec in self.adversary.generators.items():
-            if spec.handling.jpeg and self.patches.size % 16:
+            if spec.augmentation.jpeg and self.patches.size % 16:
                 raise ValueError(
-                    f"adversary.generators.{name}.handling.jpeg: found {spec.handling.jpeg:g}, expected 0 unless patches.size"
-                    f" is a multiple of 16 (found {self.patches.size})"
+                    f"adversary.generators.{name}.augmentation.jpeg: found {spec.augmentation.jpeg:g}, expected 0 unless"
+                    f" patches.size is a multiple of 16 (found {self.patches.size})"
                 )
         bodies = [self.adversary.estimator.net, self.examiner.estimator.net]
         for body in (*bodies, *(spec.generator for spec in self.adversary.generators.values())):
@@ -134,49 +143,59 @@ class Config(Spec):
                 " models.out_of_distribution and their devices in split.out_of_distribution.examiner"
             )
         detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
-        wanted = [
+        references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
-            *((f"attack.methods.{n}.match", s.match, methods) for n, s in methods.items()),
+            *((f"attack.methods.{n}.match_psnr_of", s.match_psnr_of, methods) for n, s in methods.items()),
             ("controls.random_phase", self.controls.random_phase, classifiers),
             ("detection.methods", self.detection.methods, detectable),
             ("detection.devices", self.detection.devices, methods),
             ("tables.baseline", self.tables.baseline, methods),
             ("plots.methods", self.plots.methods, [name for name, method in methods.items() if method.targeted]),
         ]
-        for key, found, known in wanted:
-            listed = [found] if isinstance(found, str) else list(found)
-            for name in listed:
-                if name and name not in known:
-                    raise ValueError(f"{key}: found {name!r}, expected one of {list(known)}")
-                if listed.count(name) > 1:
-                    raise ValueError(f"{key}: found {name!r} more than once, expected each name once")
+        for key, value, known in references:
+            _check_names(key, [value] if isinstance(value, str) else list(value), list(known))
         if self.tables.baseline and not set(methods) - {self.tables.baseline, "identity"}:
             raise ValueError(f"tables.baseline: found {self.tables.baseline!r}, expected a method to compare with it")
-        most = self.attack.photographs or math.inf
+
+    def _methods_fit(self) -> None:
+        methods, most = self.attack.methods, self.attack.photographs or math.inf
         for name, method in methods.items():
-            if method.match and (methods[method.match].match or methods[method.match].kind == "identity"):
+            other = methods.get(method.match_psnr_of)
+            if other is not None and (other.match_psnr_of or other.kind == "identity"):
                 raise ValueError(
-                    f"attack.methods.{name}.match: found {method.match!r}, which has no distortion of its own"
+                    f"attack.methods.{name}.match_psnr_of: found {method.match_psnr_of!r}, which has no distortion of its own"
                 )
             if method.photographs > most or (method.photographs and method.kind == "identity"):
                 raise ValueError(
                     f"attack.methods.{name}.photographs: found {method.photographs}, expected at most those of `identity`,"
                     " which are attack.photographs"
                 )
-        if self.detection.net.needs_estimator:
-            raise ValueError(f"detection.net.frontend: found {self.detection.net.frontend!r}, which needs an estimator")
-        if self.detection.training.processes > 1:
+
+    def _detection_fits(self) -> None:
+        detection = self.detection
+        if detection.net.needs_estimator:
+            raise ValueError(f"detection.net.frontend: found {detection.net.frontend!r}, which needs an estimator")
+        if detection.training.processes > 1:
             raise ValueError(
-                f"detection.training.processes: found {self.detection.training.processes}, expected 1: detectors are small"
+                f"detection.training.processes: found {detection.training.processes}, expected 1: detectors are small"
             )
-        if self.detection.devices and self.dataset.kind == "spcup2018":
+        if detection.devices and self.dataset.kind == "spcup2018":
             raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
-        if self.detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
+        if detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
             raise ValueError(
                 "detection.devices: found some, expected none unless patches.crops is 1 and patches.phase aligned"
             )
+
+
+def _check_names(key: str, names: list[str], known: list[str]) -> None:
+    """Each name, where it is not empty, must be one of `known`, and be there once."""
+    for name in names:
+        if name and name not in known:
+            raise ValueError(f"{key}: found {name!r}, expected one of {known}")
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: found {name!r} more than once, expected each name once")
 
 
 def load_config(*paths: Path) -> Config:

@@ -1,4 +1,4 @@
-"""Settings of the photographs: which, whose, and what is cut from them."""
+"""Settings of the photographs: the data set, its split, and the crops and patches cut from them."""
 
 import re
 from typing import Annotated, Literal
@@ -13,20 +13,25 @@ Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdis
 
 
 class DatasetSpec(Spec):
-    """Which photographs."""
+    """The photographs."""
 
     kind: Literal["simulated", "dresden", "vision", "spcup2018", "folder"] = Field(
-        "simulated", description="simulated cameras, or photographs in a folder, named by the convention of a data set"
+        "simulated", description="`simulated` cameras, or the data set whose naming convention the photographs follow"
     )
-    root: str = Field("", description="that folder, searched with its subfolders")
-    broken: Literal["error", "skip"] = Field("error", description="what to do with a photograph that cannot be read")
+    root: str = Field(
+        "", description="folder of the photographs, searched with its subfolders; empty for simulated cameras"
+    )
+    broken: Literal["error", "skip"] = Field(
+        "error",
+        description="`error` ends the run at a photograph that is unreadable or too small, `skip` leaves it out",
+    )
 
 
 class ModelsSpec(Spec):
     """Camera models, by name (`Make_Model`), in the order of their labels."""
 
-    in_distribution: tuple[str, ...] = Field((), description="models that G knows and aims at")
-    out_of_distribution: tuple[str, ...] = Field((), description="models that G does not know")
+    in_distribution: tuple[str, ...] = Field((), description="models that G is trained on and that are its targets")
+    out_of_distribution: tuple[str, ...] = Field((), description="models that G is not trained on")
 
     @model_validator(mode="after")
     def _distinct(self) -> "ModelsSpec":
@@ -47,13 +52,15 @@ class ModelsSpec(Spec):
 class SimulationSpec(Spec):
     """The simulated cameras."""
 
-    catalogue_seed: int = Field(1, ge=0, description="draws the camera models")
-    width: int = Field(640, ge=64, multiple_of=16, description="pixels")
-    height: int = Field(640, ge=64, multiple_of=16, description="pixels")
-    devices_in: int = Field(5, ge=1, description="devices of each in-distribution model")
-    devices_out: int = Field(3, ge=1, description="devices of each out-of-distribution model")
-    photographs: int = Field(40, ge=1, description="of each in-distribution device, tests included")
-    photographs_outdist: int = Field(12, ge=1, description="of each out-of-distribution device that trains")
+    catalogue_seed: int = Field(1, ge=0, description="seed from which the camera models are drawn")
+    width: int = Field(640, ge=64, multiple_of=16, description="width of a photograph in pixels")
+    height: int = Field(640, ge=64, multiple_of=16, description="height of a photograph in pixels")
+    devices_in: int = Field(5, ge=1, description="number of devices of each in-distribution model")
+    devices_out: int = Field(3, ge=1, description="number of devices of each out-of-distribution model")
+    photographs: int = Field(40, ge=1, description="photographs of each in-distribution device and of each test device")
+    photographs_outdist: int = Field(
+        12, ge=1, description="photographs of each out-of-distribution device that classifiers train on"
+    )
 
 
 class DevicesIn(Spec):
@@ -67,35 +74,40 @@ class DevicesIn(Spec):
 class DevicesOut(Spec):
     """Devices of out-of-distribution models."""
 
-    examiner: tuple[int, ...] = Field((0, 1), description="for the examiner's expanded label set")
+    examiner: tuple[int, ...] = Field(
+        (0, 1), description="devices whose photographs the examiner trains classifiers with expanded labels on"
+    )
     test: tuple[int, ...] = Field((2,), min_length=1, description="devices whose photographs are attacked")
 
 
 class SplitSpec(Spec):
-    """Who owns which photographs."""
+    """The division of the photographs among the roles."""
 
     policy: Literal["device", "device+scene", "image"] = Field(
-        "device", description="what no two roles may share; `image` lets a device named twice divide its photographs"
+        "device",
+        description="what no two roles may share; with `image` several roles may name a device, and divide its photographs",
     )
     in_distribution: DevicesIn = DevicesIn()
     out_of_distribution: DevicesOut = DevicesOut()
-    validation: float = Field(0.1, ge=0, lt=1, description="share of a training role's photographs held out")
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="share of the photographs of a training role that is held out, 0 to 1"
+    )
     expected: Annotated[dict[Role, int], BeforeValidator(without_null)] = Field(
-        {}, description="how many photographs a role should have, by role; another count ends the run"
+        {}, description="number of photographs expected of each role; another number is an error"
     )
 
 
 class PatchesSpec(Spec):
-    """What is cut from a photograph."""
+    """The crops of a photograph, and their patches."""
 
-    size: int = Field(64, ge=16, description="side of a training patch")
+    size: int = Field(64, ge=16, description="side of a training patch in pixels")
     crop: int = Field(
         512,
         multiple_of=MCU,
         gt=0,
-        description="side of a crop; patches lie on its grid, tests are scored on it whole",
+        description="side of a crop in pixels, a multiple of `size`; training crops are cut into patches, test crops are not",
     )
-    crops: int = Field(1, ge=1, description="crops a photograph, at most, on a centred grid")
+    crops: int = Field(1, ge=1, description="most crops of a photograph, on a centred grid")
     phase: Literal["aligned", "random"] = Field(
-        "aligned", description="crop origins on multiples of 16 pixels, or anywhere"
+        "aligned", description="origins of the crops: multiples of 16 pixels (`aligned`), or any pixel (`random`)"
     )

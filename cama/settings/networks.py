@@ -17,7 +17,7 @@ SIGNALS = (
 )
 FRONTEND_NAMES = (*SIGNALS, "prnu_lp", "prnu_lp_low")
 ARCHITECTURE_NAMES = (
-    *("small", "resnet18", "resnet18-quarter", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
+    *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
     *("densenet40", "densenet100", "mislnet", "convnext"),
 )
 
@@ -25,44 +25,51 @@ ARCHITECTURE_NAMES = (
 class BodySpec(Spec):
     """An image-to-image network."""
 
-    features: int = Field(64, ge=1, le=4096, description="features after the first convolution")
-    downsamplings: int = Field(2, ge=0, le=4, description="stride-2 convolutions, each doubling the features")
-    blocks: int = Field(2, ge=0, le=256, description="residual blocks")
-    kernel: Odd = Field(7, ge=1, le=63, description="size of the first and last convolution, odd")
+    features: int = Field(64, ge=1, le=4096, description="number of features after the first convolution")
+    downsamplings: int = Field(
+        2, ge=0, le=4, description="number of stride-2 convolutions, each of which doubles the features"
+    )
+    blocks: int = Field(2, ge=0, le=256, description="number of residual blocks")
+    kernel: Odd = Field(7, ge=1, le=63, description="kernel size of the first and last convolution, odd")
 
 
 class GeneratorSpec(BodySpec):
     """G."""
 
-    output: Literal["direct", "residual"] = Field("direct", description="give the picture (tanh), or add to the input")
-    input: Literal["rgb", "remosaic"] = Field("remosaic", description="what G sees of the photograph")
+    output: Literal["direct", "residual"] = Field(
+        "direct",
+        description="whether the last layer gives the picture (`direct`, by tanh) or what is added to the input",
+    )
+    input: Literal["rgb", "remosaic"] = Field(
+        "remosaic", description="G's input: the photograph, or the photograph remosaiced and demosaiced"
+    )
     label: Literal["maps", "modulation"] = Field(
         "maps",
-        description="target label as one-hot maps beside the image, or scaling and shifting every layer's features",
+        description="how G takes the target label: as one-hot maps beside the image, or as scale and shift of each layer",
     )
 
 
 class DiscriminatorSpec(Spec):
     """D."""
 
-    frontend: Literal[SIGNALS] = Field("con_conv", description=f"its signal, one of {', '.join(SIGNALS)}")
-    kind: Literal["patch", "pixel"] = Field("patch", description="4x4 kernels, or 1x1")
-    features: int = Field(64, ge=1, le=4096, description="features after the first convolution")
-    layers: int = Field(2, ge=1, le=16, description="further layers")
+    frontend: Literal[SIGNALS] = Field("con_conv", description=f"the signal that D takes, one of {', '.join(SIGNALS)}")
+    kind: Literal["patch", "pixel"] = Field("patch", description="kernels of 4x4 (`patch`) or 1x1 (`pixel`)")
+    features: int = Field(64, ge=1, le=4096, description="number of features after the first convolution")
+    layers: int = Field(2, ge=1, le=16, description="number of further layers")
 
 
 class ClassifierNetSpec(Spec):
     """A classifier's network."""
 
     frontend: Literal[FRONTEND_NAMES] = Field(
-        "rgb", description=f"the signal it sees, one of {', '.join(FRONTEND_NAMES)}"
+        "rgb", description=f"the signal that the classifier takes, one of {', '.join(FRONTEND_NAMES)}"
     )
     architecture: Literal[ARCHITECTURE_NAMES] = Field(
         "resnet18",
-        description=f"one of {', '.join(ARCHITECTURE_NAMES)}; `-quarter` has torchvision's stem, at a sixteenth of the cost",
+        description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
-    width: int = Field(16, ge=1, le=4096, description="features at the first layer (`small` only)")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout rate before the last layer")
+    width: int = Field(16, ge=1, le=4096, description="number of features of the first layer (`small` only)")
 
     @property
     def needs_estimator(self) -> bool:

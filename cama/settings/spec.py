@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -19,6 +19,7 @@ class Spec(BaseModel):
     """A frozen block of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    RENAMED: ClassVar[Mapping[str, str]] = {}  # earlier names of keys of this block, and what they are called now
 
     def to_json(self) -> str:
         """One string with sorted keys: what a rule passes, and what Snakemake compares."""
@@ -63,8 +64,10 @@ def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            known = _keys_beside(kind, fault["loc"])
-            near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.0)
+            block, name = _block_of(kind, fault["loc"]), str(fault["loc"][-1])
+            if name in block.RENAMED:
+                raise CamaError(f"{source}: {key} is now called {block.RENAMED[name]!r}") from None
+            near = difflib.get_close_matches(name, block.model_fields, n=1, cutoff=0.0)
             raise CamaError(f"{source}: unknown key {key!r}, the nearest known key is {near[0]!r}") from None
         message = fault["msg"].removeprefix("Value error, ")
         found = "" if fault["type"] in ("value_error", "missing") else f", found {fault['input']!r}"
@@ -82,8 +85,8 @@ def parse_json(kind: type[S], text: str) -> S:
     return parse(kind, values, "--spec")
 
 
-def _keys_beside(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Known keys of the block in which the last key of `location` stands."""
+def _block_of(kind: type[Spec], location: tuple[int | str, ...]) -> type[Spec]:
+    """The block in which the last key of `location` stands."""
     named = False  # whether the next part is a block's name or the place in a list, and no key
     for part in location[:-1]:
         if named:
@@ -94,7 +97,7 @@ def _keys_beside(kind: type[BaseModel], location: tuple[int | str, ...]) -> list
         while todo:
             annotation = todo.pop()
             todo += get_args(annotation)
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if isinstance(annotation, type) and issubclass(annotation, Spec):
                 inner.append(annotation)
         kind = inner[0] if inner else kind
-    return list(kind.model_fields)
+    return kind

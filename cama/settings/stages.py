@@ -1,6 +1,6 @@
 """The spec of each stage, and how the config is cut into them.
 
-A stage takes its spec and nothing else, so that a change reruns exactly the stages that it concerns.
+A stage takes its spec and nothing else, so that a change of the config runs again only the stages that it changes.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class ManifestSpec(Spec):
 
     dataset: DatasetSpec = DatasetSpec()
     models: tuple[str, ...]
-    smallest: int = Field(512, description="smallest side of a photograph, pixels")
+    smallest: int = Field(512, description="smallest side that a photograph may have, in pixels")
 
 
 class SplitStageSpec(Spec):
@@ -74,7 +74,7 @@ class TrainGeneratorSpec(Spec):
     seed: int = 1
     name: str = "cama"
     learned: LearnedSpec = LearnedSpec()
-    threads: int = Field(2, description="with which it is to run")
+    threads: int = Field(2, description="number of threads that it must run with")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -85,7 +85,7 @@ class AttackStageSpec(Spec):
     name: str = "identity"
     method: MethodSpec = MethodSpec()
     targets: tuple[str, ...]
-    photographs: int = Field(0, description="at most so many of each camera model; 0 for all")
+    photographs: int = Field(0, description="most photographs of each camera model that are attacked; 0 for all")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -93,7 +93,7 @@ class EvaluateStageSpec(Spec):
     """Stage `evaluate`."""
 
     name: str = "identity"
-    size: int = Field(64, description="side of a patch, pixels")
+    size: int = Field(64, description="side of a patch in pixels")
     evaluation: EvaluationSpec = EvaluationSpec()
     compute: ComputeSpec = ComputeSpec()
 
@@ -106,7 +106,7 @@ class DetectStageSpec(Spec):
     method: MethodSpec
     targets: tuple[str, ...]
     detector: ClassifierSpec = ClassifierSpec()
-    patches: int = Field(2000, description="adversary's patches to train on, each untouched and attacked")
+    patches: int = Field(2000, description="number of patches to train on, each once untouched and once attacked")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -141,7 +141,7 @@ class ReportStageSpec(Spec):
 
     dataset: DatasetSpec = DatasetSpec()
     shown: tuple[str, ...] = Field((), description="methods with sample grids")
-    parts: tuple[str, ...] = Field((), description="tables and plots beside those that every run has")
+    parts: tuple[str, ...] = Field((), description="tables and plots that not every run has")
 
 
 class ControlsStageSpec(Spec):

@@ -1,6 +1,6 @@
 """Settings of the trainings. The defaults are the paper's."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -11,21 +11,26 @@ from cama.settings.spec import Spec
 class OptimiserSpec(Spec):
     """How weights are updated."""
 
-    name: Literal["sgd", "adam", "adamw"] = Field("adam", description="SGD has Nesterov momentum `beta1`")
+    name: Literal["sgd", "adam", "adamw"] = Field("adam", description="the optimiser; SGD has Nesterov momentum")
     rate: float = Field(2e-4, gt=0, allow_inf_nan=False, description="learning rate; with `one_cycle` its peak")
-    beta1: float = Field(0.9, ge=0, lt=1, description="first moment, or momentum")
-    weight_decay: float = Field(0.0, ge=0, description="L2 penalty (decoupled with adamw)")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the first moment; with `sgd` the momentum")
+    weight_decay: float = Field(0.0, ge=0, description="factor of the L2 penalty; decoupled with `adamw`")
     schedule: Literal["constant", "steps", "one_cycle"] = Field(
-        "constant", description="`steps` divides by 10 at half and at three quarters of the training"
+        "constant",
+        description="schedule of the learning rate; `steps` divides it by 10 at half and at three quarters of the training",
     )
 
 
 class TrainingSpec(Spec):
     """A training's length, and on how many processes it runs."""
 
-    steps: int = Field(105_469, ge=1, description="updates")
-    batch: int = Field(128, ge=2, description="patches an update")
-    processes: int = Field(1, ge=1, description="that share each batch, each with the rule's threads, or with a GPU")
+    steps: int = Field(105_469, ge=1, description="number of updates")
+    batch: int = Field(128, ge=2, description="number of patches in a batch")
+    processes: int = Field(
+        1,
+        ge=1,
+        description="number of processes that share each batch, each with the rule's threads or a GPU of its own",
+    )
 
     @model_validator(mode="after")
     def _shares(self) -> "TrainingSpec":
@@ -39,9 +44,12 @@ class TrainingSpec(Spec):
 class ComputeSpec(Spec):
     """Where and how precisely networks compute."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes the GPU where there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where networks compute; `auto` takes the GPU where there is one"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="`auto` takes bfloat16 where the processor or GPU has it"
+        "auto",
+        description="number format of the networks' activations; `auto` takes bfloat16 where the processor or GPU supports it",
     )
 
 
@@ -65,19 +73,20 @@ class TargetSpec(ClassifierSpec):
     """Training of a target classifier F."""
 
     labels: Literal["known", "expanded"] = Field(
-        "known", description="the in-distribution models, or those and the out-of-distribution ones"
+        "known",
+        description="labels: the in-distribution models (`known`), or these and the out-of-distribution models (`expanded`)",
     )
 
 
 class Ramp(Spec):
-    """A weight that moves in a straight line from `start` to `end`, and stays there."""
+    """A value that changes linearly from `start` to `end` in the course of a training, and then stays there."""
 
-    start: float = Field(ge=0, allow_inf_nan=False, description="at the first step")
-    end: float = Field(ge=0, allow_inf_nan=False, description="from the share `until` of the training on")
-    until: float = Field(1.0, gt=0, le=1, description="share of the training")
+    start: float = Field(ge=0, allow_inf_nan=False, description="value at the first step")
+    end: float = Field(ge=0, allow_inf_nan=False, description="value from the share `until` of the training on")
+    until: float = Field(1.0, gt=0, le=1, description="share of the training at which `end` is reached, 0 to 1")
 
     def __str__(self) -> str:
-        """As a config file would say it."""
+        """Short text: the number, or `START to END until SHARE`."""
         if self.start == self.end:
             return f"{self.start:g}"
         return f"{self.start:g} to {self.end:g} until {self.until:g}"
@@ -93,21 +102,33 @@ Weight = Annotated[Ramp, BeforeValidator(_ramp)]
 class LossWeights(Spec):
     """Weights of G's losses: numbers, or ramps (`start`, `end`, `until`)."""
 
-    adversarial: Weight = Field(_ramp(1.0), validate_default=True, description="of D")
-    pixel: Weight = Field(_ramp(10.0), validate_default=True, description="of the distance to the photograph")
-    evaluator: Weight = Field(_ramp(0.01), validate_default=True, description="of E, shared by its classifiers")
+    adversarial: Weight = Field(
+        _ramp(1.0),
+        validate_default=True,
+        description="weight of D's loss, a number or a ramp (`start`, `end`, `until`)",
+    )
+    pixel: Weight = Field(
+        _ramp(10.0), validate_default=True, description="weight of the distance to the photograph, a number or a ramp"
+    )
+    evaluator: Weight = Field(
+        _ramp(0.01),
+        validate_default=True,
+        description="weight of E's loss, a mean over its classifiers; a number or a ramp",
+    )
 
 
-class HandlingSpec(Spec):
-    """What a picture goes through in training, after G, before D and E see it."""
+class AugmentationSpec(Spec):
+    """Changes of pictures in training, between G and the networks D and E."""
 
-    round: bool = Field(False, description="to 8 bits, gradients passing straight through")
-    jpeg: float = Field(0.0, ge=0, le=1, description="share of the steps with a JPEG save")
-    jpeg_quality: tuple[int, int] = Field((75, 95), description="lowest and highest quality of those saves")
-    resample: float = Field(0.0, ge=0, le=1, description="share of the steps with resampling down and up")
+    round: bool = Field(False, description="whether pictures are rounded to 8 bits, with gradients passed on unchanged")
+    jpeg: float = Field(0.0, ge=0, le=1, description="share of the steps in which pictures are saved as JPEG, 0 to 1")
+    jpeg_quality: tuple[int, int] = Field((75, 95), description="lowest and highest quality of these saves, 1 to 100")
+    resample: float = Field(
+        0.0, ge=0, le=1, description="share of the steps in which pictures are resampled down and up, 0 to 1"
+    )
 
     @model_validator(mode="after")
-    def _qualities(self) -> "HandlingSpec":
+    def _qualities(self) -> "AugmentationSpec":
         low, high = self.jpeg_quality
         if not 1 <= low <= high <= 100:
             raise ValueError(f"jpeg_quality: found {[low, high]}, expected the lowest and the highest, 1 to 100")
@@ -117,30 +138,48 @@ class HandlingSpec(Spec):
 class LearnedSpec(Spec):
     """Training of a generator G with its D: cama, and all that differs from it by settings alone."""
 
+    RENAMED: ClassVar = {
+        "average": "ema_decay",
+        "handling": "augmentation",
+        "psnr": "target_psnr",
+        "weights": "loss_weights",
+    }
+
     generator: GeneratorSpec = GeneratorSpec()
-    average: float = Field(0.0, ge=0, lt=1, description="decay of an exponential average of G's weights; 0 for none")
-    discriminators: tuple[DiscriminatorSpec, ...] = Field(
-        (DiscriminatorSpec(),), min_length=1, description="one D, or several that share the adversarial weight"
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay, per update, of an exponential moving average of G's weights; 0 for no average",
     )
-    evaluators: tuple[str, ...] = Field(("high", "low"), min_length=1, description="classifiers of E, by name")
-    adversarial_loss: Literal["least_squares", "cross_entropy"] = Field("least_squares", description="of G and D")
-    pixel_loss: Literal["l1", "l2"] = Field("l1", description="mean absolute or mean squared difference")
-    weights: LossWeights = LossWeights()
-    psnr: Weight = Field(
+    discriminators: tuple[DiscriminatorSpec, ...] = Field(
+        (DiscriminatorSpec(),), min_length=1, description="one D, or several, over which the adversarial loss is a mean"
+    )
+    evaluators: tuple[str, ...] = Field(("high", "low"), min_length=1, description="names of the classifiers of E")
+    adversarial_loss: Literal["least_squares", "cross_entropy"] = Field(
+        "least_squares", description="adversarial loss of G and D"
+    )
+    pixel_loss: Literal["l1", "l2"] = Field(
+        "l1", description="distance to the photograph: mean absolute (`l1`) or mean squared (`l2`) difference"
+    )
+    loss_weights: LossWeights = LossWeights()
+    target_psnr: Weight = Field(
         _ramp(0.0),
         validate_default=True,
-        description="in dB, a number or a ramp: the pixel weight moves until the training pictures have it; 0 to leave it",
+        description="PSNR in dB that the pixel weight is adjusted to keep in training, a number or a ramp; 0 for none",
     )
-    handling: HandlingSpec = HandlingSpec()
+    augmentation: AugmentationSpec = AugmentationSpec()
     training: TrainingSpec = TrainingSpec(steps=234_375)
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
     discriminator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
 
 
 class RepeatedSpec(LearnedSpec):
-    """Training of a generator, perhaps several times."""
+    """Training of a generator, once or several times."""
 
     phase: Literal["", "aligned", "random"] = Field(
-        "", description="of the crops it trains on; empty for `patches.phase`"
+        "", description="phase of the crops that G trains on; empty for `patches.phase`"
     )
-    runs: int = Field(1, ge=1, description="trainings, each with other random numbers; the rates are over all of them")
+    runs: int = Field(
+        1, ge=1, description="number of trainings, each with other random numbers; success rates are over all of them"
+    )

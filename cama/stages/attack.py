@@ -45,7 +45,7 @@ def attack(
     def pictures() -> Iterator[np.ndarray]:
         for path in trainings:
             if spec.method.kind == "oracle":
-                picture = partial(_truth, oracle, spec.targets)
+                picture = partial(_oracle_picture, oracle, spec.targets)
             else:
                 apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, bound)
                 picture = partial(_attacked, apply)
@@ -55,14 +55,14 @@ def attack(
     write_attacked(out, pairs, len(trainings), pictures(), spec.targets, bound, progress.update)
 
 
-def _truth(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
-    """What the target camera took of the scene of a test crop."""
+def _oracle_picture(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
+    """The target camera's picture of the scene of a test crop."""
     crop = test.arrays["rgb"].shape[1]
     return oracle_pictures(oracle, [test.photograph[row]], test.origin[row : row + 1], [targets[target]], crop)[0]
 
 
 def _attacked(apply: Attack, test: Patches, row: int, target: int) -> np.ndarray:
-    """What the attack makes of a test crop."""
+    """The attacked picture of a test crop."""
     return apply(test.arrays["rgb"][row : row + 1].numpy(), test.label[row : row + 1], np.array([target]))[0]
 
 
@@ -110,10 +110,10 @@ def _psnr_of(match: Path, tests: dict[str, Patches], jobs: set[Pair]) -> float:
     with open_attacked(match) as file:
         sets, rows = file.sets, file.rows
         places = zip(sets, rows.tolist(), file.aims.tolist(), strict=True)
-        chosen = [at for at, place in enumerate(places) if place in shared and file.runs[at] == 1]
-        found = np.array([psnr(tests[sets[at]].arrays["rgb"][rows[at]].numpy(), file.images(at)) for at in chosen])
-    if not np.isfinite(found).any():
+        chosen = [index for index, place in enumerate(places) if place in shared and file.runs[index] == 1]
+        levels = np.array([psnr(tests[sets[i]].arrays["rgb"][rows[i]].numpy(), file.images(i)) for i in chosen])
+    if not np.isfinite(levels).any():
         raise CamaError(
             f"{match}: found no changed picture of these photographs, expected some whose PSNR can be matched"
         )
-    return float(found[np.isfinite(found)].mean())
+    return float(levels[np.isfinite(levels)].mean())

@@ -9,8 +9,8 @@ from cama.settings.stages import PatchesStageSpec
 
 
 def patches(spec: PatchesStageSpec, splits: Path, root: Path, out: Path) -> None:
-    """Write the patches of a training role, or the whole crops of a test role. Without models out-of-distribution nobody is
-    in their test; the split has refused every other empty role.
+    """Write the patches of a training role, or the whole crops of a test role. Without out-of-distribution
+    models their test has no photographs; the stage `split` refuses every other role without photographs.
     """
     table = read_table(splits)
     table = table[table.role == spec.role]

@@ -15,7 +15,7 @@ Training = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | Detec
 
 
 def begin(stage: str, spec: Training, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:
-    """The checkpoint of this spec, code and inputs, and the record that goes into the model's header."""
+    """The checkpoint of this spec, code and inputs, and the record (spec, hashes of inputs) for the model's header."""
     for path in inputs:
         if not path.exists():
             raise CamaError(f"{path}: no such file")

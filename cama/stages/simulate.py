@@ -1,4 +1,4 @@
-"""Stage `simulate`: the photographs of one simulated camera model, and what the oracle alone may know."""
+"""Stage `simulate`: the photographs of one simulated camera model, and those for the oracle."""
 
 import shutil
 from pathlib import Path

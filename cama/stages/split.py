@@ -1,4 +1,4 @@
-"""Stages `split` and `check-split`: who owns which photographs."""
+"""Stages `split` and `check-split`: the division of the photographs among the roles."""
 
 from pathlib import Path
 

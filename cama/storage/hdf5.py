@@ -4,15 +4,20 @@ Each data set has the SHA-256 of its values as its attribute `sha256`, checked w
 over the names, types, shapes and hashes of its data sets and over its other attributes, checked when it is opened. Images are
 stored with a checksum for each chunk too (Fletcher-32), checked whenever part of them is read. Texts have a fixed length: HDF5
 keeps those of any length on a heap without checksums, and a flipped bit there can make it read for ever.
+
+A stage needs the hash of an input, and its content, in several places. So this process keeps HDF5 files, once opened and
+checked, and the hashes of other files, until the file changes.
 """
 
 import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import h5py
 import numpy as np
@@ -23,6 +28,36 @@ from cama.storage.files import atomic, delay_signals, file_hash
 HASH = "sha256"
 BLOCK = 1 << 24  # bytes that are hashed at a time
 FORMAT = "v110"  # the oldest whose own structures have checksums
+MOST_KEPT = 64  # files
+RECENT_S = 2.0  # the coarsest step of a file system's clock
+
+T = TypeVar("T")
+
+
+class _PerFile(Generic[T]):
+    """Values that `make` gives for files. A value is kept until the inode, size or modification time of its file changes, and
+    then goes to `discard`. No value is kept of a file that was modified within the last `RECENT_S` seconds, since it could be
+    modified again without a change of its time.
+    """
+
+    def __init__(self, make: Callable[[Path], T], discard: Callable[[T], None] = lambda value: None) -> None:
+        self._make, self._discard = make, discard
+        self._kept: dict[str, tuple[tuple[int, ...], T]] = {}
+
+    def __call__(self, path: Path) -> T:
+        name, about = os.path.abspath(path), path.stat()
+        stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+        before, value = self._kept.pop(name, (stamp, None))
+        if value is not None and before != stamp:
+            self._discard(value)
+            value = None
+        if not value:  # so is an HDF5 file that was closed
+            value = self._make(path)
+        if time.time() - about.st_mtime > RECENT_S:
+            self._kept[name] = stamp, value
+            if len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]  # the one that was asked for longest ago
+        return value
 
 
 class Writer:
@@ -114,17 +149,26 @@ def read_attribute(file: h5py.File, name: str) -> Any:
 
 
 def open_hdf5(path: Path, *needed: str) -> h5py.File:
-    """Open an HDF5 file for reading; what is missing or damaged, or lacks a data set, is an error that names it."""
+    """An HDF5 file, open for reading; what is missing or damaged, or lacks a data set, is an error that names it.
+
+    Later calls may give the same file, so nobody closes it: it closes when nothing refers to it.
+    """
     if not path.exists():
         raise CamaError(f"{path}: no such HDF5 file")
+    file = _opened(path)
+    for name in needed:
+        if name not in file:
+            raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
+    return file
+
+
+def _open(path: Path) -> h5py.File:
+    """Open an HDF5 file and check its hash."""
     try:
         file = h5py.File(path)
     except OSError as error:
         raise CamaError(f"{path}: not an HDF5 file, or damaged ({error})") from error
     try:
-        for name in needed:
-            if name not in file:
-                raise CamaError(f"{path}: found no data set {name!r}, expected one of this project's files that has it")
         if file.attrs[HASH].decode() != _hash_file(file):
             raise CamaError(f"{path}: damaged: found content that is not what its hash says")
     except CamaError:
@@ -134,6 +178,11 @@ def open_hdf5(path: Path, *needed: str) -> h5py.File:
         file.close()
         raise CamaError(f"{path}: not a file of this project, or damaged ({error})") from error
     return file
+
+
+# closed where the file was changed in place, since HDF5 would share what it has read of it with the file opened anew
+_opened = _PerFile(_open, h5py.File.close)
+_file_hashes = _PerFile(file_hash)
 
 
 def read_values(file: h5py.File, name: str) -> np.ndarray:
@@ -178,14 +227,11 @@ def _hash_file(file: h5py.File) -> str:
 def check_content(path: Path) -> None:
     """Read all data sets of an HDF5 file; one that is not what its hash says is an error. Other files have nothing to check."""
     if path.suffix == ".h5":
-        with open_hdf5(path) as file:
-            for name in file:
-                _compare(file, name, _hash_blocks(file, name))
+        file = open_hdf5(path)
+        for name in file:
+            _compare(file, name, _hash_blocks(file, name))
 
 
 def content_hash(path: Path) -> str:
     """The hash that an HDF5 file carries; of any other file the SHA-256 of its bytes."""
-    if path.suffix != ".h5":
-        return file_hash(path)
-    with open_hdf5(path) as file:
-        return file.attrs[HASH].decode()
+    return open_hdf5(path).attrs[HASH].decode() if path.suffix == ".h5" else _file_hashes(path)

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way to a classifier, as steps through which gradients pass."""
+"""Differentiable augmentation of G's pictures in training: rounding, JPEG saves and resampling."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cama.jpeg.differentiable import jpeg_through, round_to_bytes
-from cama.settings.training import HandlingSpec
+from cama.settings.training import AugmentationSpec
 
 SMALLEST_SCALE = 0.6  # of resampling down and up
 
 
-def draw_handling(spec: HandlingSpec) -> Callable[[Tensor], Tensor]:
-    """What happens in one training step, drawn from torch's random state: images (N, 3, H, W) to the same shape.
+def draw_augmentation(spec: AugmentationSpec) -> Callable[[Tensor], Tensor]:
+    """The augmentation of one training step, drawn from torch's random state: images (N, 3, H, W) to the same shape.
 
-    A share of 0 draws nothing, so that trainings without handling have the random numbers that they always had.
+    A share of 0 draws nothing, so that the random numbers of a training do not depend on what it does not use.
     """
     changes: list[Callable[[Tensor], Tensor]] = []
     if spec.resample and torch.rand(()) < spec.resample:
@@ -28,12 +28,12 @@ def draw_handling(spec: HandlingSpec) -> Callable[[Tensor], Tensor]:
         quality = int(torch.randint(low, high + 1, ()))
         changes.append(lambda images: jpeg_through(images, quality))
 
-    def handle(images: Tensor) -> Tensor:
+    def augment(images: Tensor) -> Tensor:
         for change in changes:
             images = change(images)
         return images
 
-    return handle
+    return augment
 
 
 def _resample(images: Tensor, scale: float) -> Tensor:

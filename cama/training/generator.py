@@ -1,8 +1,10 @@
 """Training of a generator G with its discriminators D (paper, section 3)."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cama.compute.device import Compute
@@ -14,9 +16,10 @@ from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
 from cama.settings.training import LearnedSpec, Ramp
 from cama.storage.checkpoints import Checkpoint
-from cama.training.augmentation import draw_handling
-from cama.training.loop import Optimiser, run
+from cama.training.augmentation import draw_augmentation
+from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
+from cama.training.psnr_controller import PsnrController
 
 
 def train_generator(
@@ -32,107 +35,146 @@ def train_generator(
 
     Whatever G's input, D's real sample and the pixel loss take the untouched photograph.
     """
-    torch.manual_seed(derive_seed(seed, "weights"))
-    classes = len(patches.labels)
-    generator = compute.to_device(Generator(classes, spec.generator)).train()
-    discriminators = nn.ModuleList(Discriminator(classes, one) for one in spec.discriminators)
-    discriminators = compute.to_device(discriminators).train()
-    evaluator = compute.to_device(evaluator)
-    fields = list(dict.fromkeys(("rgb", spec.generator.input)))
-    sampler = Sampler(patches, fields, spec.training.batch, derive_seed(seed, "batches"), compute)
-    first = compute.images(sampler.draw(0)[0][0])
-    for discriminator in discriminators:
-        discriminator.frontend.calibrate(first)
-    steps = spec.training.steps
-    update_g = Optimiser(generator, spec.generator_optimiser, steps, "G")
-    update_d = Optimiser(discriminators, spec.discriminator_optimiser, steps, "D")
-    parts = {"generator": generator, "discriminator": discriminators, "update_g": update_g, "update_d": update_d}
-    if spec.average:
-        averaged = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(spec.average), use_buffers=True)
-        parts["averaged"] = averaged
-    volume = Volume(steps).to(compute.device)
-    if spec.psnr.end:
-        parts["volume"] = volume
+    training = GeneratorTraining(patches, evaluator, spec, compute, seed)
+    curve = run(name, training.parts(), training.step, training.steps, derive_seed(seed, "steps"), checkpoint)
+    return training.trained_generator(), training.discriminators, curve
 
-    def judge(x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        losses = []
-        for discriminator in discriminators:
-            with compute.autocast():
-                scores = discriminator(x, y), discriminator(fake, target), discriminator(x, target)
-            losses.append(discriminator_loss(spec.adversarial_loss, *(score.float() for score in scores)))
-        return torch.stack(losses).mean()
 
-    def step(index: int) -> dict[str, torch.Tensor]:
-        drawn, labels = sampler.draw(index)
-        x, seen, y = compute.images(drawn[0]), compute.images(drawn[-1]), labels.to(compute.device)
-        target = (y + torch.randint(1, classes, y.shape).to(y)) % classes
-        handle = draw_handling(spec.handling)
-        with compute.autocast():
-            changed = generator(seen, target).float()
-        shown = handle(changed)
-        d_loss = judge(handle(x), y, shown.detach(), target)
-        update_d.update(d_loss, index)
-        project_constraints_(discriminators)
+@dataclass(frozen=True)
+class Batch:
+    """What one step trains on: pictures (N, 3, H, W) in [-1, 1] and labels (N,)."""
 
-        with compute.autocast():
-            scores = [discriminator(shown, target).float() for discriminator in discriminators]
-            streams = evaluator(shown)
-        adversarial = torch.stack([adversarial_loss(spec.adversarial_loss, score) for score in scores]).mean()
-        pixel = PIXEL[spec.pixel_loss](x, changed)
-        fooled = evaluator_loss(streams.values(), target)
-        share, weights = index / steps, spec.weights
-        pixel_weight = ramp_at(weights.pixel, share) * volume.factor
-        g_loss = (
-            ramp_at(weights.adversarial, share) * adversarial
-            + pixel_weight * pixel
-            + ramp_at(weights.evaluator, share) * fooled
-        )
-        update_g.update(g_loss, index)
-        if spec.average:
-            averaged.update_parameters(generator)
-        error = (x - changed.detach()).square().mean((1, 2, 3)) / 4
-        psnr = (-10 * error.log10()).mean()
-        if spec.psnr.end:
-            volume.towards(ramp_at(spec.psnr, share), psnr)
-        return {
-            "d_loss": d_loss.detach(),
-            "adversarial": adversarial.detach(),
-            "pixel": pixel.detach(),
-            "evaluator": fooled.detach(),
-            **{f"evaluator_{key}": (log.argmax(1) == target).float().mean() for key, log in streams.items()},
-            "psnr": psnr,
-            **({"pixel_weight": pixel_weight} if spec.psnr.end else {}),
+    real: Tensor  # x, the untouched photographs
+    input: Tensor  # what G takes: x, or x remosaiced
+    source: Tensor  # y, the labels of the photographs
+    target: Tensor  # y', for each another label than y
+
+
+class GeneratorTraining:
+    """The networks G, D and E with the optimisers of G and D, and one step of their training."""
+
+    def __init__(self, patches: Patches, evaluator: Evaluator, spec: LearnedSpec, compute: Compute, seed: int) -> None:
+        torch.manual_seed(derive_seed(seed, "weights"))
+        self.spec, self.compute, self.steps = spec, compute, spec.training.steps
+        self.classes = len(patches.labels)
+        self.generator = compute.to_device(Generator(self.classes, spec.generator)).train()
+        discriminators = nn.ModuleList(Discriminator(self.classes, one) for one in spec.discriminators)
+        self.discriminators = compute.to_device(discriminators).train()
+        self.evaluator = compute.to_device(evaluator)
+
+        arrays = list(dict.fromkeys(("rgb", spec.generator.input)))
+        self.sampler = Sampler(patches, arrays, spec.training.batch, derive_seed(seed, "batches"), compute)
+        first = compute.images(self.sampler.draw(0)[0][0])
+        for discriminator in self.discriminators:
+            discriminator.frontend.calibrate(first)
+
+        self.optimiser_g = Optimiser(self.generator, spec.generator_optimiser, self.steps, "G")
+        self.optimiser_d = Optimiser(self.discriminators, spec.discriminator_optimiser, self.steps, "D")
+        self.ema: AveragedModel | None = None
+        if spec.ema_decay:
+            average = get_ema_multi_avg_fn(spec.ema_decay)
+            self.ema = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
+        self.psnr_controller = PsnrController(self.steps).to(compute.device)
+
+    def parts(self) -> dict[str, Stateful]:
+        """What a checkpoint keeps."""
+        parts: dict[str, Stateful] = {
+            "generator": self.generator,
+            "discriminators": self.discriminators,
+            "optimiser_g": self.optimiser_g,
+            "optimiser_d": self.optimiser_d,
         }
+        if self.ema is not None:
+            parts["ema"] = self.ema
+        if self.spec.target_psnr.end:
+            parts["psnr_controller"] = self.psnr_controller
+        return parts
 
-    curve = run(name, parts, step, steps, derive_seed(seed, "steps"), checkpoint)
-    return (averaged.module if spec.average else generator).eval(), discriminators, curve
+    def trained_generator(self) -> Generator:
+        """G, or the average of its weights, in evaluation mode."""
+        return (self.generator if self.ema is None else self.ema.module).eval()
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """One update of D and one of G; gives the row of the training curve."""
+        batch = self.draw(index)
+        augment = draw_augmentation(self.spec.augmentation)
+        anonymized = self.forward(batch)
+        fake = augment(anonymized)
+        d_loss = self.update_d(batch, augment(batch.real), fake.detach(), index)
+        g_losses = self.update_g(batch, anonymized, fake, index)
+        return {"d_loss": d_loss, **g_losses, **self.control_psnr(batch, anonymized.detach(), index)}
+
+    def draw(self, index: int) -> Batch:
+        """The batch of a step, with target labels from torch's random state."""
+        arrays, labels = self.sampler.draw(index)
+        source = labels.to(self.compute.device)
+        target = (source + torch.randint(1, self.classes, source.shape).to(source)) % self.classes
+        return Batch(self.compute.images(arrays[0]), self.compute.images(arrays[-1]), source, target)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """G's pictures (N, 3, H, W), float32."""
+        with self.compute.autocast():
+            return self.generator(batch.input, batch.target).float()
+
+    def update_d(self, batch: Batch, real: Tensor, fake: Tensor, index: int) -> Tensor:
+        """Update D on augmented pictures: real with their own labels, fake, and real with the wrong labels. Gives the loss."""
+        losses = []
+        for discriminator in self.discriminators:
+            with self.compute.autocast():
+                scores = (
+                    discriminator(real, batch.source),
+                    discriminator(fake, batch.target),
+                    discriminator(real, batch.target),
+                )
+            losses.append(discriminator_loss(self.spec.adversarial_loss, *(score.float() for score in scores)))
+        loss = torch.stack(losses).mean()
+        self.optimiser_d.update(loss, index)
+        project_constraints_(self.discriminators)
+        return loss.detach()
+
+    def update_g(self, batch: Batch, anonymized: Tensor, fake: Tensor, index: int) -> dict[str, Tensor]:
+        """Update G, and its average, by D and E on the augmented pictures `fake` and by the distance of `anonymized` to the
+        photographs. Gives the losses, and for each classifier of E the share of the pictures that it takes for their target.
+        """
+        with self.compute.autocast():
+            scores = [discriminator(fake, batch.target).float() for discriminator in self.discriminators]
+            streams = self.evaluator(fake)
+        adversarial = torch.stack([adversarial_loss(self.spec.adversarial_loss, score) for score in scores]).mean()
+        pixel = PIXEL[self.spec.pixel_loss](batch.real, anonymized)
+        evaluator = evaluator_loss(streams.values(), batch.target)
+        weights, progress = self.spec.loss_weights, index / self.steps
+        loss = (
+            ramp_at(weights.adversarial, progress) * adversarial
+            + self.pixel_weight(index) * pixel
+            + ramp_at(weights.evaluator, progress) * evaluator
+        )
+        self.optimiser_g.update(loss, index)
+        if self.ema is not None:
+            self.ema.update_parameters(self.generator)
+        hits = {f"evaluator_{name}": _hit_rate(scores, batch.target) for name, scores in streams.items()}
+        losses = {"adversarial": adversarial, "pixel": pixel, "evaluator": evaluator}
+        return {name: loss.detach() for name, loss in losses.items()} | hits
+
+    def pixel_weight(self, index: int) -> Tensor:
+        """The weight of the pixel loss at a step: its ramp times the factor of the PSNR controller, which is 1 without one."""
+        return ramp_at(self.spec.loss_weights.pixel, index / self.steps) * self.psnr_controller.factor
+
+    def control_psnr(self, batch: Batch, anonymized: Tensor, index: int) -> dict[str, Tensor]:
+        """Move the pixel weight towards the target PSNR, if there is one. Gives the step's PSNR in dB, and pixel weight."""
+        error = (batch.real - anonymized).square().mean((1, 2, 3)) / 4
+        psnr = (-10 * error.log10()).mean()
+        if not self.spec.target_psnr.end:
+            return {"psnr": psnr}
+        used = self.pixel_weight(index)
+        self.psnr_controller.update(ramp_at(self.spec.target_psnr, index / self.steps), psnr)
+        return {"psnr": psnr, "pixel_weight": used}
 
 
-class Volume(nn.Module):
-    """A factor of the pixel weight that holds G at a distortion, as a multiplier holds a constraint (Rezende and Viola 2018). G
-    and D are rivals, and with a fixed weight chance decides at which distortion they end.
-    """
-
-    PACE, FAR = 2.5, 5.0  # of its logarithm over a training that lacks one dB, and the dB that count at most
-    MOST = 2.0  # of its logarithm, from 0
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.rate = self.PACE / steps  # faster than G follows, it would swing
-        self.register_buffer("logarithm", torch.zeros(()))
-
-    @property
-    def factor(self) -> torch.Tensor:
-        """The factor, a tensor without dimensions."""
-        return self.logarithm.exp()
-
-    def towards(self, wanted: float, psnr: torch.Tensor) -> None:
-        """Move the factor up where pictures have less than the wanted dB, down where they have more."""
-        lacking = (wanted - psnr).clamp(-self.FAR, self.FAR)  # an untrained G may change nothing
-        moved = self.logarithm + self.rate * lacking
-        self.logarithm.copy_(moved.clamp(-self.MOST, self.MOST))  # the same tensor, which others hold
+def _hit_rate(scores: Tensor, target: Tensor) -> Tensor:
+    """Share of the pictures whose highest score (N, classes) is that of their target (N,)."""
+    return (scores.argmax(1) == target).float().mean()
 
 
-def ramp_at(ramp: Ramp, share: float) -> float:
-    """The weight when `share` (0 to 1) of the training is done."""
-    return ramp.start + (ramp.end - ramp.start) * min(1.0, share / ramp.until)
+def ramp_at(ramp: Ramp, progress: float) -> float:
+    """The value of a ramp when the share `progress` (0 to 1) of the training is done."""
+    return ramp.start + (ramp.end - ramp.start) * min(1.0, progress / ramp.until)

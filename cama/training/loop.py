@@ -1,8 +1,9 @@
 """The loop that every training shares: draw, step, refuse what is not finite, checkpoint, resume."""
 
+import contextlib
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pandas as pd
@@ -95,54 +96,64 @@ def run(
 
     Each step starts from its own random state, so a resumed training equals an uninterrupted one bit for bit. The state is
     saved at the end too, and on SIGTERM, where the program ends with status 143. Of several processes the first alone saves
-    and speaks.
+    and prints.
     """
-    start, history = 0, []
-    saved = checkpoint.load()
-    if saved is not None:
-        start, history = saved["step"], saved["history"]
-        for key, part in parts.items():
-            part.load_state_dict(saved["parts"][key])
-
     buffers = [buffer for part in parts.values() if isinstance(part, nn.Module) for buffer in part.buffers()]
-    first = processes.rank() == 0
-    if saved is None:
-        processes.average_(buffers)  # what each measured on its share of the first batch
-    processes.any_of(False)  # none saves before all have read
+    start, history = _restore(parts, buffers, checkpoint)
+    rank, every = processes.rank(), max(1, steps // RECORDS)
+    progress = Progress(name, steps, start)
 
     def save(done: int) -> None:
-        if not first:
-            return
-        states = {key: part.state_dict() for key, part in parts.items()}
-        checkpoint.save({"step": done, "history": history, "parts": states})
+        if rank == 0:
+            states = {key: part.state_dict() for key, part in parts.items()}
+            checkpoint.save({"step": done, "history": history, "parts": states})
 
-    stop = False
-
-    def on_term(*_: object) -> None:
-        nonlocal stop
-        stop = True
-
-    previous = signal.signal(signal.SIGTERM, on_term)
-    progress = Progress(name, steps, start)
-    every = max(1, steps // RECORDS)
-    try:
+    with _sigterm_noted() as terminated:
         for index in range(start, steps):
-            torch.manual_seed(derive_seed(seed, index, *([processes.rank()] if not first else [])))
+            torch.manual_seed(derive_seed(seed, index, *([rank] if rank else [])))
             losses = step(index)
             processes.average_(buffers)
             recorded = (index + 1) % every == 0 or index + 1 == steps
             if recorded:
                 history.append({"step": index + 1, **{key: float(value) for key, value in losses.items()}})
-            if processes.any_of(stop):  # before anything is printed: who reads it may be killed already
+            if processes.any_of(terminated()):  # before anything is printed: the reader may be killed already
                 save(index + 1)
                 raise SystemExit(143)
             if checkpoint.due():
                 save(index + 1)
-            if recorded and first:
+            if recorded and rank == 0:
                 row = ", ".join(f"{key} {value:.3g}" for key, value in history[-1].items() if key != "step")
                 progress.update(index + 1, row)
         if start < steps:
             save(steps)
+    return pd.DataFrame(history)
+
+
+def _restore(
+    parts: dict[str, Stateful], buffers: list[Tensor], checkpoint: Checkpoint
+) -> tuple[int, list[dict[str, float]]]:
+    """Fill the parts from the checkpoint, if there is one; gives the step to begin with and the curve so far."""
+    saved = checkpoint.load()
+    if saved is None:
+        processes.average_(buffers)  # each process measured them on its share of the first batch
+    else:
+        for key, part in parts.items():
+            part.load_state_dict(saved["parts"][key])
+    processes.any_of(False)  # a barrier: no process saves before all have read
+    return (0, []) if saved is None else (saved["step"], saved["history"])
+
+
+@contextlib.contextmanager
+def _sigterm_noted() -> Iterator[Callable[[], bool]]:
+    """Note SIGTERM instead of ending; yields a function that gives whether it came."""
+    came = False
+
+    def note(*_: object) -> None:
+        nonlocal came
+        came = True
+
+    previous = signal.signal(signal.SIGTERM, note)
+    try:
+        yield lambda: came
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return pd.DataFrame(history)

@@ -11,7 +11,7 @@ def test_the_default_settings_of_a_stage_are_printed_as_json():
     done = cama("spec", "train-generator")
     assert (done.returncode, done.stderr) == (0, "")
     assert TrainGeneratorSpec.model_validate(json.loads(done.stdout)) == TrainGeneratorSpec()
-    assert json.loads(done.stdout)["learned"]["weights"]["pixel"]["end"] == 10
+    assert json.loads(done.stdout)["learned"]["loss_weights"]["pixel"]["end"] == 10
 
 
 def test_a_config_is_checked_and_its_fault_is_one_line(tmp_path, capsys):

@@ -13,7 +13,7 @@ from cama.compute.tensors import symmetry
 from cama.core.errors import CamaError
 from cama.data.arrays import standard_deviation
 from cama.data.extraction import FIELDS, crop_origins, extract, grid_origins
-from cama.data.patches import Patches, Sampler, join, turned_there
+from cama.data.patches import Patches, Sampler, join, turn_on_device
 from cama.forensics.mosaic import remosaic
 from cama.forensics.residual import noise_residual
 from cama.settings.data import PatchesSpec
@@ -281,7 +281,7 @@ def test_patches_on_a_gpu_are_turned_as_those_in_memory(kind):
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3)).astype(kind)
     turns = np.arange(40) % 8
     expected = np.stack([symmetry(image.transpose(2, 0, 1), turn) for image, turn in zip(images, turns, strict=True)])
-    found = turned_there(torch.from_numpy(images), turns)
+    found = turn_on_device(torch.from_numpy(images), turns)
     assert found.dtype == torch.from_numpy(images).dtype
     assert np.array_equal(found.movedim(-1, 1).numpy(), expected)
 

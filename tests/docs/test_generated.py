@@ -42,19 +42,13 @@ def test_every_key_has_a_row_with_its_meaning(generate):
     assert not [row for row in rows if len(row) < 3 or not row[-1]]
 
 
-INLINE = {
-    "weights",
-    "loss_weights",
-    "generator",
-    "augmentation",
-    "handling",
-}  # blocks of one place, whose own keys have rows
+INLINE = {"loss_weights", "generator", "augmentation"}  # blocks of one place, whose own keys have rows
 
 
 def test_the_tables_hold_the_value_of_the_config_the_default_and_the_choices(generate):
     lines = generate.config_tables().splitlines()
     assert [line.split(" | ")[1:3] for line in lines if line.startswith("| `crop` ")] == [["`256`", "`512`"]]
-    assert "weights.pixel` | `3` | `10` |" in "\n".join(lines)
+    assert "loss_weights.pixel` | `3` | `10` |" in "\n".join(lines)
     assert any(line.startswith("| `policy` | `device+scene` | `device` ") and "`image`" in line for line in lines)
     steps = "`{steps: 900, batch: 32, processes: 1}` | `{steps: 234375, batch: 128, processes: 1}`"
     assert any(steps in line for line in lines)

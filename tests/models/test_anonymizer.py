@@ -133,3 +133,56 @@ def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
             expected = generator(images, labels).numpy()
         assert np.abs(found - expected).max() < 1e-3
         assert np.abs(found - images.numpy()).max() > 0.02
+
+
+# ---- files of earlier versions
+
+# the header of a model file as version 0.1.0 wrote it, whose training's settings had other names
+OLD_TRAINING = {
+    "learned": {
+        "average": 0.5,
+        "handling": {"jpeg": 0.5, "jpeg_quality": [75, 95], "resample": 0.0, "round": True},
+        "psnr": {"end": 0.0, "start": 0.0, "until": 1.0},
+        "weights": {"pixel": {"end": 3.0, "start": 1.0, "until": 1.0}},
+    },
+    "name": "plus",
+    "seed": 7,
+    "threads": 2,
+}
+OLD_HEADER = {
+    "kind": "anonymizer",
+    "version": 1,
+    "name": "plus",
+    "labels": list(LABELS),
+    "generator": {
+        **{"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3},
+        **{"output": "residual", "input": "rgb", "label": "maps"},
+    },
+    "evaluators": {
+        "rgb": {
+            "estimator": None,
+            "net": {"architecture": "small", "dropout": 0.5, "frontend": "rgb", "width": 4},
+        }
+    },
+    "dataset": "simulated",
+    "photographs": dict.fromkeys(LABELS, 7),
+    "runs": 2,
+    "training": OLD_TRAINING,
+    "profiles": {},
+    "scores": {"summary": [{"method": "plus", "targeted": 0.5}], "transfer": [], "per_label": []},
+    "versions": {"cama": "0.1.0", "torch": "2.15.0"},
+    "inputs": {"splits.csv": "8247c62e"},
+    "card": "# plus",
+}
+
+
+def test_a_model_file_of_before_loads(tmp_path):
+    path = tmp_path / "old.safetensors"
+    generator = Generator(3, GeneratorSpec(**OLD_HEADER["generator"])).state_dict()
+    classifier = tiny_classifier("rgb").state_dict()
+    tensors = {f"generator.{name}": value for name, value in generator.items()}
+    save_tensors(path, tensors | {f"evaluators.rgb.{name}": value for name, value in classifier.items()}, OLD_HEADER)
+    made = load_anonymizer(path)
+    assert made.header.model_dump(mode="json") == OLD_HEADER
+    assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())
+    assert made.evaluator.names == ("rgb",)

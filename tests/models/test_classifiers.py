@@ -13,7 +13,7 @@ from cama.models.estimator import Estimator, save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
 from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
 from cama.settings.spec import parse
-from cama.storage.model_files import read_header, read_model
+from cama.storage.model_files import read_header, read_model, save_tensors
 from tests.models.helpers import TINY_BODY, net_spec, pictures, tiny_classifier, tiny_estimator
 
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
@@ -178,3 +178,14 @@ def test_a_file_without_weights_is_refused(tmp_path):
     with pytest.raises(CamaError, match="not a model file of this project") as error:
         load_classifier(path)
     assert one_line(error, path)
+
+
+def test_a_file_of_an_architecture_that_is_gone_is_one_line(tmp_path):
+    path = tmp_path / "f.safetensors"
+    net = {"frontend": "rgb", "architecture": "resnet18-quarter", "dropout": 0.5, "width": 16}
+    header = {"kind": "classifier", "net": net, "labels": list(LABELS), "estimator": None}
+    save_tensors(path, tiny_classifier("rgb", architecture="resnet18").state_dict(), header)
+    with pytest.raises(CamaError, match=r"f\.safetensors: architecture: .*, found 'resnet18-quarter'$") as error:
+        load_classifier(path)
+    assert "\n" not in str(error.value)
+    assert "'resnet18'" in str(error.value)  # and names those that there are

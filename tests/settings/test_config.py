@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
-from cama.settings.attacks import PlotsSpec
+from cama.settings.attacks import MethodSpec, PlotsSpec
 from cama.settings.config import Config, load_config
 from cama.settings.spec import Spec, parse, parse_json
-from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
-from cama.settings.training import ClassifierSpec, Ramp
+from cama.settings.stages import AttackStageSpec, TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
+from cama.settings.training import ClassifierSpec, LearnedSpec, Ramp
 
 PROJECT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text())
@@ -52,8 +52,8 @@ def refused(values: object, kind: type[Spec] = Config) -> str:
 def test_the_default_config_parses_and_says_what_the_file_says():
     config = load_config(PROJECT / "config.yaml")
     assert config.examiner.classifiers.keys() == DEFAULT["examiner"]["classifiers"].keys()
-    said = DEFAULT["adversary"]["generators"]["cama"]["weights"]["pixel"]
-    assert str(config.adversary.generators["cama"].weights.pixel) == f"{said:g}"
+    said = DEFAULT["adversary"]["generators"]["cama"]["loss_weights"]["pixel"]
+    assert str(config.adversary.generators["cama"].loss_weights.pixel) == f"{said:g}"
     assert config.models.in_distribution == tuple(DEFAULT["models"]["in_distribution"])
     assert config.simulation.photographs_outdist == DEFAULT["simulation"]["photographs_outdist"]
 
@@ -78,8 +78,8 @@ def test_the_comparison_leaves_cama_and_its_classifiers_as_they_are():
         load_config(PROJECT / "config.yaml", PROJECT / "config/compare.yaml"),
     )
     # but for the PSNR at which the default's is held, which it was not when the README's comparison was made
-    unheld = {"psnr": compared.adversary.generators["cama"].psnr}
-    assert unheld["psnr"].end == 0
+    unheld = {"target_psnr": compared.adversary.generators["cama"].target_psnr}
+    assert unheld["target_psnr"].end == 0
     assert compared.adversary.generators["cama"] == default.adversary.generators["cama"].model_copy(update=unheld)
     assert all(compared.examiner.classifiers[name] == spec for name, spec in default.examiner.classifiers.items())
     assert compared.adversary.generators["cama-plus"].training == default.adversary.generators["cama"].training
@@ -91,7 +91,7 @@ def test_the_defaults_of_the_specs_are_the_trainings_of_the_paper():
     for spec in (estimator, classifier):
         assert spec.training.batch == 128
         assert 0 <= spec.training.steps * 128 - 90 * 150_000 < 128
-    weights = [cama.weights.adversarial, cama.weights.pixel, cama.weights.evaluator]
+    weights = [cama.loss_weights.adversarial, cama.loss_weights.pixel, cama.loss_weights.evaluator]
     assert [(ramp.start, ramp.end) for ramp in weights] == [(1, 1), (10, 10), (0.01, 0.01)]
     assert cama.generator_optimiser == cama.discriminator_optimiser
     assert (cama.generator_optimiser.name, cama.generator_optimiser.rate) == ("adam", 2e-4)
@@ -100,8 +100,8 @@ def test_the_defaults_of_the_specs_are_the_trainings_of_the_paper():
     assert (sgd.name, sgd.rate, sgd.beta1, sgd.weight_decay, sgd.schedule) == ("sgd", 0.1, 0.9, 5e-4, "steps")
     assert (cama.generator.input, cama.generator.output) == ("remosaic", "direct")
     assert [(one.frontend, one.layers) for one in cama.discriminators] == [("con_conv", 2)]
-    assert (cama.adversarial_loss, cama.pixel_loss, cama.average) == ("least_squares", "l1", 0)
-    assert not (cama.handling.round or cama.handling.jpeg or cama.handling.resample)
+    assert (cama.adversarial_loss, cama.pixel_loss, cama.ema_decay) == ("least_squares", "l1", 0)
+    assert not (cama.augmentation.round or cama.augmentation.jpeg or cama.augmentation.resample)
 
 
 def test_specs_are_frozen():
@@ -122,7 +122,7 @@ def test_specs_are_frozen():
         ("adversary.evaluator", "evaluators"),
         ("adversary.generators.cama.generator.feature", "features"),
         ("adversary.generators.cama.generator.ouput", "output"),  # beside the keys of the body
-        ("adversary.generators.cama.weights.pixels", "pixel"),
+        ("adversary.generators.cama.loss_weights.pixels", "pixel"),
         ("attack.methods.jpeg.strengths", "strength"),
         ("examiner.classifier", "classifiers"),
         ("examiner.classifiers.rgb.optimizer", "optimiser"),
@@ -132,6 +132,34 @@ def test_specs_are_frozen():
 )
 def test_an_unknown_key_is_refused_with_the_nearest_key(key, nearest):
     assert refused(put(DEFAULT, key, 1)) == f"unknown key {key!r}, the nearest known key is {nearest!r}"
+
+
+# where each block of settings with renamed keys stands, in the config or in a stage's spec
+RENAMED_IN = {
+    "adversary.generators.cama": (LearnedSpec, Config),
+    "attack.methods.jpeg": (MethodSpec, Config),
+    "learned": (LearnedSpec, TrainGeneratorSpec),
+    "method": (MethodSpec, AttackStageSpec),
+}
+RENAMED = [(f"{at}.{old}", new, kind) for at, (block, kind) in RENAMED_IN.items() for old, new in block.RENAMED.items()]
+
+
+def kinds_below(kind: type[Spec]) -> list[type[Spec]]:
+    return [kind, *(below for one in kind.__subclasses__() for below in kinds_below(one))]
+
+
+@pytest.mark.parametrize(("key", "new", "kind"), RENAMED, ids=[f"{kind.__name__} {key}" for key, _, kind in RENAMED])
+def test_an_old_key_is_refused_with_its_new_name(key, new, kind):
+    values = DEFAULT if kind is Config else {"targets": ["A_1", "B_2"]} if kind is AttackStageSpec else {}
+    assert refused(put(values, key, 1), kind) == f"{key} is now called {new!r}"
+
+
+def test_every_renamed_key_is_tried_and_leads_to_a_key():
+    assert len(RENAMED) == 10
+    for kind in kinds_below(Spec):
+        assert set(kind.RENAMED.values()) <= set(kind.model_fields)
+        assert not set(kind.RENAMED) & set(kind.model_fields)
+        assert not kind.RENAMED or any(issubclass(kind, block) for block, _ in RENAMED_IN.values())
 
 
 def test_an_unknown_key_of_a_classifier_that_is_called_net_is_refused_with_the_nearest_key():
@@ -151,7 +179,7 @@ def test_an_unknown_key_of_a_classifier_that_is_called_net_is_refused_with_the_n
         ("patches.phase", "shifted", "'aligned' or 'random'"),
         ("adversary.generators.cama.pixel_loss", "l3", "'l2'"),
         ("adversary.generators.cama.generator_optimiser.rate", 0, "greater than 0"),
-        ("adversary.generators.cama.weights.evaluator", "much", "dictionary"),
+        ("adversary.generators.cama.loss_weights.evaluator", "much", "dictionary"),
         ("examiner.classifiers.rgb.labels", "all", "'expanded'"),
         ("examiner.classifiers.rgb.net.frontend", "prnu", "'prnu_lp'"),
         ("examiner.classifiers.rgb.training.batch", "many", "integer"),
@@ -254,7 +282,11 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("attack.methods.jpeg.strength", 101, "strength: found 101, expected the quality of the JPEG save, 1 to 100"),
         ("attack.methods.jpeg.strength", 85.5, "a whole number"),
         ("attack.methods.remosaic.strength", 2, "strength: found 2, but remosaic has none"),
-        ("attack.methods.pgd", {"kind": "pgd", "match": "cama"}, "evaluators: found nothing, expected one for pgd"),
+        (
+            "attack.methods.pgd",
+            {"kind": "pgd", "match_psnr_of": "cama"},
+            "evaluators: found nothing, expected one for pgd",
+        ),
         ("tables.baseline", "spoc", "tables.baseline: found 'spoc', expected one of ['identity', "),
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
         ("evaluation.saves", ["png", "tiff"], "saves: found 'tiff', expected 'png', or 'jpeg' and a quality"),
@@ -262,18 +294,22 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("evaluation.saves", ["png", "jpeg085"], "saves: found 'jpeg085'"),
         ("adversary.generators.cama.evaluators", ["high", "high"], "'high' more than once, expected each name once"),
         ("plots.methods", ["cama", "cama"], "'cama' more than once"),
-        ("adversary.generators.cama.handling", {"jpeg_quality": [95, 75]}, "jpeg_quality: found [95, 75]"),
-        ("adversary.generators.cama.handling", {"jpeg_quality": [0, 75]}, "jpeg_quality: found [0, 75]"),
+        ("adversary.generators.cama.augmentation", {"jpeg_quality": [95, 75]}, "jpeg_quality: found [95, 75]"),
+        ("adversary.generators.cama.augmentation", {"jpeg_quality": [0, 75]}, "jpeg_quality: found [0, 75]"),
         ("attack.methods.identity.photographs", 2, "found 2, expected at most those of `identity`"),
         (
             "attack",
             {"photographs": 4, "methods": {"identity": {}, "cama": {"kind": "oracle", "photographs": 5}}},
             "photographs: found 5",
         ),
-        ("attack.methods.pgd", {"kind": "pgd", "evaluators": ["low"], "match": "identity"}, "no distortion of its own"),
+        (
+            "attack.methods.pgd",
+            {"kind": "pgd", "evaluators": ["low"], "match_psnr_of": "identity"},
+            "no distortion of its own",
+        ),
         ("detection.net.frontend", "prnu_lp", "detection.net.frontend: found 'prnu_lp', which needs an estimator"),
         ("detection.training.processes", 2, "detection.training.processes: found 2, expected 1"),
-        ("adversary.generators.cama.weights.pixel", -1, "greater than or equal to 0"),
+        ("adversary.generators.cama.loss_weights.pixel", -1, "greater than or equal to 0"),
         ("adversary.generators.cama.discriminators", [{"frontend": "prnu_lp"}], "'con_conv'"),
         ("adversary.generators.cama.discriminators", [{"fronted": "rgb"}], "nearest known key is 'frontend'"),
     ],
@@ -283,9 +319,9 @@ def test_names_kinds_and_strengths_must_exist_and_fit(key, value, expected):
 
 
 def test_a_gradient_attack_cannot_match_another():
-    values = put(DEFAULT, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match": "cama"})
+    values = put(DEFAULT, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match_psnr_of": "cama"})
     assert parse(Config, values, "config").attack.methods["pgd"].targeted
-    values = put(values, "attack.methods.fgsm", {"kind": "fgsm", "evaluators": ["high"], "match": "pgd"})
+    values = put(values, "attack.methods.fgsm", {"kind": "fgsm", "evaluators": ["high"], "match_psnr_of": "pgd"})
     assert "'pgd', which has no distortion of its own" in refused(values)
 
 
@@ -301,10 +337,12 @@ def test_devices_are_compared_at_one_place_of_the_sensor_alone():
 
 
 def test_jpeg_in_training_needs_patches_of_whole_blocks():
-    values = put(DEFAULT, "adversary.generators.cama.handling.jpeg", 0.5)
-    assert parse(Config, values, "config").adversary.generators["cama"].handling.jpeg == 0.5
+    values = put(DEFAULT, "adversary.generators.cama.augmentation.jpeg", 0.5)
+    assert parse(Config, values, "config").adversary.generators["cama"].augmentation.jpeg == 0.5
     values = put(put(values, "patches.size", 24), "patches.crop", 240)
-    assert "handling.jpeg: found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)" in refused(values)
+    assert "augmentation.jpeg: found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)" in refused(
+        values
+    )
 
 
 def test_expanded_labels_need_models_and_devices_to_expand_by():
@@ -369,7 +407,7 @@ def test_overlays_merge_as_snakemake_merges_them(tmp_path):
     over = write(
         tmp_path,
         "over.yaml",
-        "adversary: {generators: {cama: {weights: {pixel: 4}}}}\nsplit: {in_distribution: {test: [3, 4]}}\n",
+        "adversary: {generators: {cama: {loss_weights: {pixel: 4}}}}\nsplit: {in_distribution: {test: [3, 4]}}\n",
     )
     merged = yaml.safe_load((PROJECT / "config.yaml").read_text())
     update_config(merged, yaml.safe_load(over.read_text()))
@@ -476,12 +514,12 @@ def test_json_does_not_depend_on_the_order_of_the_file():
     [
         ("plots.dpi", 60, {("plots",)}),
         ("tables.resamples", 500, {("tables",)}),
-        ("adversary.generators.cama.weights.pixel", 6, {("generator", "cama")}),
+        ("adversary.generators.cama.loss_weights.pixel", 6, {("generator", "cama")}),
         ("detection.patches", 12, {("detect", "cama")}),
         ("detection.methods", ["cama"], {("report",)}),
         ("tables.baseline", "cama", {("tables",), ("report",)}),
         ("attack.photographs", 3, {("attack", name) for name in DEFAULT["attack"]["methods"]}),
-        ("adversary.generators.cama.weights.pixel", {"start": 1, "end": 3}, {("generator", "cama")}),
+        ("adversary.generators.cama.loss_weights.pixel", {"start": 1, "end": 3}, {("generator", "cama")}),
         ("adversary.estimator.training.steps", 3, {("estimator", "adversary")}),
         ("examiner.estimator.training.steps", 3, {("estimator", "examiner")}),
         ("adversary.evaluators.high.net.width", 8, {("evaluator", "high")}),

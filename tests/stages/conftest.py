@@ -23,7 +23,7 @@ LEARNED = LearnedSpec(
     generator=GeneratorSpec(**BODY.model_dump()),
     discriminators=[DiscriminatorSpec(features=16)],
     evaluators=["e"],
-    average=0.9,
+    ema_decay=0.9,
     training=TRAINING,
 )
 

@@ -1,6 +1,7 @@
 """HDF5 files: what they hold comes back, and damage is seen."""
 
 import hashlib
+import os
 import tracemalloc
 
 import h5py
@@ -27,20 +28,34 @@ def written(path, images=IMAGES, note="x"):
 
 
 def everything(path):
-    with open_hdf5(path, "images") as file:
-        rows = [read_rows(file, "images", row) for row in range(len(IMAGES))]
-        return {name: read_values(file, name).tolist() for name in file} | {"rows": np.array(rows).tolist()}
+    file = open_hdf5(path, "images")
+    rows = [read_rows(file, "images", row) for row in range(len(IMAGES))]
+    return {name: read_values(file, name).tolist() for name in file} | {"rows": np.array(rows).tolist()}
+
+
+def long_ago(path):
+    """The file, modified so long ago that it is kept."""
+    os.utime(path, (1e9, 1e9))
+    return path
+
+
+def flipped(path, place):
+    """The file, one bit of it flipped in place."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    return path
 
 
 def test_values_and_texts_come_back(tmp_path):
-    with open_hdf5(written(tmp_path / "a.h5"), "images", "label", "name") as file:
-        assert np.array_equal(read_values(file, "images"), IMAGES)
-        assert np.array_equal(read_rows(file, "images", slice(1, 3)), IMAGES[1:3])
-        assert np.array_equal(read_rows(file, "images", 4), IMAGES[4])
-        assert read_values(file, "label").tolist() == [0, 1, 2, 3, 4]
-        assert read_values(file, "name").tolist() == TEXTS
-        assert read_values(file, "none").shape == (0, 2)
-        assert file["images"].chunks == (1, 8, 8, 3)
+    file = open_hdf5(written(tmp_path / "a.h5"), "images", "label", "name")
+    assert np.array_equal(read_values(file, "images"), IMAGES)
+    assert np.array_equal(read_rows(file, "images", slice(1, 3)), IMAGES[1:3])
+    assert np.array_equal(read_rows(file, "images", 4), IMAGES[4])
+    assert read_values(file, "label").tolist() == [0, 1, 2, 3, 4]
+    assert read_values(file, "name").tolist() == TEXTS
+    assert read_values(file, "none").shape == (0, 2)
+    assert file["images"].chunks == (1, 8, 8, 3)
 
 
 def test_the_hash_is_that_of_the_content(tmp_path):
@@ -77,10 +92,10 @@ def test_a_flipped_bit_of_an_image_is_seen_when_it_alone_is_read(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(IMAGES[2].tobytes()) + 50] ^= 4
     path.write_bytes(data)
-    with open_hdf5(path) as file:
-        assert np.array_equal(read_rows(file, "images", 1), IMAGES[1])
-        with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images' cannot be read"):
-            read_rows(file, "images", 2)
+    file = open_hdf5(path)
+    assert np.array_equal(read_rows(file, "images", 1), IMAGES[1])
+    with pytest.raises(CamaError, match=r"a\.h5: damaged: 'images' cannot be read"):
+        read_rows(file, "images", 2)
 
 
 def test_a_file_is_checked_whole_in_bounded_memory(tmp_path):
@@ -126,3 +141,57 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
         file.write_values("x", np.zeros(1000))
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- what is kept of a file
+
+
+def test_a_file_is_opened_once_until_it_is_another(tmp_path):
+    path = long_ago(written(tmp_path / "a.h5"))
+    first = open_hdf5(path)
+    assert open_hdf5(path, "images") is first
+    assert open_hdf5(tmp_path / ".." / tmp_path.name / "a.h5") is first
+    with pytest.raises(CamaError, match="found no data set 'residual'"):
+        open_hdf5(path, "residual")
+    digest = content_hash(path)
+    long_ago(written(path, images=255 - IMAGES))
+    assert content_hash(path) != digest
+    assert np.array_equal(read_values(open_hdf5(path), "images"), 255 - IMAGES)
+    path.unlink()
+    with pytest.raises(CamaError, match=r"a\.h5: no such HDF5 file"):
+        content_hash(path)
+
+
+def test_damage_done_in_place_to_an_open_file_is_seen_when_it_is_asked_for_again(tmp_path):
+    path = long_ago(written(tmp_path / "a.h5"))
+    names = open_hdf5(path)
+    flipped(path, path.read_bytes().index(b"note"))  # the name of an attribute, which HDF5 has read already
+    with pytest.raises(CamaError, match=r"a\.h5: not a file of this project, or damaged"):
+        open_hdf5(path)
+    assert not names
+
+
+def test_a_file_that_was_closed_is_opened_anew(tmp_path):
+    path = long_ago(written(tmp_path / "a.h5"))
+    open_hdf5(path).close()
+    assert np.array_equal(read_rows(open_hdf5(path), "images", 0), IMAGES[0])
+
+
+def test_a_file_that_was_just_written_is_not_kept(tmp_path):
+    """It may change again within a tick of the clock, and keep its size and its time."""
+    path = written(tmp_path / "a.h5")
+    assert open_hdf5(path) is not open_hdf5(path)
+    plain = tmp_path / "a.txt"
+    for text in ("abc", "xyz"):
+        plain.write_text(text)
+        assert content_hash(plain) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_files_kept_open_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("cama.storage.hdf5.MOST_KEPT", 2)
+    paths = [long_ago(written(tmp_path / f"{name}.h5")) for name in "abc"]
+    first = open_hdf5(paths[0])
+    second, _ = (open_hdf5(path) for path in paths[1:])
+    assert open_hdf5(paths[1]) is second
+    assert open_hdf5(paths[0]) is not first
+    assert np.array_equal(read_rows(first, "images", 0), IMAGES[0])  # whoever has it may go on

@@ -13,9 +13,9 @@ from cama.data.patches import Patches, Sampler
 from cama.models.evaluator import Evaluator
 from cama.settings.networks import ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
+    AugmentationSpec,
     ClassifierSpec,
     EstimatorSpec,
-    HandlingSpec,
     LearnedSpec,
     LossWeights,
     OptimiserSpec,
@@ -365,7 +365,7 @@ def train_generator(output: str, patches: Patches, checkpoint: Checkpoint, **cha
     spec = LearnedSpec(
         generator=GeneratorSpec(features=4, downsamplings=1, blocks=1, kernel=3, output=output),
         discriminators=[DiscriminatorSpec(features=4)],
-        weights=LossWeights(evaluator=0.2),
+        loss_weights=LossWeights(evaluator=0.2),
         training=TrainingSpec(steps=STEPS, batch=6),
         generator_optimiser=OptimiserSpec(rate=1e-2, beta1=0.5, schedule="one_cycle"),
     )
@@ -376,9 +376,9 @@ def train_generator(output: str, patches: Patches, checkpoint: Checkpoint, **cha
     return [generator, discriminators], curve
 
 
-HANDLED = HandlingSpec(round=True, jpeg=0.5, resample=0.5)
+AUGMENTED = AugmentationSpec(round=True, jpeg=0.5, resample=0.5)
 TWO = (DiscriminatorSpec(features=4), DiscriminatorSpec(features=4, frontend="rgb+finite_difference"))
-LOUD = Ramp(start=20, end=30)
+HELD = Ramp(start=20, end=30)
 RAMPED = LossWeights(pixel={"start": 1, "end": 9, "until": 0.5})
 
 
@@ -388,13 +388,13 @@ TRAININGS = {
     "estimator": (estimator_training, train_estimator),
     "generator residual": (generator_training, lambda *a: train_generator("residual", *a)),
     "generator direct": (generator_training, lambda *a: train_generator("direct", *a)),
-    "generator averaged, handled": (
+    "generator averaged, augmented, held": (
         generator_training,
-        lambda *a: train_generator("residual", *a, average=0.9, handling=HANDLED, psnr=LOUD),
+        lambda *a: train_generator("residual", *a, ema_decay=0.9, augmentation=AUGMENTED, target_psnr=HELD),
     ),
     "generator with two discriminators, ramped": (
         generator_training,
-        lambda *a: train_generator("residual", *a, discriminators=TWO, weights=RAMPED),
+        lambda *a: train_generator("residual", *a, discriminators=TWO, loss_weights=RAMPED),
     ),
 }
 

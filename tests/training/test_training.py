@@ -16,10 +16,10 @@ from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.training import (
+    AugmentationSpec,
     ClassifierSpec,
     ComputeSpec,
     EstimatorSpec,
-    HandlingSpec,
     LearnedSpec,
     LossWeights,
     OptimiserSpec,
@@ -30,7 +30,8 @@ from cama.storage.checkpoints import Checkpoint
 from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
 from cama.training.estimator import train_estimator
-from cama.training.generator import Volume, ramp_at
+from cama.training.generator import ramp_at
+from cama.training.psnr_controller import PsnrController
 from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU, camera_patches
 
@@ -170,7 +171,7 @@ def cama_spec(steps: int, output: str = "residual", **changes: object) -> Learne
         **{
             "generator": GeneratorSpec(**BODY.model_dump(), output=output),
             "discriminators": (DiscriminatorSpec(features=4),),
-            "weights": LossWeights(pixel=5, evaluator=0.2),
+            "loss_weights": LossWeights(pixel=5, evaluator=0.2),
             "training": TrainingSpec(steps=steps, batch=9),
             "generator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
             "discriminator_optimiser": OptimiserSpec(rate=5e-3, beta1=0.5),
@@ -218,7 +219,7 @@ def test_the_weight_of_the_pixels_alone_makes_a_direct_generator_copy(patches, t
     spec = cama_spec(
         50,
         "direct",
-        weights=LossWeights(adversarial=0, pixel=1, evaluator=0),
+        loss_weights=LossWeights(adversarial=0, pixel=1, evaluator=0),
         training=TrainingSpec(steps=50, batch=18),
         generator_optimiser=OptimiserSpec(rate=1e-2, schedule="one_cycle"),
     )
@@ -233,7 +234,7 @@ def test_the_weight_of_the_evaluator_alone_makes_it_fooled(patches, tmp_path):
     evaluator = tiny_evaluator()
     for stream in evaluator.streams:
         stream.net[-1].weight.mul_(10)  # as sure of itself as a trained one
-    spec = cama_spec(60, weights=LossWeights(adversarial=0, pixel=0, evaluator=1))
+    spec = cama_spec(60, loss_weights=LossWeights(adversarial=0, pixel=0, evaluator=1))
     *_, curve = generator_training.train_generator("cama", patches, evaluator, spec, CPU, 1, Checkpoint(tmp_path, {}))
     assert curve.evaluator.tail(5).mean() < 0.95 * curve.evaluator.head(5).mean()
 
@@ -244,7 +245,7 @@ def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp
         spec = cama_spec(
             1,
             "direct",
-            weights=LossWeights(**dict(zip(names, weights, strict=True))),
+            loss_weights=LossWeights(**dict(zip(names, weights, strict=True))),
             generator_optimiser=OptimiserSpec(name="sgd", rate=1.0, beta1=0.0),
         )
         checkpoint = Checkpoint(tmp_path / str(weights), {})
@@ -259,7 +260,7 @@ def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp
 
 
 def test_the_recorded_psnr_is_that_of_8_bit_pictures(patches, tmp_path):
-    spec = cama_spec(1, weights=LossWeights())  # before its first update G copies the remosaiced picture
+    spec = cama_spec(1, loss_weights=LossWeights())  # before its first update G copies the remosaiced picture
     *_, curve = generator_training.train_generator(
         "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
     )
@@ -274,7 +275,7 @@ def test_weights_move_along_their_ramps(patches, tmp_path):
     assert ramp_at(Ramp(start=2, end=0), 0.75) == 0.5
 
     def trained(pixel: object) -> torch.Tensor:
-        spec = cama_spec(4, weights=LossWeights(pixel=pixel))
+        spec = cama_spec(4, loss_weights=LossWeights(pixel=pixel))
         net, *_ = generator_training.train_generator(
             "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path / str(pixel), {})
         )
@@ -286,7 +287,7 @@ def test_weights_move_along_their_ramps(patches, tmp_path):
 
 def test_the_pixel_weight_moves_with_the_psnr_of_each_step(patches, tmp_path):
     spec = cama_spec(
-        60, weights=LossWeights(pixel={"start": 2, "end": 8}, evaluator=0.2), psnr={"start": 20, "end": 30}
+        60, loss_weights=LossWeights(pixel={"start": 2, "end": 8}, evaluator=0.2), target_psnr={"start": 20, "end": 30}
     )
     *_, curve = generator_training.train_generator(
         "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
@@ -294,38 +295,18 @@ def test_the_pixel_weight_moves_with_the_psnr_of_each_step(patches, tmp_path):
     logarithm, expected = 0.0, []
     for step, psnr in enumerate(curve.psnr):
         expected.append((2 + 6 * step / 60) * math.exp(logarithm))
-        lacking = np.clip(20 + 10 * step / 60 - psnr, -Volume.FAR, Volume.FAR)
-        logarithm = np.clip(logarithm + lacking * Volume.PACE / 60, -Volume.MOST, Volume.MOST)
+        error = np.clip(20 + 10 * step / 60 - psnr, -PsnrController.MAX_ERROR, PsnrController.MAX_ERROR)
+        logarithm += error * PsnrController.GAIN / 60
+        logarithm = np.clip(logarithm, -PsnrController.MAX_LOG, PsnrController.MAX_LOG)
     assert np.allclose(curve.pixel_weight, expected, rtol=1e-4)
     assert curve.pixel_weight.nunique() > 50
 
 
-def test_the_volume_finds_the_weight_that_gives_the_psnr():
-    """A training that follows slowly, as G does: a unit of the logarithm is 3 dB, after some 40 of 900 steps."""
-    volume, psnr = Volume(900), 30.0
-    for _ in range(900):
-        psnr += (30 + 3 * volume.logarithm.item() - psnr) / 40
-        volume.towards(33, torch.tensor(psnr))
-    assert psnr == pytest.approx(33, abs=0.1)
-
-
-def test_the_volume_is_bounded_and_moves_the_right_way():
-    volume = Volume(100)
-    volume.towards(30, torch.tensor(28.0))
-    assert volume.factor.item() == pytest.approx(math.exp(2 * Volume.PACE / 100))
-    for level in (float("inf"), 90.0):
-        volume.towards(30, torch.tensor(level))
-    assert 1 > volume.factor > 0.7  # not at once
-    for _ in range(1000):
-        volume.towards(30, torch.tensor(0.0))
-    assert volume.factor.item() == pytest.approx(math.exp(Volume.MOST))
-
-
 def test_the_average_of_the_weights_lags_behind_them(patches, tmp_path):
     nets = []
-    for average in (0.0, 0.5, 0.999):
-        spec = cama_spec(12, average=average)
-        checkpoint = Checkpoint(tmp_path / str(average), {})
+    for decay in (0.0, 0.5, 0.999):
+        spec = cama_spec(12, ema_decay=decay)
+        checkpoint = Checkpoint(tmp_path / str(decay), {})
         net, *_ = generator_training.train_generator("cama", patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
         nets.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
         assert type(net) is Generator
@@ -340,10 +321,10 @@ def test_the_average_of_the_weights_lags_behind_them(patches, tmp_path):
         {"adversarial_loss": "cross_entropy", "pixel_loss": "l2"},
         {"discriminators": tuple(DiscriminatorSpec(features=4, frontend=name) for name in ("rgb", "rgb+con_conv"))},
         {"discriminators": (DiscriminatorSpec(features=4, kind="pixel"),)},
-        {"handling": HandlingSpec(round=True, jpeg=1, resample=1), "average": 0.9},
+        {"augmentation": AugmentationSpec(round=True, jpeg=1, resample=1), "ema_decay": 0.9},
         {"generator": GeneratorSpec(**BODY.model_dump(), output="residual", label="modulation")},
     ],
-    ids=["other losses", "two discriminators", "pixel discriminator", "handling", "modulation"],
+    ids=["other losses", "two discriminators", "pixel discriminator", "augmentation", "modulation"],
 )
 def test_every_setting_of_a_learned_attack_trains(changes, patches, tmp_path):
     spec = cama_spec(12, **changes)

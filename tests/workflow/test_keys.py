@@ -78,7 +78,7 @@ VALUES = {
     "attack.methods.plus.generator": "cama",
     "attack.methods.jpeg.strength": 70,
     "attack.methods.pgd.evaluators": ["low"],
-    "attack.methods.pgd.match": "jpeg",
+    "attack.methods.pgd.match_psnr_of": "jpeg",
     "attack.methods.pgd.photographs": 0,
 }
 # and what must change with it
@@ -89,7 +89,7 @@ BESIDE = {
 }
 ONE_VALUE = {"detection.training.processes"}  # that of another is refused, which test_config tries
 # a method's kind and what it takes hang together: they change as one, which test_run tries
-TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match|photographs)")
+TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|photographs)")
 CHOICES = (
     "float32",
     "cuda",

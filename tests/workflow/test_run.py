@@ -130,12 +130,12 @@ CHANGES = [
     ("attack", {"attack": {"methods": {"jpeg": {"strength": 70}}}}, evaluated(1)),
     (
         "cama weight",
-        {"adversary": {"generators": {"cama": {"weights": {"pixel": 9}}}}},
+        {"adversary": {"generators": {"cama": {"loss_weights": {"pixel": 9}}}}},
         {"train_generator": 1, **evaluated(2), **TRACES},
     ),
     (
         "a generator that nothing matches",
-        {"adversary": {"generators": {"plus": {"average": 0.9}}}},
+        {"adversary": {"generators": {"plus": {"ema_decay": 0.9}}}},
         {"train_generator": 2, **evaluated(1)},
     ),
     (
