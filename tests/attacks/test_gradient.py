@@ -40,7 +40,7 @@ def evaluator():
 
 
 def attack_of(kind, evaluator, seed=1, **settings):
-    spec = MethodSpec(kind=kind, evaluators=("rgb",), match="cama", **settings)
+    spec = MethodSpec(kind=kind, evaluators=("rgb",), match_psnr_of="cama", **settings)
     return gradient_attack(spec, evaluator, CPU, seed)
 
 
