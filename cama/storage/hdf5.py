@@ -5,8 +5,8 @@ over the names, types, shapes and hashes of its data sets and over its other att
 stored with a checksum for each chunk too (Fletcher-32), checked whenever part of them is read. Texts have a fixed length: HDF5
 keeps those of any length on a heap without checksums, and a flipped bit there can make it read for ever.
 
-A stage needs the hash of an input, and its content, in several places. So this process keeps HDF5 files, once opened and
-checked, and the hashes of other files, until the file changes.
+A stage needs the hash of an input, and its content, in several places. So HDF5 files, once opened and checked, and the hashes
+of other files are kept in this process until the file changes.
 """
 
 import contextlib

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cama.core.errors import CamaError
+from cama.storage import hdf5
 from cama.storage.hdf5 import check_content, content_hash, open_hdf5, read_rows, read_values, write_hdf5
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
@@ -188,7 +189,8 @@ def test_a_file_that_was_just_written_is_not_kept(tmp_path):
 
 
 def test_the_files_kept_open_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("cama.storage.hdf5.MOST_KEPT", 2)
+    monkeypatch.setattr(hdf5, "MOST_KEPT", 2)
+    monkeypatch.setattr(hdf5, "_opened", hdf5._PerFile(hdf5._open, h5py.File.close))
     paths = [long_ago(written(tmp_path / f"{name}.h5")) for name in "abc"]
     first = open_hdf5(paths[0])
     second, _ = (open_hdf5(path) for path in paths[1:])
