@@ -1,0 +1,68 @@
+"""The workflow as a Snakemake module of another one, in another folder, with the installed package."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from tests.workflow.conftest import PROJECT, Workflow
+
+MODULE = f"""
+configfile: "config.yaml"
+
+module cama:
+    snakefile: "{PROJECT}/Snakefile"
+    config: config
+
+use rule * from cama
+
+onsuccess:
+    cama.onsuccess()
+"""
+RENAMED = (
+    MODULE.replace("use rule * from cama", "use rule * from cama as cama_*")
+    + """
+use rule tables from cama as cama_tables with:
+    resources:
+        mem_mb=123,
+        runtime=7,
+
+rule mine:
+    default_target: True
+    input:
+        rules.cama_all.input,
+"""
+)
+
+
+def outer(folder: Path, snakefile: str) -> Workflow:
+    """A folder with a Snakefile of its own and the default config."""
+    (folder / "Snakefile").write_text(snakefile)
+    shutil.copy(PROJECT / "config.yaml", folder)
+    return Workflow(folder)
+
+
+def test_the_rules_can_be_renamed_and_changed(tmp_path):
+    inner = outer(tmp_path, RENAMED)
+    said = inner.run("--dry-run").stdout
+    tables = re.search(r"^rule cama_tables:\n.*?^    resources: (.*?)$", said, re.MULTILINE | re.DOTALL)
+    assert tables is not None
+    assert "mem_mb=123" in tables[1]
+    assert "runtime=7" in tables[1]
+    planned = inner.planned()
+    assert planned["cama_train_generator"] == 3
+    assert {rule for rule in planned if not rule.startswith("cama_")} == {"mine"}
+
+
+def test_the_module_runs_through_to_the_tables(tmp_path):
+    workflow = outer(tmp_path, MODULE)
+    assert workflow.planned()["report"] == 1  # the default target is the module's
+    workflow.run("results/tables/summary.csv")
+    results = tmp_path / "results"
+    table = pd.read_csv(results / "tables" / "summary.csv")
+    assert set(table.method) == {"identity", "jpeg", "cama", "oracle", "plus", "pgd"}
+    assert workflow.planned("results/tables/summary.csv") == {}
+    assert not list((results / "state").rglob("*.safetensors"))
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"Snakefile", "config.yaml", "results", ".snakemake"}
