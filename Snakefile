@@ -1,6 +1,13 @@
 # From photographs to tables, plots and a report. `snakemake --cores all` makes everything, and
 # each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots,
 # controls, report, models.
+#
+# In another workflow, where the package is installed (its config says in `results` where the files go, instead of `prefix`):
+#   module cama:
+#       snakefile: "path/to/Snakefile"
+#       config: config
+#   use rule * from cama
+#   onsuccess: cama.onsuccess()
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -66,6 +73,6 @@ rule models:
         plan.model_files(),
 
 
-# Until all results are there, a lost one can be made again from the state of its training.
+# States of trainings are deleted only now: until the run has ended, a lost result can be made again from its state.
 onsuccess:
     delete_finished(Path(plan.path("state")))
