@@ -2,7 +2,7 @@
 # each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots,
 # controls, report, models.
 #
-# In another workflow, where the package is installed (its config says in `results` where the files go, instead of `prefix`):
+# In another workflow, where this package is installed (`results` of its config says where the files go, not `prefix`):
 #   module cama:
 #       snakefile: "path/to/Snakefile"
 #       config: config

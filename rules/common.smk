@@ -2,8 +2,6 @@
 import os
 import sys
 
-# Jobs import the package from the working folder before an installed one, and so does Snakemake.
-sys.path.insert(0, os.getcwd())
 # Jobs run this interpreter, also where its environment was not activated.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()])

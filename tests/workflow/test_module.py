@@ -1,12 +1,14 @@
-"""The workflow as a Snakemake module of another one, in another folder, with the installed package."""
+"""The workflow as a Snakemake module of another one, in another folder, and which package it takes: here the installed one."""
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 
-from tests.workflow.conftest import PROJECT, Workflow
+from tests.workflow.conftest import PROJECT, Workflow, checkout
 
 MODULE = f"""
 configfile: "config.yaml"
@@ -75,3 +77,12 @@ def test_the_module_runs_through_to_the_tables(tmp_path):
     assert not list((results / "state").rglob("*.safetensors"))
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {"Snakefile", "config.yaml", "overlay.yaml", "results", ".snakemake"}
+
+
+def test_the_package_beside_the_snakefile_comes_before_the_installed_one(tmp_path):
+    """Snakemake looks for it there also when it is called by its own command, as `python -m cama` does in jobs."""
+    checkout(tmp_path)
+    command = [Path(sys.executable).with_name("snakemake"), "--dry-run", "--cores", "1", "results/manifest.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "input: cama/core/" in done.stdout
+    assert "../" not in done.stdout
