@@ -1,43 +1,22 @@
-# Each method on the test photographs. No attack has any of the examiner's files among its inputs.
+# Each method on the test photographs. No attack reads a file of the examiner.
 
 
-rule attack:
+use rule stage as attack with:
     input:
-        inside=patches("test"),
-        outside=patches("test_outdist"),
-        adversary=lambda wildcards: sum(attack_inputs(wildcards.method).values(), []),
-        oracle=lambda wildcards: (
-            expand(f"{RESULTS}/oracle/{{model}}", model=IN + OUT)
-            if METHODS[wildcards.method].kind == "oracle"
-            else []
-        ),
-        code=code("attack"),
+        unpack(lambda wildcards: plan.attack_inputs(wildcards.method)),
+        plan.code("attack"),
+        **plan.tests(),
     output:
-        f"{RESULTS}/attacks/{{method}}.h5",
+        out=plan.path("attacks/{method}.h5"),
     log:
-        f"{RESULTS}/logs/attacks/{{method}}.log",
+        plan.log("attacks/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/attacks/{{method}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: lambda wildcards: threads_of(wildcards.method)
+        plan.benchmark("attacks/{method}")
+    threads: plan.attack_threads
     resources:
-        mem_mb=memory(share=0.5),
-        runtime=by_attempt(240),
-        gpu=lambda wildcards: GPU if attack_inputs(wildcards.method) else 0,
+        **resources(runtime=240, mem_mb=4000, share=0.5),
+        gpu=plan.attack_gpus,
     params:
-        spec=lambda wildcards: spec("attack", method=wildcards.method),
-        adversary=lambda wildcards: options(attack_inputs(wildcards.method)),
-        oracle=lambda wildcards: (
-            ["--oracle", f"{RESULTS}/oracle"]
-            if METHODS[wildcards.method].kind == "oracle"
-            else []
-        ),
-    shell:
-        "python -m cama stage attack --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
-        " --outside {input.outside:q} {params.adversary:q} {params.oracle:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule attacks:
-    input:
-        expand(f"{RESULTS}/attacks/{{method}}.h5", method=METHODS),
+        stage="attack",
+        spec=lambda wildcards: plan.spec("attack", method=wildcards.method),
+        files=options("oracle"),

@@ -1,128 +1,86 @@
 # From cameras or a folder of photographs to patches.
 
 
-rule simulate:
+use rule stage as simulate with:
     input:
-        code=code("simulate"),
+        plan.code("simulate"),
     output:
-        photographs=directory(f"{RESULTS}/photographs/{{model}}"),
-        oracle=directory(f"{RESULTS}/oracle/{{model}}"),
+        out=directory(plan.path("photographs/{model}")),
+        oracle=directory(plan.path("oracle/{model}")),
     log:
-        f"{RESULTS}/logs/simulate/{{model}}.log",
+        plan.log("simulate/{model}"),
     benchmark:
-        f"{RESULTS}/benchmarks/simulate/{{model}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("simulate/{model}")
     resources:
-        mem_mb=by_attempt(1000),
-        runtime=by_attempt(30),
+        **resources(runtime=30),
     params:
-        spec=lambda wildcards: spec("simulate", model=wildcards.model),
-    shell:
-        "python -m cama stage simulate --spec {params.spec:q} --threads {threads}"
-        " --out {output.photographs:q} --oracle {output.oracle:q} 2>&1 | tee {log:q}"
+        stage="simulate",
+        spec=lambda wildcards: plan.spec("simulate", model=wildcards.model),
 
 
-rule manifest:
+use rule stage as manifest with:
     input:
-        photographs=photographs(),
-        code=code("manifest"),
+        plan.photographs,
+        plan.code("manifest"),
     output:
-        manifest=f"{RESULTS}/manifest.csv",
-        broken=f"{RESULTS}/broken.csv",
+        out=plan.path("manifest.csv"),
+        broken=plan.path("broken.csv"),
     log:
-        f"{RESULTS}/logs/manifest.log",
+        plan.log("manifest"),
     benchmark:
-        f"{RESULTS}/benchmarks/manifest.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("manifest")
     resources:
-        mem_mb=by_attempt(1000),
-        runtime=by_attempt(60),
+        **resources(runtime=60),
     params:
-        spec=spec("manifest"),
-        folders=photographs() if SIMULATED else ROOT,
-        root=lambda wildcards: ROOT,
-    shell:
-        "python -m cama stage manifest --spec {params.spec:q} --threads {threads} --photographs {params.folders:q}"
-        " --root {params.root:q} --out {output.manifest:q} --broken {output.broken:q} 2>&1 | tee {log:q}"
+        stage="manifest",
+        spec=plan.spec("manifest"),
+        more=lambda wildcards: plan.manifest_options(),
 
 
-rule split:
+use rule stage as split with:
     input:
-        manifest=f"{RESULTS}/manifest.csv",
-        code=code("split"),
+        plan.code("split"),
+        manifest=plan.path("manifest.csv"),
     output:
-        f"{RESULTS}/splits-unchecked.csv",
+        out=plan.path("splits-unchecked.csv"),
     log:
-        f"{RESULTS}/logs/split.log",
+        plan.log("split"),
     benchmark:
-        f"{RESULTS}/benchmarks/split.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("split")
     resources:
-        mem_mb=by_attempt(1000),
-        runtime=by_attempt(10),
+        **resources(runtime=10),
     params:
-        spec=spec("split"),
-    shell:
-        "python -m cama stage split --spec {params.spec:q} --threads {threads}"
-        " --manifest {input.manifest:q} --out {output:q} 2>&1 | tee {log:q}"
+        stage="split",
+        spec=plan.spec("split"),
 
 
-rule check_split:
+use rule split as check_split with:
     input:
-        splits=f"{RESULTS}/splits-unchecked.csv",
-        code=code("split"),
+        plan.code("split"),
+        splits=plan.path("splits-unchecked.csv"),
     output:
-        f"{RESULTS}/splits.csv",
+        out=plan.path("splits.csv"),
     log:
-        f"{RESULTS}/logs/check_split.log",
+        plan.log("check_split"),
     benchmark:
-        f"{RESULTS}/benchmarks/check_split.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(1000),
-        runtime=by_attempt(10),
+        plan.benchmark("check_split")
     params:
-        spec=spec("split"),
-    shell:
-        "python -m cama stage check-split --spec {params.spec:q} --threads {threads}"
-        " --splits {input.splits:q} --out {output:q} 2>&1 | tee {log:q}"
+        stage="check-split",
 
 
-rule patches:
+use rule stage as patches with:
     input:
-        splits=f"{RESULTS}/splits.csv",
-        code=code("patches"),
+        plan.code("patches"),
+        splits=plan.path("splits.csv"),
     output:
-        f"{RESULTS}/patches/{{role}}-{{phase}}.h5",
+        out=plan.path("patches/{role}-{phase}.h5"),
     log:
-        f"{RESULTS}/logs/patches/{{role}}-{{phase}}.log",
+        plan.log("patches/{role}-{phase}"),
     benchmark:
-        f"{RESULTS}/benchmarks/patches/{{role}}-{{phase}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("patches/{role}-{phase}")
     resources:
-        mem_mb=by_attempt(2000),
-        runtime=by_attempt(120),
+        **resources(runtime=120, mem_mb=2000),
     params:
-        spec=lambda wildcards: spec(
-            "patches", role=wildcards.role, phase=wildcards.phase
-        ),
-        root=lambda wildcards: ROOT,
-    shell:
-        "python -m cama stage patches --spec {params.spec:q} --threads {threads}"
-        " --splits {input.splits:q} --root {params.root:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule data:
-    input:
-        [patches(role) for role in ("adversary", "test", "test_outdist")],
-        [of_examiner(name) for name in F_NAMES],
+        stage="patches",
+        spec=lambda wildcards: plan.spec("patches", **wildcards),
+        more=lambda wildcards: plan.root_option(),

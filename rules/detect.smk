@@ -1,64 +1,41 @@
-# What an attack leaves to be seen: whether it was attacked, and by which device it was taken.
+# What an attack leaves in a photograph: whether it shows that it was attacked, and by which device it was taken.
 
 
-rule detect:
+use rule stage as detect with:
     input:
-        patches=patches("adversary"),
-        inside=patches("test"),
-        outside=patches("test_outdist"),
-        attacked=f"{RESULTS}/attacks/{{method}}.h5",
-        adversary=lambda wildcards: sum(detect_inputs(wildcards.method).values(), []),
-        code=code("detect"),
+        unpack(lambda wildcards: plan.detect_inputs(wildcards.method)),
+        plan.code("detect"),
+        **plan.tests(),
+        attacked=plan.path("attacks/{method}.h5"),
     output:
-        scores=f"{RESULTS}/detections/{{method}}.csv",
-        curve=f"{RESULTS}/detections/curves/{{method}}.csv",
+        out=plan.path("detections/{method}.csv"),
+        curve=plan.path("detections/curves/{method}.csv"),
     log:
-        f"{RESULTS}/logs/detections/{{method}}.log",
+        plan.log("detections/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/detections/{{method}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("detections/{method}")
     resources:
-        mem_mb=memory(),
-        runtime=by_attempt(720),
-        gpu=GPU,
+        **resources(runtime=720, mem_mb=4000, share=2),
+        gpu=plan.gpus,
     params:
-        spec=lambda wildcards: spec("detect", method=wildcards.method),
-        adversary=lambda wildcards: options(detect_inputs(wildcards.method)),
-        state=lambda wildcards: f"{RESULTS}/state/detections/{wildcards.method}",
-    shell:
-        "python -m cama stage detect --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " --inside {input.inside:q} --outside {input.outside:q} --attacked {input.attacked:q} {params.adversary:q}"
-        " --curve {output.curve:q} --state {params.state:q} --out {output.scores:q} 2>&1 | tee {log:q}"
+        stage="detect",
+        spec=lambda wildcards: plan.spec("detect", method=wildcards.method),
+        more=lambda wildcards, output: plan.state(output.out),
 
 
-rule devices:
+use rule stage as devices with:
     input:
-        inside=patches("test"),
-        outside=patches("test_outdist"),
-        attacked=f"{RESULTS}/attacks/{{method}}.h5",
-        code=code("devices"),
+        plan.code("devices"),
+        **plan.tests(),
+        attacked=plan.path("attacks/{method}.h5"),
     output:
-        f"{RESULTS}/devices/{{method}}.csv",
+        out=plan.path("devices/{method}.csv"),
     log:
-        f"{RESULTS}/logs/devices/{{method}}.log",
+        plan.log("devices/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/devices/{{method}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("devices/{method}")
     resources:
-        mem_mb=memory(first=2000, share=0.5),
-        runtime=by_attempt(240),
+        **resources(runtime=240, mem_mb=2000, share=0.5),
     params:
-        spec=lambda wildcards: spec("devices", method=wildcards.method),
-    shell:
-        "python -m cama stage devices --spec {params.spec:q} --threads {threads} --inside {input.inside:q}"
-        " --outside {input.outside:q} --attacked {input.attacked:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule detection:
-    input:
-        detections(),
-        device_matches(),
+        stage="devices",
+        spec=lambda wildcards: plan.spec("devices", method=wildcards.method),

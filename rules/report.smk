@@ -1,199 +1,109 @@
-# Tables, plots, controls and the report, all recomputed from rows.
+# Tables, plots, controls and the report, all made from rows alone, and the model files.
 
 
-rule tables:
+use rule stage as tables with:
     input:
-        rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
-        detections=detections(),
-        devices=device_matches(),
-        code=code("tables"),
+        plan.code("tables"),
+        rows=plan.rows(),
+        detections=plan.detections(),
+        devices=plan.devices(),
     output:
-        [
-            report(
-                f"{RESULTS}/tables/{table}.csv",
-                category="Tables",
-                caption=f"captions/{'traces' if table in TRACES else 'tables'}.rst",
-            )
-            for table in TABLES
-        ],
-        expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
+        plan.tables("md", "tex"),
+        out=[report(path, **plan.caption(path)) for path in plan.tables("csv")],
     log:
-        f"{RESULTS}/logs/tables.log",
+        plan.log("tables"),
     benchmark:
-        f"{RESULTS}/benchmarks/tables.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("tables")
     resources:
-        mem_mb=memory(first=2000, share=12),
-        runtime=by_attempt(30),
+        **resources(runtime=30, mem_mb=2000, share=12),
     params:
-        spec=spec("tables"),
-        more=lambda wildcards, input: options(
-            {name: input[name] for name in ("detections", "devices") if input[name]}
-        ),
-        out=lambda wildcards, output: os.path.dirname(output[0]),
-    shell:
-        "python -m cama stage tables --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
-        " {params.more:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        stage="tables",
+        spec=plan.spec("tables"),
+        files=options("out"),
 
 
-rule plots:
+use rule stage as plots with:
     input:
-        rows=expand(f"{RESULTS}/rows/{{method}}.csv", method=METHODS),
-        detections=detections(),
-        tables=tables(),
-        curves=curves(),
-        attacked=expand(f"{RESULTS}/attacks/{{method}}.h5", method=SHOWN),
-        inside=patches("test"),
-        outside=patches("test_outdist"),
-        code=code("plots"),
+        plan.code("plots"),
+        **plan.plot_inputs(),
+        rows=plan.rows(),
+        tables=plan.tables(),
+        curves=plan.curves(),
     output:
-        [
-            report(
-                path,
-                category="Plots",
-                caption=f"captions/{Path(path).stem.partition('_')[0]}.rst",
-                labels={"plot": Path(path).stem},
-            )
-            for path in plots()
-        ],
+        out=[report(path, **plan.caption(path)) for path in plan.plots()],
     log:
-        f"{RESULTS}/logs/plots.log",
+        plan.log("plots"),
     benchmark:
-        f"{RESULTS}/benchmarks/plots.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("plots")
     resources:
-        mem_mb=memory(first=2000, share=0.5),
-        runtime=by_attempt(30),
+        **resources(runtime=30, mem_mb=2000, share=0.5),
     params:
-        spec=spec("plots"),
-        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        more=lambda wildcards, input: options(
-            {name: input[name] for name in ("attacked", "detections") if input[name]}
-            | (
-                {"paired": [f"{RESULTS}/tables/paired.csv"]}
-                if CONFIG.tables.baseline
-                else {}
-            )
-        ),
-        out=lambda wildcards, output: os.path.dirname(output[0]),
-    shell:
-        "python -m cama stage plots --spec {params.spec:q} --threads {threads} --rows {input.rows:q}"
-        " --tables {params.tables:q} --curves {input.curves:q} {params.more:q} --inside {input.inside:q}"
-        " --outside {input.outside:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        stage="plots",
+        spec=plan.spec("plots"),
+        files=options("tables", "out"),
 
 
-rule controls:
+use rule stage as controls with:
     input:
-        **control_inputs(),
-        splits=f"{RESULTS}/splits.csv",
-        inside=patches("test"),
-        code=code("controls"),
+        plan.code("controls"),
+        **plan.control_inputs(),
+        splits=plan.path("splits.csv"),
+        inside=plan.patches("test"),
     output:
-        report(
-            expand(
-                f"{RESULTS}/controls/{{table}}.csv",
-                table=["controls", "photographs", "cameras"],
-            ),
-            category="Controls",
-            caption="captions/controls.rst",
-        ),
+        out=[report(path, **plan.caption(path)) for path in plan.controls()],
     log:
-        f"{RESULTS}/logs/controls.log",
+        plan.log("controls"),
     benchmark:
-        f"{RESULTS}/benchmarks/controls.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("controls")
     resources:
-        mem_mb=memory(first=2000, share=0.5),
-        runtime=by_attempt(30),
-        gpu=GPU if CONTROL else 0,
+        **resources(runtime=30, mem_mb=2000, share=0.5),
+        gpu=plan.gpus if plan.config.controls.random_phase else 0,
     params:
-        spec=spec("controls"),
-        root=lambda wildcards: ROOT,
-        phases=[
-            word
-            for name, path in control_inputs().items()
-            for word in (f"--{name.replace('_', '-')}", path)
-        ],
-        out=lambda wildcards, output: os.path.dirname(output[0]),
-    shell:
-        "python -m cama stage controls --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
-        " --root {params.root:q} --inside {input.inside:q} {params.phases:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        stage="controls",
+        spec=plan.spec("controls"),
+        files=options("out"),
+        more=lambda wildcards: plan.root_option(),
 
 
-rule report:
+use rule stage as report with:
     input:
-        splits=f"{RESULTS}/splits.csv",
-        broken=f"{RESULTS}/broken.csv",
-        tables=tables(),
-        plots=plots(),
-        controls=expand(
-            f"{RESULTS}/controls/{{table}}.csv",
-            table=["controls", "photographs", "cameras"],
-        ),
-        code=code("report"),
+        plan.code("report"),
+        splits=plan.path("splits.csv"),
+        broken=plan.path("broken.csv"),
+        tables=plan.tables(),
+        plots=plan.plots(),
+        controls=plan.controls(),
     output:
-        report(
-            f"{RESULTS}/report/index.html",
-            category="Report",
-            caption="captions/report.rst",
-        ),
+        out=report(plan.page(), **plan.caption(plan.page())),
     log:
-        f"{RESULTS}/logs/report.log",
+        plan.log("report"),
     benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("report")
     resources:
-        mem_mb=by_attempt(1000),
-        runtime=by_attempt(10),
+        **resources(runtime=10),
     params:
-        spec=spec("report"),
-        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        plots=lambda wildcards, input: os.path.dirname(input.plots[0]),
-        controls=lambda wildcards, input: os.path.dirname(input.controls[0]),
-    shell:
-        "python -m cama stage report --spec {params.spec:q} --threads {threads} --splits {input.splits:q}"
-        " --broken {input.broken:q} --tables {params.tables:q} --plots {params.plots:q}"
-        " --controls {params.controls:q} --out {output:q} 2>&1 | tee {log:q}"
+        stage="report",
+        spec=plan.spec("report"),
+        files=options("tables", "plots", "controls"),
 
 
-# Of several trainings the first goes into the model file, with what was measured over all, and their number.
-rule package:
+# Of several trainings the model file holds the first, what was measured over all, and their number.
+use rule stage as package with:
     input:
-        model=lambda wildcards: generators(METHODS[wildcards.method].generator),
-        evaluators=lambda wildcards: evaluators_of(METHODS[wildcards.method].generator),
-        splits=f"{RESULTS}/splits.csv",
-        tables=tables(),
-        code=code("package"),
+        plan.code("package"),
+        unpack(lambda wildcards: plan.package_inputs(wildcards.method)),
+        splits=plan.path("splits.csv"),
+        tables=plan.tables(),
     output:
-        f"{RESULTS}/models/{{method}}.safetensors",
+        out=plan.path("models/{method}.safetensors"),
     log:
-        f"{RESULTS}/logs/models/{{method}}.log",
+        plan.log("models/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/models/{{method}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: 1
+        plan.benchmark("models/{method}")
     resources:
-        mem_mb=by_attempt(2000),
-        runtime=by_attempt(60),
+        **resources(runtime=60, mem_mb=2000),
     params:
-        spec=lambda wildcards: spec("package", method=wildcards.method),
-        root=lambda wildcards: ROOT,
-        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-    shell:
-        "python -m cama stage package --spec {params.spec:q} --threads {threads} --model {input.model:q}"
-        " --evaluators {input.evaluators:q} --splits {input.splits:q} --root {params.root:q}"
-        " --tables {params.tables:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule models:
-    input:
-        models(),
+        stage="package",
+        spec=lambda wildcards: plan.spec("package", method=wildcards.method),
+        files=options("tables"),
+        more=lambda wildcards: plan.root_option(),

@@ -1,163 +1,101 @@
-# The adversary's and the examiner's networks. Nothing of the one is an input of the other.
-# Priority goes to the longest path. State for resuming lies in an undeclared folder: Snakemake deletes declared outputs when a job starts.
+# The networks of the adversary and of the examiner. Neither owner reads a network or a patch of the other.
 
 
-rule train_estimator:
+use rule training as train_estimator with:
     input:
-        patches=lambda wildcards: patches(wildcards.owner),
-        code=code("train_estimator"),
+        plan.code("train_estimator"),
+        patches=lambda wildcards: plan.patches(wildcards.owner),
     output:
-        model=f"{RESULTS}/{{owner}}/estimator.safetensors",
-        curve=f"{RESULTS}/{{owner}}/estimator.csv",
+        out=plan.path("{owner}/estimator.safetensors"),
+        curve=plan.path("{owner}/estimator.csv"),
     log:
-        f"{RESULTS}/logs/{{owner}}/estimator.log",
+        plan.log("{owner}/estimator"),
     benchmark:
-        f"{RESULTS}/benchmarks/{{owner}}/estimator.tsv"
-    priority: 10
-    conda:
-        "../envs/cama.yaml"
-    threads: each_process("estimator", 1)
+        plan.benchmark("{owner}/estimator")
+    threads: plan.training_threads("estimator")
     resources:
-        mem_mb=memory("estimator"),
-        runtime=by_attempt(720),
-        gpu=each_process("estimator", GPU),
+        **plan.training_resources("estimator", runtime=720),
     params:
-        python=lambda wildcards: launch(training_of("estimator", wildcards)),
-        spec=lambda wildcards: spec("estimator", owner=wildcards.owner),
-        state=lambda wildcards: f"{RESULTS}/state/{wildcards.owner}/estimator",
-    shell:
-        "{params.python} -m cama stage train-estimator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " --out {output.model:q} --curve {output.curve:q} --state {params.state:q} 2>&1 | tee {log:q}"
+        stage="train-estimator",
+        spec=lambda wildcards: plan.spec("estimator", owner=wildcards.owner),
+        python=plan.python("estimator"),
 
 
-rule train_evaluator:
+use rule training as train_evaluator with:
     input:
-        patches=patches("adversary"),
-        estimator=lambda wildcards: adversarys_estimator(wildcards.evaluator),
-        code=code("train_classifier"),
+        plan.code("train_classifier"),
+        patches=plan.patches("adversary"),
+        estimator=lambda wildcards: plan.estimator("adversary", wildcards.evaluator),
     output:
-        model=f"{RESULTS}/adversary/evaluators/{{evaluator}}.safetensors",
-        curve=f"{RESULTS}/adversary/evaluators/{{evaluator}}.csv",
+        out=plan.path("adversary/evaluators/{evaluator}.safetensors"),
+        curve=plan.path("adversary/evaluators/{evaluator}.csv"),
     log:
-        f"{RESULTS}/logs/adversary/evaluators/{{evaluator}}.log",
+        plan.log("adversary/evaluators/{evaluator}"),
     benchmark:
-        f"{RESULTS}/benchmarks/adversary/evaluators/{{evaluator}}.tsv"
-    priority: 10
-    conda:
-        "../envs/cama.yaml"
-    threads: each_process("evaluator", 1)
+        plan.benchmark("adversary/evaluators/{evaluator}")
+    threads: plan.training_threads("evaluator")
     resources:
-        mem_mb=memory("evaluator"),
-        runtime=by_attempt(1440),
-        gpu=each_process("evaluator", GPU),
+        **plan.training_resources("evaluator", runtime=1440),
     params:
-        python=lambda wildcards: launch(training_of("evaluator", wildcards)),
-        spec=lambda wildcards: spec("evaluator", name=wildcards.evaluator),
-        estimator=lambda wildcards, input: (
-            ["--estimator", input.estimator] if input.estimator else []
-        ),
-        state=lambda wildcards: f"{RESULTS}/state/adversary/evaluators/{wildcards.evaluator}",
-    shell:
-        "{params.python} -m cama stage train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
-        " --state {params.state:q} 2>&1 | tee {log:q}"
+        stage="train-classifier",
+        spec=lambda wildcards: plan.spec("evaluator", name=wildcards.evaluator),
+        python=plan.python("evaluator"),
 
 
-rule train_generator:
+use rule training as train_generator with:
     input:
-        patches=lambda wildcards: of_generator(wildcards.generator),
-        evaluators=lambda wildcards: evaluators_of(wildcards.generator),
-        code=code("train_generator"),
+        plan.code("train_generator"),
+        patches=lambda wildcards: plan.generator_patches(wildcards.generator),
+        evaluators=lambda wildcards: plan.generator_evaluators(wildcards.generator),
     output:
-        generator=f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
-        discriminators=f"{RESULTS}/adversary/discriminators/{{generator}}.safetensors",
-        curve=f"{RESULTS}/adversary/generators/{{generator}}.csv",
+        out=plan.path("adversary/generators/{generator}.safetensors"),
+        discriminators=plan.path("adversary/discriminators/{generator}.safetensors"),
+        curve=plan.path("adversary/generators/{generator}.csv"),
     log:
-        f"{RESULTS}/logs/adversary/generators/{{generator}}.log",
+        plan.log("adversary/generators/{generator}"),
     benchmark:
-        f"{RESULTS}/benchmarks/adversary/generators/{{generator}}.tsv"
-    priority: 10
-    conda:
-        "../envs/cama.yaml"
-    threads: each_process("generator", TRAINING_THREADS)
+        plan.benchmark("adversary/generators/{generator}")
+    threads: plan.training_threads("generator")
     resources:
-        mem_mb=memory("generator"),
-        runtime=by_attempt(2880),
-        gpu=each_process("generator", GPU),
+        **plan.training_resources("generator", runtime=2880),
     params:
-        python=lambda wildcards: launch(training_of("generator", wildcards)),
-        spec=lambda wildcards: spec("generator", name=wildcards.generator),
-        state=lambda wildcards: f"{RESULTS}/state/adversary/generators/{wildcards.generator}",
-    shell:
-        "{params.python} -m cama stage train-generator --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " --evaluators {input.evaluators:q} --out {output.generator:q}"
-        " --discriminators {output.discriminators:q} --curve {output.curve:q}"
-        " --state {params.state:q} 2>&1 | tee {log:q}"
+        stage="train-generator",
+        spec=lambda wildcards: plan.spec("generator", name=wildcards.generator),
+        python=plan.python("generator"),
 
 
-rule train_classifier:
+use rule training as train_classifier with:
     input:
-        patches=lambda wildcards: of_examiner(wildcards.name),
-        estimator=lambda wildcards: examiners_estimator(wildcards.name),
-        code=code("train_classifier"),
+        plan.code("train_classifier"),
+        patches=lambda wildcards: plan.classifier_patches(wildcards.name),
+        estimator=lambda wildcards: plan.estimator("examiner", wildcards.name),
     output:
-        model=f"{RESULTS}/classifiers/{{name}}.safetensors",
-        curve=f"{RESULTS}/classifiers/{{name}}.csv",
+        out=plan.path("classifiers/{name}.safetensors"),
+        curve=plan.path("classifiers/{name}.csv"),
     log:
-        f"{RESULTS}/logs/classifiers/{{name}}.log",
+        plan.log("classifiers/{name}"),
     benchmark:
-        f"{RESULTS}/benchmarks/classifiers/{{name}}.tsv"
-    conda:
-        "../envs/cama.yaml"
-    threads: each_process("classifier", 1)
+        plan.benchmark("classifiers/{name}")
+    priority: 0
+    threads: plan.training_threads("classifier")
     resources:
-        mem_mb=memory("classifier"),
-        runtime=by_attempt(1440),
-        gpu=each_process("classifier", GPU),
+        **plan.training_resources("classifier", runtime=1440),
     params:
-        python=lambda wildcards: launch(training_of("classifier", wildcards)),
-        spec=lambda wildcards: spec("classifier", name=wildcards.name),
-        estimator=lambda wildcards, input: (
-            ["--estimator", input.estimator] if input.estimator else []
-        ),
-        state=lambda wildcards: f"{RESULTS}/state/classifiers/{wildcards.name}",
-    shell:
-        "{params.python} -m cama stage train-classifier --spec {params.spec:q} --threads {threads} --patches {input.patches:q}"
-        " {params.estimator:q} --out {output.model:q} --curve {output.curve:q}"
-        " --state {params.state:q} 2>&1 | tee {log:q}"
+        stage="train-classifier",
+        spec=lambda wildcards: plan.spec("classifier", name=wildcards.name),
+        python=plan.python("classifier"),
 
 
-# The control: one F once more, on crops of random phase.
+# The control: one target classifier again, on crops of random phase.
 use rule train_classifier as train_control with:
     input:
-        patches=lambda wildcards: of_examiner(wildcards.name, "random"),
-        estimator=lambda wildcards: examiners_estimator(wildcards.name),
-        code=code("train_classifier"),
+        plan.code("train_classifier"),
+        patches=lambda wildcards: plan.classifier_patches(wildcards.name, "random"),
+        estimator=lambda wildcards: plan.estimator("examiner", wildcards.name),
     output:
-        model=f"{RESULTS}/controls/{{name}}.safetensors",
-        curve=f"{RESULTS}/controls/{{name}}.csv",
+        out=plan.path("controls/{name}.safetensors"),
+        curve=plan.path("controls/{name}.csv"),
     log:
-        f"{RESULTS}/logs/controls/{{name}}.log",
+        plan.log("controls/{name}"),
     benchmark:
-        f"{RESULTS}/benchmarks/controls/{{name}}.tsv"
-    params:
-        python=lambda wildcards: launch(training_of("classifier", wildcards)),
-        spec=lambda wildcards: spec("classifier", name=wildcards.name),
-        estimator=lambda wildcards, input: (
-            ["--estimator", input.estimator] if input.estimator else []
-        ),
-        state=lambda wildcards: f"{RESULTS}/state/controls/{wildcards.name}",
-
-
-rule adversary:
-    input:
-        evaluators(EVALUATORS),
-        expand(
-            f"{RESULTS}/adversary/generators/{{generator}}.safetensors",
-            generator=sum(GENERATORS.values(), []),
-        ),
-
-
-rule examiner:
-    input:
-        expand(f"{RESULTS}/classifiers/{{name}}.safetensors", name=F_NAMES),
+        plan.benchmark("controls/{name}")

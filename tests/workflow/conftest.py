@@ -32,7 +32,7 @@ class Workflow:
             path = self.folder / "overlay.yaml"
             path.write_text(yaml.safe_dump(overlay))
             files.append(str(path))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *files, *arguments]
+        command = [sys.executable, "-m", "snakemake", "--configfile", *files, "--cores", "2", *arguments]
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         pipe, group = subprocess.PIPE, {"start_new_session": True}
         return subprocess.Popen(command, cwd=self.folder, stdout=pipe, stderr=pipe, text=True, env=environment, **group)

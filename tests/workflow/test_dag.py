@@ -1,6 +1,10 @@
-"""What hangs on what, read from the DAG of the default config."""
+"""What depends on what, read from the graph of the default config's jobs, and what the jobs ask for."""
 
 import re
+import shlex
+
+import pytest
+from cama.commands.main import parser
 
 from tests.workflow.conftest import PROJECT, Workflow, checkout
 
@@ -9,7 +13,7 @@ EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
 
 
 def ancestors() -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Labels of the DAG's jobs, and of each job all that it hangs on."""
+    """Labels of the DAG's jobs, and of each job all that it depends on."""
     dot = Workflow(PROJECT).run("--dag", "dot", "--forceall").stdout
     labels = dict(NODE.findall(dot))
     parents: dict[str, set[str]] = {node: set() for node in labels}
@@ -37,7 +41,7 @@ def test_no_target_classifier_and_generator_share_a_trained_ancestor():
         assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 
 
-def test_no_attack_and_no_detector_hangs_on_anything_of_the_examiner():
+def test_no_attack_and_no_detector_depends_on_anything_of_the_examiner():
     labels, above = ancestors()
     examiner = {n for n, text in labels.items() if re.search("train_classifier|train_control|owner: examiner", text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
@@ -63,3 +67,40 @@ def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(t
         trainings = {f"train_{name}" for name in ("estimator", "evaluator", "generator", "classifier")}
         controls = {"controls", "train_control"} if control else set()
         assert asking == ({*trainings, *controls, "attack", "evaluate", "detect"} if device == "cuda" else set())
+
+
+@pytest.fixture(scope="module")
+def planned() -> list[str]:
+    """What a dry run of the tiny config prints of each job of a stage."""
+    said = Workflow(PROJECT).run("--dry-run", "--forceall", "--printshellcmds").stdout
+    return [block for block in re.split(r"^(?=rule )", said, flags=re.MULTILINE) if "\nShell command: python" in block]
+
+
+def test_every_command_is_one_that_its_stage_takes(planned):
+    """The names of inputs and outputs are the options of the stages, which would not take another."""
+    assert len(planned) == 45
+    for block in planned:
+        command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
+        assert command is not None, block
+        options = vars(parser().parse_args(shlex.split(command[1])))
+        assert options["spec"].startswith('{"')
+        assert options["threads"] >= 1
+        assert f"    log: {command[2]}\n" in block
+
+
+def test_every_job_has_a_log_a_benchmark_and_resources(planned):
+    for block in planned:
+        for field in ("log: results/logs/", "benchmark: results/benchmarks/", "runtime=", "mem_mb="):
+            assert field in block
+
+
+def test_no_rule_is_longer_than_twenty_lines_and_all_are_shorter_than_630():
+    files = [PROJECT / "Snakefile", *(PROJECT / "rules").glob("*.smk")]
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 630
+    rules = [
+        rule
+        for path in files
+        for rule in re.findall(r"^(?:use )?rule .*\n(?:    .*\n)+", path.read_text(), re.MULTILINE)
+    ]
+    assert len(rules) > 25
+    assert max(rule.count("\n") for rule in rules) <= 20

@@ -82,7 +82,7 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
         assert f"{name}', expected one without the braces or <...> that Snakemake reads" in done.stderr
         unfit.unlink()
 
-    # touched, it is still the same photograph; changed, it is another, and all hangs on it
+    # touched, it is still the same photograph; changed, it is another, and all depends on it
     photo = photo_named(tmp_path, NAMES[0])
     os.utime(photo, (time.time() + 5,) * 2)
     assert workflow.planned(overlay=OVERLAY) == {}

@@ -1,4 +1,4 @@
-"""Which jobs each key of the config changes by itself. What hangs on those jobs is in test_run."""
+"""Which jobs each key of the config changes by itself. What depends on those jobs is in test_run."""
 
 import re
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ BESIDE = {
     "patches.phase": {"detection.devices": []},
 }
 ONE_VALUE = {"detection.training.processes"}  # that of another is refused, which test_config tries
-# a method's kind and what it takes hang together: they change as one, which test_run tries
+# a method's kind and what it takes must fit: they change as one, which test_run tries
 TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|photographs)")
 CHOICES = (
     "float32",

@@ -19,7 +19,7 @@ ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, "package": 2, **ENDS}  # a model file each of cama and plus
 
 
-TRACES = {"detect": 1, "devices": 1}  # of cama alone
+DETECTION = {"detect": 1, "devices": 1}  # of cama alone
 
 
 def evaluated(methods: int) -> dict[str, int]:
@@ -117,7 +117,7 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
 
 
 CLASSIFIERS = {"train_classifier": 3, "train_control": 1, "evaluate": 6, "controls": 1}
-LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **TRACES}  # cama, plus, and pgd that matches cama
+LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **DETECTION}  # cama, plus, and pgd that matches cama
 TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
 FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 7, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
@@ -131,7 +131,7 @@ CHANGES = [
     (
         "cama weight",
         {"adversary": {"generators": {"cama": {"loss_weights": {"pixel": 9}}}}},
-        {"train_generator": 1, **evaluated(2), **TRACES},
+        {"train_generator": 1, **evaluated(2), **DETECTION},
     ),
     (
         "a generator that nothing matches",
@@ -171,7 +171,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("overlay", "expected"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
-def test_a_change_reruns_what_hangs_on_it_and_nothing_else(finished, overlay, expected):
+def test_a_change_reruns_what_depends_on_it_and_nothing_else(finished, overlay, expected):
     assert finished.planned(overlay=overlay) == expected
 
 
@@ -184,7 +184,7 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
     ("module", "expected"),
     [
         ("reporting/plots.py", ENDS),
-        ("training/losses.py", {"train_generator": 3, **evaluated(6), **TRACES}),  # gradient attacks use them too
+        ("training/losses.py", {"train_generator": 3, **evaluated(6), **DETECTION}),  # gradient attacks use them too
         ("forensics/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/html.py", {"report": 1}),
         ("reporting/report.html.jinja", {"report": 1}),

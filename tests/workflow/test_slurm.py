@@ -71,7 +71,7 @@ def tables(workflow: Workflow) -> dict[str, bytes]:
 def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_run(
     finished, tmp_path, cluster, profile
 ):
-    """The generators are trained again, and all that hangs on them."""
+    """The generators are trained again, and all that depends on them."""
     mine = Workflow(shutil.copytree(finished.folder, tmp_path / "run", symlinks=True))
     expected = tables(finished)
     shutil.rmtree(mine.folder / "results" / "tables")

@@ -1,0 +1,387 @@
+"""What a config asks of the workflow: the files of each stage, and what its jobs take. The rules read both from here.
+
+It imports nothing slow (no torch, numpy or pandas), since Snakemake makes a plan at each start.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cama.core.errors import CamaError
+from cama.settings.config import Config
+from cama.settings.spec import parse
+from cama.settings.stages import run_names, run_of, stage_spec
+from cama.settings.training import TrainingSpec
+from cama.workflow.code import code_files
+
+MOST_MB = 64_000  # above this, trainings read their patches from disk as they need them
+CONTROL_TABLES = ("controls", "photographs", "cameras")
+ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
+Files = dict[str, list[str]]
+
+
+def make_plan(values: Mapping[str, Any]) -> "Plan":
+    """The plan of Snakemake's config. A fault of the config or of the photographs' folder is a CamaError of one line."""
+    plan = Plan(parse(Config, values, "config"))
+    if plan.config.dataset.kind != "simulated" and not Path(plan.root).is_dir():
+        raise CamaError(f"config: dataset.root: found no folder {plan.root!r}, expected one with photographs")
+    _ = plan.photographs  # for its errors
+    return plan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files and jobs of a checked config. Paths are relative to the folder in which Snakemake runs; names in braces in them
+    are Snakemake's wildcards.
+    """
+
+    config: Config
+
+    # ---- paths
+
+    def path(self, name: str) -> str:
+        """A file or folder of the results."""
+        return f"{self.config.results}/{name}"
+
+    def paths(self, pattern: str, names: Iterable[str]) -> list[str]:
+        """A file of the results for each name, which takes the place of `{}`."""
+        return [self.path(pattern.replace("{}", name)) for name in names]
+
+    def log(self, name: str) -> str:
+        """The log of a job."""
+        return self.path(f"logs/{name}.log")
+
+    def benchmark(self, name: str) -> str:
+        """The file of a job's time and memory."""
+        return self.path(f"benchmarks/{name}.tsv")
+
+    def state(self, output: str) -> list[str]:
+        """The option for the folder of a training's state: named as its first output, below `state`."""
+        before, results, name = output.partition(f"{self.config.results}/")
+        return ["--state", f"{before}{results}state/{PurePosixPath(name).with_suffix('')}"]
+
+    # ---- photographs and patches
+
+    @property
+    def root(self) -> str:
+        """The folder of the photographs."""
+        dataset = self.config.dataset
+        return self.path("photographs") if dataset.kind == "simulated" else dataset.root
+
+    @cached_property
+    def photographs(self) -> list[str]:
+        """What the manifest lists: a folder for each simulated camera, or every JPEG of the data set.
+
+        Raises CamaError where a name has what Snakemake takes for a wildcard.
+        """
+        if self.config.dataset.kind == "simulated":
+            return self.paths("photographs/{}", self.models)
+        found = sorted(str(path) for path in Path(self.root).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+        for name in found:
+            if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
+                raise CamaError(
+                    f"config: dataset.root: found the name {name!r}, expected one without the braces or <...>"
+                    " that Snakemake reads"
+                )
+        return found
+
+    def manifest_options(self) -> list[str]:
+        """Where the manifest finds photographs: the simulated cameras' folders, or that of the data set."""
+        folders = self.photographs if self.config.dataset.kind == "simulated" else [self.root]
+        return ["--photographs", *folders, *self.root_option()]
+
+    def root_option(self) -> list[str]:
+        """The folder that the paths of the manifest are relative to."""
+        return ["--root", self.root]
+
+    @property
+    def models(self) -> list[str]:
+        """All camera models."""
+        return [*self.config.models.in_distribution, *self.config.models.out_of_distribution]
+
+    def patches(self, role: str, phase: str = "") -> str:
+        """The patch file of a role; without `phase` on the crop phase of the config."""
+        return self.path(f"patches/{role}-{phase or self.config.patches.phase}.h5")
+
+    def tests(self) -> Files:
+        """The test photographs of the known and of the unknown camera models."""
+        return {"inside": [self.patches("test")], "outside": [self.patches("test_outdist")]}
+
+    # ---- trainings
+
+    @property
+    def runs(self) -> dict[str, list[str]]:
+        """The trainings of each generator."""
+        return {name: run_names(name, one.runs) for name, one in self.config.adversary.generators.items()}
+
+    def generators(self, name: str) -> list[str]:
+        """The models of all trainings of a generator."""
+        return self.paths("adversary/generators/{}.safetensors", self.runs[name])
+
+    def all_generators(self) -> list[str]:
+        """The models of all trainings of all generators."""
+        return [path for name in self.runs for path in self.generators(name)]
+
+    def generator_patches(self, run: str) -> str:
+        """The patch file that a generator's training draws from."""
+        return self.patches("adversary", self.config.adversary.generators[run_of(run)[0]].phase or "")
+
+    def generator_evaluators(self, run: str) -> list[str]:
+        """The classifiers of E in a generator's training."""
+        return self.evaluators(self.config.adversary.generators[run_of(run)[0]].evaluators)
+
+    def evaluators(self, names: Iterable[str] | None = None) -> list[str]:
+        """The classifiers of E with these names, or all."""
+        return self.paths("adversary/evaluators/{}.safetensors", names or self.config.adversary.evaluators)
+
+    def classifiers(self) -> list[str]:
+        """All target classifiers F."""
+        return self.paths("classifiers/{}.safetensors", self.config.examiner.classifiers)
+
+    def classifier_patches(self, name: str, phase: str = "") -> list[str]:
+        """The patch files that a target classifier trains on: with expanded labels those of the unknown models too."""
+        expanded = self.config.examiner.classifiers[name].labels == "expanded"
+        return [self.patches(role, phase) for role in ("examiner", *(["examiner_outdist"] if expanded else []))]
+
+    def estimator(self, owner: str, name: str) -> list[str]:
+        """The owner's own estimator, where the owner's classifier of this name needs one."""
+        nets = self.config.adversary.evaluators if owner == "adversary" else self.config.examiner.classifiers
+        return [self.path(f"{owner}/estimator.safetensors")] if nets[name].net.needs_estimator else []
+
+    def training(self, kind: str, wildcards: Any) -> TrainingSpec:
+        """How a job trains. `kind`: estimator, evaluator, generator or classifier."""
+        adversary, examiner = self.config.adversary, self.config.examiner
+        if kind == "estimator":
+            return (adversary if wildcards.owner == "adversary" else examiner).estimator.training
+        if kind == "evaluator":
+            return adversary.evaluators[wildcards.evaluator].training
+        if kind == "generator":
+            return adversary.generators[run_of(wildcards.generator)[0]].training
+        return examiner.classifiers[wildcards.name].training
+
+    def python(self, kind: str) -> Callable[[Any], list[str]]:
+        """The start of a training's command: Python, or torch's launcher where several processes train."""
+
+        def words(wildcards: Any) -> list[str]:
+            processes = self.training(kind, wildcards).processes
+            launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+            return ["python", *(launcher if processes > 1 else [])]
+
+        return words
+
+    # ---- attacks
+
+    def uses_networks(self, method: str) -> bool:
+        """Whether a method needs networks of the adversary."""
+        spec = self.config.attack.methods[method]
+        return bool(spec.generator or spec.evaluators)
+
+    def attack_inputs(self, method: str) -> Files:
+        """What a method needs beside the test photographs, by the options of the stage. None of it is the examiner's."""
+        spec = self.config.attack.methods[method]
+        inputs: Files = {}
+        if spec.generator:
+            inputs["model"] = self.generators(spec.generator)
+        if spec.evaluators:
+            inputs["evaluators"] = self.evaluators(spec.evaluators)
+            inputs["match"] = self.attacked([spec.match_psnr_of])
+        if spec.kind == "oracle":
+            inputs["oracle"] = self.paths("oracle/{}", self.models)
+        return inputs
+
+    def detect_inputs(self, method: str) -> Files:
+        """The training patches of a method's detector, and what the method needs to attack them: of several trainings only
+        the first, and no photographs to match, since its bound is known by then.
+        """
+        inputs = self.attack_inputs(method)
+        inputs.pop("match", None)
+        if "model" in inputs:
+            inputs["model"] = inputs["model"][:1]
+        return {**inputs, "patches": [self.patches("adversary")]}
+
+    def attacked(self, methods: Iterable[str] | None = None) -> list[str]:
+        """The attacked photographs of these methods, or of all."""
+        return self.paths("attacks/{}.h5", self.config.attack.methods if methods is None else methods)
+
+    def package_inputs(self, method: str) -> Files:
+        """The trainings of a method's generator, and the classifiers of E that they were made with."""
+        generator = self.config.attack.methods[method].generator
+        return {"model": self.generators(generator), "evaluators": self.generator_evaluators(generator)}
+
+    # ---- results
+
+    def rows(self) -> list[str]:
+        """The rows of all methods."""
+        return self.paths("rows/{}.csv", self.config.attack.methods)
+
+    def detections(self) -> list[str]:
+        """The scores of all detectors."""
+        return self.paths("detections/{}.csv", self.config.detection.methods)
+
+    def devices(self) -> list[str]:
+        """All comparisons with device fingerprints."""
+        return self.paths("devices/{}.csv", self.config.detection.devices)
+
+    def tables(self, *kinds: str) -> list[str]:
+        """All tables, as files of these kinds, or of all kinds."""
+        detection = self.config.detection
+        names = ["summary", "transfer", "per_label"]
+        names += ["paired"] if self.config.tables.baseline else []
+        names += ["detection"] if detection.methods else []
+        names += ["devices"] if detection.devices else []
+        return [self.path(f"tables/{name}.{kind}") for name in names for kind in kinds or ("csv", "md", "tex")]
+
+    def plots(self) -> list[str]:
+        """All plots."""
+        config = self.config
+        names = ["success_psnr", "confusion", "curves"]
+        names += ["per_label"] if config.plots.methods else []
+        names += ["roc"] if config.detection.methods else []
+        names += ["paired"] if config.tables.baseline else []
+        names += ["saves"] if len(config.evaluation.saves) > 1 else []
+        kinds = ["in", "out"] if config.models.out_of_distribution else ["in"]
+        names += [f"samples_{method}_{kind}" for method in config.plots.methods for kind in kinds]
+        return self.paths("plots/{}.png", names)
+
+    def plot_inputs(self) -> Files:
+        """What the plots show beside rows, tables and curves, by the options of the stage."""
+        paired = [self.path("tables/paired.csv")] if self.config.tables.baseline else []
+        attacked = self.attacked(self.config.plots.methods)
+        return {**self.tests(), "attacked": attacked, "detections": self.detections(), "paired": paired}
+
+    def curves(self) -> list[str]:
+        """The training curves of all networks that the methods and the target classifiers depend on."""
+        config, methods = self.config, self.config.attack.methods.values()
+        generators = list(dict.fromkeys(method.generator for method in methods if method.generator))
+        users = [*(config.adversary.generators[name] for name in generators), *methods]
+        evaluators = list(dict.fromkeys(name for user in users for name in user.evaluators))
+        owned = (("adversary", evaluators), ("examiner", list(config.examiner.classifiers)))
+        first, second = (
+            [f"{owner}/estimator"] if any(self.estimator(owner, name) for name in names) else []
+            for owner, names in owned
+        )
+        first += [f"adversary/evaluators/{name}" for name in evaluators]
+        first += [f"adversary/generators/{run}" for name in generators for run in self.runs[name]]
+        second += [f"classifiers/{name}" for name in config.examiner.classifiers]
+        return self.paths("{}.csv", first + second)
+
+    def controls(self) -> list[str]:
+        """The tables of the controls."""
+        return self.paths("controls/{}.csv", CONTROL_TABLES)
+
+    def control_inputs(self) -> dict[str, str]:
+        """For the control of the crop phase: its classifier, trained on either phase, and the test crops of the other phase."""
+        name = self.config.controls.random_phase
+        if not name or self.config.patches.phase == "random":
+            return {}
+        return {
+            "aligned": self.path(f"classifiers/{name}.safetensors"),
+            "random": self.path(f"controls/{name}.safetensors"),
+            "random_test": self.patches("test", "random"),
+        }
+
+    def page(self) -> str:
+        """The report's page."""
+        return self.path("report/index.html")
+
+    def model_files(self) -> list[str]:
+        """The model files: one for each method that is a trained generator."""
+        methods = self.config.attack.methods
+        return self.paths("models/{}.safetensors", [name for name, spec in methods.items() if spec.generator])
+
+    def caption(self, path: str) -> dict[str, Any]:
+        """How Snakemake's own report shows a result: its category, the file of its caption, and the label of a plot."""
+        folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).stem
+        captions = {"plots": name.partition("_")[0], "tables": "tables"}
+        if folder == "tables" and name in ("detection", "devices"):
+            captions["tables"] = "detectability"
+        labels = {"labels": {"plot": name}} if folder == "plots" else {}
+        return {"category": folder.capitalize(), "caption": f"captions/{captions.get(folder, folder)}.rst", **labels}
+
+    # ---- jobs
+
+    def spec(self, stage: str, **wildcards: str) -> str:
+        """The settings of a job as one string, which Snakemake compares with that of the last run."""
+        return stage_spec(self.config, stage, **wildcards)
+
+    def code(self, stage: str) -> list[str]:
+        """The files of the package that the results of a stage depend on; `stage` is the name of its module."""
+        return [os.path.relpath(path) for path in code_files(f"cama.stages.{stage}")]
+
+    def wildcards(self) -> dict[str, str]:
+        """The pattern of each wildcard."""
+        config = self.config
+        names = {
+            "model": self.models,
+            "role": ROLES,
+            "phase": ("aligned", "random"),
+            "owner": ("adversary", "examiner"),
+            "evaluator": config.adversary.evaluators,
+            "generator": [run for runs in self.runs.values() for run in runs],
+            "name": config.examiner.classifiers,
+            "method": config.attack.methods,
+        }
+        return {wildcard: "|".join(map(re.escape, values)) or "none" for wildcard, values in names.items()}
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs a job asks for that computes with networks."""
+        return 1 if self.config.compute.device == "cuda" else 0
+
+    def attack_gpus(self, wildcards: Any) -> int:
+        """How many GPUs an attack asks for."""
+        return self.gpus if self.uses_networks(wildcards.method) else 0
+
+    def attack_threads(self, wildcards: Any) -> int:
+        """Attacks with networks compute with the threads of a generator's training, so that any machine gives the same."""
+        return self.config.adversary.threads if self.uses_networks(wildcards.method) else 1
+
+    def training_threads(self, kind: str) -> Callable[[Any], int]:
+        """The threads of a training, of all its processes together."""
+        each = self.config.adversary.threads if kind == "generator" else 1
+        return lambda wildcards: each * self.training(kind, wildcards).processes
+
+    def training_resources(self, kind: str, runtime: int) -> dict[str, Any]:
+        """`resources` of a training: each of its processes takes the memory and the GPU of one."""
+
+        def processes(wildcards: Any) -> int:
+            return self.training(kind, wildcards).processes
+
+        gpu = {"gpu": lambda wildcards: self.gpus * processes(wildcards)}
+        return resources(runtime, mem_mb=4000, share=2, processes=processes) | gpu
+
+
+def resources(
+    runtime: int, mem_mb: int = 1000, share: float = 0, processes: Callable[[Any], int] = lambda wildcards: 1
+) -> dict[str, Callable[..., int]]:
+    """Minutes and megabytes of a job for Snakemake, more with each attempt.
+
+    Memory is `mem_mb` and a share of the size of the input files, up to `MOST_MB`, for each process.
+    """
+
+    def megabytes(wildcards: Any, input: Any, attempt: int) -> int:
+        files = share * input.size_mb if share else 0
+        return attempt * processes(wildcards) * int(min(mem_mb + files, MOST_MB))
+
+    return {"mem_mb": megabytes, "runtime": lambda wildcards, attempt: attempt * runtime}
+
+
+def options(*folders: str) -> Callable[..., list[str]]:
+    """A function for `params`: the named inputs and outputs of a job as options of its stage. Those named in `folders` are
+    given as the folder of their files. Unnamed files, such as those of the code, are no options.
+    """
+
+    def words(wildcards: Any, input: Any, output: Any) -> list[str]:
+        given = []
+        for name, files in (*input.items(), *output.items()):
+            paths = [files] if isinstance(files, str) else list(files)
+            if name in folders:
+                paths = [os.path.dirname(path) for path in paths[:1]]
+            given += [f"--{name.replace('_', '-')}", *paths] if paths else []
+        return given
+
+    return words

@@ -1,0 +1,364 @@
+"""Which files and jobs a config asks for: the tiny config's, the default's, and those of single settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace as Named
+
+import pytest
+
+from cama.core.errors import CamaError
+from cama.settings.config import load_config
+from cama.settings.stages import stage_spec
+from cama.workflow.code import PACKAGE
+from cama.workflow.plan import MOST_MB, Plan, make_plan, options, resources
+from tests.workflow.conftest import PROJECT, TINY
+
+TINY_PLAN = Plan(load_config(PROJECT / "config.yaml", TINY))
+DEFAULT = Plan(load_config(PROJECT / "config.yaml"))
+
+
+def changed(**blocks: dict) -> Plan:
+    """The plan of the tiny config with other values, some of which would not fit together in a file."""
+    config = TINY_PLAN.config
+    parts = {name: getattr(config, name).model_copy(update=values) for name, values in blocks.items()}
+    return Plan(config.model_copy(update=parts))
+
+
+def test_making_a_plan_imports_nothing_slow():
+    code = (
+        "import sys, cama.workflow.plan, cama.storage.finished; print(*{'torch', 'numpy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert done.stdout.split() == []
+
+
+# ---- paths
+
+
+def test_all_paths_are_below_the_results():
+    assert DEFAULT.path("rows/{method}.csv") == "results/rows/{method}.csv"
+    assert DEFAULT.paths("rows/{}.csv", ["a", "b"]) == ["results/rows/a.csv", "results/rows/b.csv"]
+    assert DEFAULT.log("rows/{method}") == "results/logs/rows/{method}.log"
+    assert DEFAULT.benchmark("split") == "results/benchmarks/split.tsv"
+    moved = Plan(DEFAULT.config.model_copy(update={"results": "elsewhere/y"}))
+    assert moved.page() == "elsewhere/y/report/index.html"
+
+
+@pytest.mark.parametrize(
+    ("results", "output", "state"),
+    [
+        ("results", "results/adversary/estimator.safetensors", "results/state/adversary/estimator"),
+        ("results", "results/classifiers/rgb-2.safetensors", "results/state/classifiers/rgb-2"),
+        ("y", "y/adversary/generators/plus~2.safetensors", "y/state/adversary/generators/plus~2"),
+        ("a/b", "a/b/detections/cama.csv", "a/b/state/detections/cama"),
+        ("results", "module/results/controls/rgb.safetensors", "module/results/state/controls/rgb"),
+    ],
+)
+def test_the_state_of_a_training_is_named_as_its_output(results, output, state):
+    plan = Plan(DEFAULT.config.model_copy(update={"results": results}))
+    assert plan.state(output) == ["--state", state]
+
+
+# ---- photographs and patches
+
+
+def test_simulated_photographs_are_a_folder_a_model():
+    folders = [f"results/photographs/{model}" for model in ("Alcyon_A10", "Borealis_B2", "Eridan_E7")]
+    assert TINY_PLAN.photographs == folders
+    assert TINY_PLAN.manifest_options() == ["--photographs", *folders, "--root", "results/photographs"]
+    assert len(DEFAULT.photographs) == 6
+
+
+def folder_values(root: Path) -> dict:
+    """Config values for a folder of photographs, as Snakemake hands them over."""
+    values = TINY_PLAN.config.model_dump(mode="json")
+    values["dataset"] = {"kind": "folder", "root": str(root)}
+    values["split"]["policy"] = "device"
+    del values["attack"]["methods"]["oracle"]
+    return values
+
+
+def test_photographs_of_a_folder_are_its_jpegs(tmp_path):
+    for name in ("b/2.JPEG", "b/1.jpg", "a/3.Jpg", "a/notes.txt", "a/4.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    plan = make_plan(folder_values(tmp_path))
+    assert plan.photographs == [f"{tmp_path}/{name}" for name in ("a/3.Jpg", "b/1.jpg", "b/2.JPEG")]
+    assert plan.manifest_options() == ["--photographs", str(tmp_path), "--root", str(tmp_path)]
+    assert plan.root_option() == ["--root", str(tmp_path)]
+
+
+@pytest.mark.parametrize("name", ["{x}.jpg", "a}.jpg", "<b>.jpg"])
+def test_a_name_that_snakemake_would_read_is_an_error_of_one_line(tmp_path, name):
+    (tmp_path / "< x >.jpg").touch()  # which it does not read
+    assert make_plan(folder_values(tmp_path)).photographs
+    (tmp_path / name).touch()
+    with pytest.raises(CamaError, match=r"config: dataset.root: found the name .*, expected one without") as error:
+        make_plan(folder_values(tmp_path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_not_there_and_a_wrong_config_are_errors_of_one_line(tmp_path):
+    with pytest.raises(CamaError, match=r"^config: dataset.root: found no folder .*nowhere', expected one with photo"):
+        make_plan(folder_values(tmp_path / "nowhere"))
+    with pytest.raises(CamaError, match=r"^config: unknown key 'plots.dpj', the nearest known key is 'dpi'$"):
+        make_plan(TINY_PLAN.config.model_dump(mode="json") | {"plots": {"dpj": 3}})
+    assert make_plan(TINY_PLAN.config.model_dump(mode="json")) == TINY_PLAN
+
+
+def test_patch_files_are_named_by_role_and_phase():
+    assert DEFAULT.patches("adversary") == "results/patches/adversary-aligned.h5"
+    assert DEFAULT.patches("adversary", "random") == "results/patches/adversary-random.h5"
+    assert changed(patches={"phase": "random"}).patches("test") == "results/patches/test-random.h5"
+    assert DEFAULT.tests() == {
+        "inside": ["results/patches/test-aligned.h5"],
+        "outside": ["results/patches/test_outdist-aligned.h5"],
+    }
+
+
+# ---- trainings
+
+
+def test_a_generator_has_a_model_for_each_of_its_trainings():
+    assert TINY_PLAN.runs == {"cama": ["cama"], "plus": ["plus", "plus~2"]}
+    plus = [f"results/adversary/generators/{run}.safetensors" for run in ("plus", "plus~2")]
+    assert TINY_PLAN.generators("plus") == plus
+    assert TINY_PLAN.all_generators() == ["results/adversary/generators/cama.safetensors", *plus]
+
+
+def test_a_generator_trains_on_its_own_crop_phase_and_evaluators():
+    assert TINY_PLAN.generator_patches("plus~2") == "results/patches/adversary-aligned.h5"
+    assert TINY_PLAN.generator_evaluators("plus~2") == TINY_PLAN.evaluators(["low", "rgb"])
+    cama = TINY_PLAN.config.adversary.generators["cama"].model_copy(update={"phase": "random"})
+    assert changed(adversary={"generators": {"cama": cama}}).generator_patches("cama").endswith("adversary-random.h5")
+
+
+def test_networks_are_named_by_owner():
+    evaluators = [f"results/adversary/evaluators/{name}.safetensors" for name in ("high", "low", "rgb")]
+    assert TINY_PLAN.evaluators() == evaluators
+    assert TINY_PLAN.evaluators(["low"]) == evaluators[1:2]
+    assert TINY_PLAN.classifiers() == [f"results/classifiers/{n}.safetensors" for n in ("rgb", "prnu_lp", "expanded")]
+
+
+def test_expanded_labels_train_on_the_unknown_models_too():
+    assert TINY_PLAN.classifier_patches("rgb") == ["results/patches/examiner-aligned.h5"]
+    assert TINY_PLAN.classifier_patches("expanded", "random") == [
+        "results/patches/examiner-random.h5",
+        "results/patches/examiner_outdist-random.h5",
+    ]
+
+
+def test_front_ends_of_the_residual_need_the_owners_estimator():
+    assert TINY_PLAN.estimator("adversary", "high") == ["results/adversary/estimator.safetensors"]
+    assert TINY_PLAN.estimator("examiner", "prnu_lp") == ["results/examiner/estimator.safetensors"]
+    assert TINY_PLAN.estimator("adversary", "rgb") == TINY_PLAN.estimator("examiner", "rgb") == []
+
+
+TRAININGS = [
+    ("estimator", {"owner": "adversary"}, "adversary.estimator"),
+    ("estimator", {"owner": "examiner"}, "examiner.estimator"),
+    ("evaluator", {"evaluator": "low"}, "adversary.evaluators.low"),
+    ("generator", {"generator": "plus~2"}, "adversary.generators.plus"),
+    ("classifier", {"name": "expanded"}, "examiner.classifiers.expanded"),
+]
+
+
+@pytest.mark.parametrize(("kind", "wildcards", "key"), TRAININGS)
+def test_a_training_takes_threads_memory_gpus_and_a_launcher_for_each_process(kind, wildcards, key):
+    values = TINY_PLAN.config.model_dump(mode="json")
+    block = values
+    for part in key.split("."):
+        block = block[part]
+    job, inputs, each = Named(**wildcards), Named(size_mb=10), 2 if kind == "generator" else 1
+    alone = make_plan(values)
+    assert alone.python(kind)(job) == ["python"]
+    assert alone.training_threads(kind)(job) == each
+    assert alone.training_resources(kind, 60)["gpu"](job) == 0
+    assert alone.training_resources(kind, 60)["mem_mb"](job, inputs, 1) == 4020
+    block["training"]["processes"] = 2
+    both = make_plan(values | {"compute": {"device": "cuda"}})
+    assert both.python(kind)(job) == ["python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    assert both.training_threads(kind)(job) == 2 * each
+    assert both.training_resources(kind, 60)["gpu"](job) == 2
+    assert both.training_resources(kind, 60)["mem_mb"](job, inputs, 3) == 3 * 2 * 4020
+    assert both.training_resources(kind, 60)["runtime"](job, 3) == 180
+
+
+# ---- attacks
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "networks"),
+    [
+        ("identity", {}, False),
+        ("jpeg", {}, False),
+        ("oracle", {"oracle": [f"results/oracle/{name}" for name in TINY_PLAN.models]}, False),
+        ("cama", {"model": TINY_PLAN.generators("cama")}, True),
+        ("plus", {"model": TINY_PLAN.generators("plus")}, True),
+        (
+            "pgd",
+            {"evaluators": TINY_PLAN.evaluators(["high", "rgb"]), "match": ["results/attacks/cama.h5"]},
+            True,
+        ),
+    ],
+)
+def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
+    assert TINY_PLAN.attack_inputs(method) == inputs
+    assert TINY_PLAN.uses_networks(method) == networks
+    gpu, job = changed(compute={"device": "cuda"}), Named(method=method)
+    assert (TINY_PLAN.attack_threads(job), gpu.attack_gpus(job)) == ((2, 1) if networks else (1, 0))
+    assert TINY_PLAN.attack_gpus(job) == 0
+    assert gpu.gpus == 1
+
+
+def test_a_detector_needs_patches_and_the_first_training_of_its_generator():
+    patches = {"patches": ["results/patches/adversary-aligned.h5"]}
+    assert TINY_PLAN.detect_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1], **patches}
+    assert TINY_PLAN.detect_inputs("pgd") == {"evaluators": TINY_PLAN.evaluators(["high", "rgb"]), **patches}
+    assert TINY_PLAN.detect_inputs("jpeg") == patches
+
+
+def test_a_model_file_needs_all_trainings_and_their_evaluators():
+    assert TINY_PLAN.package_inputs("plus") == {
+        "model": TINY_PLAN.generators("plus"),
+        "evaluators": TINY_PLAN.evaluators(["low", "rgb"]),
+    }
+    assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
+
+
+# ---- results
+
+
+def test_each_method_has_pictures_and_rows_and_some_have_detectors_and_devices():
+    methods = ["identity", "jpeg", "cama", "oracle", "plus", "pgd"]
+    assert TINY_PLAN.attacked() == [f"results/attacks/{method}.h5" for method in methods]
+    assert TINY_PLAN.attacked([]) == []
+    assert TINY_PLAN.rows() == [f"results/rows/{method}.csv" for method in methods]
+    assert (TINY_PLAN.detections(), DEFAULT.detections()) == (["results/detections/cama.csv"], [])
+    assert (TINY_PLAN.devices(), DEFAULT.devices()) == (["results/devices/cama.csv"], [])
+
+
+def names(paths: list[str]) -> list[str]:
+    return [Path(path).stem for path in paths]
+
+
+def test_the_tables_are_those_that_the_config_gives():
+    assert names(DEFAULT.tables("csv")) == ["summary", "transfer", "per_label"]
+    assert names(TINY_PLAN.tables("csv")) == ["summary", "transfer", "per_label", "paired", "detection", "devices"]
+    assert sorted(TINY_PLAN.tables()) == sorted(TINY_PLAN.tables("csv") + TINY_PLAN.tables("md", "tex"))
+    assert len(TINY_PLAN.tables()) == 18
+
+
+def test_the_plots_are_those_that_the_config_gives():
+    always = ["success_psnr", "confusion", "curves"]
+    samples = ["samples_cama_in", "samples_cama_out"]
+    assert names(DEFAULT.plots()) == [*always, "per_label", *samples]
+    assert names(TINY_PLAN.plots()) == [*always, "per_label", "roc", "paired", "saves", *samples]
+    nothing_shown = changed(plots={"methods": ()}, detection={"methods": ()}, tables={"baseline": ""})
+    assert names(nothing_shown.plots()) == [*always, "saves"]
+    known = changed(models={"out_of_distribution": ()})
+    assert names(known.plots())[-1] == "samples_cama_in"
+
+
+def test_plots_show_pictures_detections_and_the_paired_table_where_there_are_any():
+    shown = {**TINY_PLAN.tests(), "attacked": ["results/attacks/cama.h5"]}
+    shown |= {"detections": ["results/detections/cama.csv"], "paired": ["results/tables/paired.csv"]}
+    assert TINY_PLAN.plot_inputs() == shown
+    assert DEFAULT.plot_inputs() == {**shown, "detections": [], "paired": []}
+
+
+def test_curves_are_of_the_networks_that_are_used():
+    assert [path.removeprefix("results/") for path in TINY_PLAN.curves()] == [
+        "adversary/estimator.csv",
+        *(f"adversary/evaluators/{name}.csv" for name in ("high", "low", "rgb")),
+        *(f"adversary/generators/{run}.csv" for run in ("cama", "plus", "plus~2")),
+        "examiner/estimator.csv",
+        *(f"classifiers/{name}.csv" for name in ("rgb", "prnu_lp", "expanded")),
+    ]
+    methods = {"identity": TINY_PLAN.config.attack.methods["identity"]}
+    classifiers = {"rgb": TINY_PLAN.config.examiner.classifiers["rgb"]}
+    least = changed(attack={"methods": methods}, examiner={"classifiers": classifiers})
+    assert least.curves() == ["results/classifiers/rgb.csv"]
+
+
+def test_the_control_has_a_classifier_on_either_crop_phase():
+    assert names(DEFAULT.controls()) == ["controls", "photographs", "cameras"]
+    assert TINY_PLAN.control_inputs() == {
+        "aligned": "results/classifiers/rgb.safetensors",
+        "random": "results/controls/rgb.safetensors",
+        "random_test": "results/patches/test-random.h5",
+    }
+    assert changed(controls={"random_phase": ""}).control_inputs() == {}
+    assert changed(patches={"phase": "random"}).control_inputs() == {}
+
+
+def test_every_result_that_the_report_of_snakemake_shows_has_a_caption():
+    every = [*TINY_PLAN.tables("csv"), *TINY_PLAN.plots(), *TINY_PLAN.controls(), TINY_PLAN.page()]
+    found = {path.removeprefix("results/"): TINY_PLAN.caption(path) for path in every}
+    assert found["tables/transfer.csv"] == {"category": "Tables", "caption": "captions/tables.rst"}
+    assert found["tables/devices.csv"]["caption"] == "captions/detectability.rst"
+    samples = found["plots/samples_cama_in.png"]
+    assert samples["caption"] == "captions/samples.rst"
+    assert samples["labels"] == {"plot": "samples_cama_in"}
+    assert found["controls/cameras.csv"]["caption"] == "captions/controls.rst"
+    assert found["report/index.html"]["category"] == "Report"
+    written = {f"captions/{path.name}" for path in (PROJECT / "rules" / "captions").iterdir()}
+    assert {caption["caption"] for caption in found.values()} == written
+
+
+# ---- jobs
+
+
+def test_specs_are_those_of_the_settings():
+    assert DEFAULT.spec("attack", method="cama") == stage_spec(DEFAULT.config, "attack", method="cama")
+
+
+@pytest.mark.parametrize("stage", ["train_generator", "tables"])
+def test_code_is_the_stages_own_and_is_named_from_here(stage, monkeypatch, tmp_path):
+    monkeypatch.chdir(PACKAGE.parent)
+    here = DEFAULT.code(stage)
+    assert f"cama/stages/{stage}.py" in here
+    assert not [path for path in here if "plan.py" in path or path.startswith("cama/settings")]
+    monkeypatch.chdir(tmp_path)
+    assert [Path(path).resolve() for path in DEFAULT.code(stage)] == [PACKAGE.parent / path for path in here]
+
+
+def test_wildcards_take_the_names_of_the_config_alone():
+    patterns = TINY_PLAN.wildcards()
+    assert patterns["generator"] == r"cama|plus|plus\~2"
+    assert patterns["evaluator"] == "high|low|rgb"
+    assert patterns["method"] == "identity|jpeg|cama|oracle|plus|pgd"
+    assert patterns["owner"] == "adversary|examiner"
+    assert changed(adversary={"generators": {}}).wildcards()["generator"] == "none"
+    models = DEFAULT.config.models.model_copy(update={"out_of_distribution": ("Make_A.1 (b)",)})
+    assert changed(models=models.model_dump()).wildcards()["model"].endswith(r"|Make_A\.1\ \(b\)")
+
+
+def test_memory_grows_with_the_inputs_up_to_where_they_are_streamed_and_with_each_attempt():
+    found = resources(runtime=30, mem_mb=2000, share=0.5)
+    assert found["mem_mb"](None, Named(size_mb=100), 1) == 2050
+    assert found["mem_mb"](None, Named(size_mb=100), 2) == 4100
+    assert found["mem_mb"](None, Named(size_mb=10**9), 1) == MOST_MB
+    assert found["runtime"](None, 3) == 90
+    assert resources(runtime=10)["mem_mb"](None, None, 1) == 1000  # whatever the inputs are
+
+
+def test_named_files_are_options_of_the_stage():
+    inputs = {"rows": ["a/x.csv", "a/y.csv"], "tables": ["t/s.csv", "t/s.md"], "detections": [], "random_test": "r.h5"}
+    outputs = {"out": ["d/one.png", "d/two.png"], "curve": "d/curve.csv"}
+    words = [
+        "--rows",
+        "a/x.csv",
+        "a/y.csv",
+        "--tables",
+        "t",
+        "--random-test",
+        "r.h5",
+        "--out",
+        "d",
+        "--curve",
+        "d/curve.csv",
+    ]
+    assert options("tables", "out")(None, inputs, outputs) == words
+    assert options()(None, inputs, outputs)[3:6] == ["--tables", "t/s.csv", "t/s.md"]
