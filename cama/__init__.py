@@ -1,3 +1,42 @@
-"""Conditional adversarial camera model anonymization."""
+"""Conditional adversarial camera model anonymization.
+
+The names below are the public API; each is imported when it is first used, so that `import cama` is fast. Arrays of pictures
+are uint8, (H, W, 3), RGB; errors that a caller can mend are `cama.CamaError`.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "ARCHITECTURES": "cama.models.classifiers",
+    "ATTACKS": "cama.attacks.classical",
+    "CONVENTIONS": "cama.data.conventions",
+    "FRONTENDS": "cama.models.frontends",
+    "CamaError": "cama.core.errors",
+    "Model": "cama.api",
+    "device_fingerprint": "cama.forensics.fingerprint",
+    "inspect": "cama.photo.inspect",
+    "load_config": "cama.settings.config",
+    "load_model": "cama.api",
+    "noise_residual": "cama.forensics.residual",
+    "pce": "cama.forensics.fingerprint",
+    "psnr": "cama.evaluation.distortion",
+    "score": "cama.api",
+    "success_rate": "cama.api",
+}
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'cama' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,126 @@
+"""The public API: its names, what it costs to import, and what each does."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cama
+from tests.photo.helpers import LABELS, model_file
+
+PROJECT = Path(__file__).parents[1]
+HEAVY = {"torch", "numpy", "scipy", "pandas", "h5py", "matplotlib", "pydantic", "PIL", "yaml"}
+
+
+def picture(height: int = 80, width: int = 96) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_importing_it_takes_nothing_heavy_and_little_time():
+    code = "import sys, time; t = time.perf_counter(); import cama; print(time.perf_counter() - t, *sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    seconds, *modules = said.split()
+    assert float(seconds) < 0.3
+    assert not HEAVY & set(modules)
+
+
+def test_every_name_is_there_and_documented():
+    for name in cama.__all__:
+        value = getattr(cama, name)
+        if callable(value):
+            assert inspect.getdoc(value), name
+    assert set(cama.__all__) <= set(dir(cama))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cama.nothing  # noqa: B018
+
+
+def test_the_page_names_them_all():
+    page = (PROJECT / "docs" / "python.md").read_text()
+    assert [name for name in cama.__all__ if f"`{name}" not in page and name != "__version__"] == []
+
+
+def test_a_model_changes_a_picture_as_anonymize_does_and_leaves_it_alone(tmp_path):
+    model = cama.load_model(model_file(tmp_path), device="cpu", precision="float32")
+    assert model.labels == LABELS
+    assert model.card.startswith("# cama")
+    image = picture()
+    before = image.copy()
+    changed = {target: model.transform(image, target) for target in LABELS}
+    assert np.array_equal(image, before)
+    for result in changed.values():
+        assert result.dtype == np.uint8
+        assert result.shape == image.shape
+        assert 15 < cama.psnr(image, result) < 60
+    assert not np.array_equal(changed[LABELS[0]], changed[LABELS[1]])
+
+
+@pytest.mark.parametrize(
+    ("image", "target", "words"),
+    [
+        (picture(), "Dorado_D5", "target: found 'Dorado_D5', expected one of Alcyon_A10"),
+        (picture() / 255, LABELS[0], "picture: found float64 of shape (80, 96, 3), expected uint8"),
+        (picture()[..., 0], LABELS[0], "found uint8 of shape (80, 96)"),
+        ("photo.jpg", LABELS[0], "picture: found str"),
+    ],
+)
+def test_a_model_refuses_what_is_no_picture_or_no_target(image, target, words, tmp_path):
+    model = cama.load_model(model_file(tmp_path), device="cpu")
+    with pytest.raises(cama.CamaError, match=re.escape(words)):
+        model.transform(image, target)
+
+
+def test_a_file_that_is_no_model_is_one_line(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"no")
+    for name in ("m.safetensors", "gone.safetensors"):
+        with pytest.raises(cama.CamaError, match=name):
+            cama.load_model(tmp_path / name)
+
+
+def test_pictures_are_scored_under_each_classifier(tmp_path):
+    model_file(tmp_path)
+    images = [picture(64, 64), picture(), picture()[::-1]]
+    table = cama.score(images, [tmp_path / "e.safetensors"], device="cpu")
+    assert list(table.columns) == ["picture", "classifier", "predicted", *(f"p_{label}" for label in LABELS)]
+    assert table.picture.tolist() == [0, 1, 2]
+    assert set(table.classifier) == {"e"}
+    shares = table[[f"p_{label}" for label in LABELS]].to_numpy()
+    assert np.allclose(shares.sum(1), 1, atol=1e-5)
+    assert [LABELS[place] for place in shares.argmax(1)] == table.predicted.tolist()
+    with pytest.raises(cama.CamaError, match=re.escape("pictures[1]: found float64")):
+        cama.score([picture(), picture() / 2], [tmp_path / "e.safetensors"])
+
+
+def test_a_rate_has_the_interval_of_its_photographs():
+    names = [f"p{i // 4}" for i in range(80)]
+    share, low, high = cama.success_rate([i % 2 == 0 for i in range(80)], names)
+    assert share == low == high == 0.5  # each photograph has two of four
+    share, low, high = cama.success_rate([i // 4 % 2 == 0 for i in range(80)], names)
+    assert share == 0.5
+    assert low < 0.35
+    assert high > 0.65
+    assert all(np.isnan(cama.success_rate([], [])))
+    with pytest.raises(cama.CamaError, match="photographs: found 1, expected 2"):
+        cama.success_rate([1, 0], ["a"])
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch):
+    from PIL import Image
+
+    model_file(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture()).save("photo.jpg")
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "python.md").read_text(), re.DOTALL)
+    for name, here in (
+        ("results/models/cama.safetensors", "model.safetensors"),
+        ("results/classifiers/rgb.safetensors", "e.safetensors"),
+        ("Dorado_D5", LABELS[1]),
+    ):
+        assert name in code
+        code = code.replace(name, here)
+    names: dict = {}
+    exec(code, names)
+    assert names["changed"].shape == picture().shape
