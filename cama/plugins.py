@@ -33,6 +33,10 @@ class Registry(Mapping[str, T]):
         """The entry of this name; KeyError where there is none, CamaError where its package cannot be imported."""
         return self.builtin[name] if name in self.builtin else self._adapt(load(self.group, name))
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an entry of this name; imports nothing."""
+        return name in names(self.group, tuple(self.builtin))
+
     def __iter__(self) -> Iterator[str]:
         return iter(names(self.group, tuple(self.builtin)))
 

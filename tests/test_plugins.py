@@ -74,10 +74,14 @@ def test_the_names_of_the_package_are_valid_settings_while_it_is_installed(packa
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
-        (ClassifierNetSpec, {"frontend": "laplacian"}, "frontend: found 'laplacian', expected one of rgb, con_conv"),
-        (ClassifierNetSpec, {"architecture": "pooled"}, "architecture: found 'pooled', expected one of small"),
-        (MethodSpec, {"kind": "posterise"}, "kind: found 'posterise', expected one of identity"),
-        (MethodSpec, {"kind": "median", "strength": 3, "options": {"a": 1}}, "options: found some, but median has none"),
+        (ClassifierNetSpec, {"frontend": "laplacian"}, "frontend: found 'laplacian', expected one of 'rgb', 'con_conv'"),
+        (ClassifierNetSpec, {"architecture": "pooled"}, "architecture: found 'pooled', expected one of 'small'"),
+        (MethodSpec, {"kind": "posterise"}, "kind: found 'posterise', expected one of 'identity'"),
+        (
+            MethodSpec,
+            {"kind": "median", "strength": 3, "options": {"a": 1}},
+            "options: found some, but median has none",
+        ),
     ],
 )
 def test_an_unknown_name_is_one_line(kind, values, words):
@@ -109,7 +113,7 @@ def test_a_name_that_is_built_in_or_given_twice_is_refused(monkeypatch):
 
     try:
         installed(("rgb", "somewhere:rgb"))
-        with pytest.raises(CamaError, match="cama.frontends: found 'rgb' in somewhere:rgb, which is built in"):
+        with pytest.raises(CamaError, match=r"cama\.frontends: found 'rgb' in somewhere:rgb, which is built in"):
             list(REGISTRIES["frontends"])
         installed(("a", "one:a"), ("a", "two:a"))
         with pytest.raises(CamaError, match="found 'a' in one:a and in two:a, expected one of them"):
@@ -137,7 +141,9 @@ def test_a_classifier_of_the_package_trains_and_is_read_again(package, tmp_path)
     assert table.predicted.isin(LABELS).all()
 
 
-@pytest.mark.parametrize(("kind", "options", "targets"), [("posterise", {"step": 64}, {-1}), ("towards_grey", {}, {0, 1})])
+@pytest.mark.parametrize(
+    ("kind", "options", "targets"), [("posterise", {"step": 64}, {-1}), ("towards_grey", {}, {0, 1})]
+)
 def test_an_attack_of_the_package_attacks(kind, options, targets, package, tmp_path):
     spec = AttackStageSpec(name="mine", method={"kind": kind, "options": options}, targets=LABELS)
     patches, out = write_patches(tmp_path / "p.h5"), tmp_path / "a.h5"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cama.attacks.classical import Attack, classical_attack
+from cama.attacks.classical import ATTACKS, Attack
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack
 from cama.attacks.learned import learned_attack
 from cama.compute.device import Compute
@@ -37,7 +37,7 @@ def build_attack(
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
         return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
-    return classical_attack(method, seed)
+    return ATTACKS[method.kind](method, targets, seed)
 
 
 def matching_bound(

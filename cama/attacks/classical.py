@@ -10,11 +10,13 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import median_filter
 
+from cama import plugins
 from cama.forensics.mosaic import remosaic
 from cama.settings.attacks import MethodSpec
 from cama.storage.images import save_and_decode
 
 Attack = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Builder = Callable[[MethodSpec, tuple[str, ...], int], Attack]  # from settings, the labels' names and a seed
 
 
 def untargeted(change: Callable[[np.ndarray], np.ndarray]) -> Attack:
@@ -26,10 +28,14 @@ def untargeted(change: Callable[[np.ndarray], np.ndarray]) -> Attack:
     return attack
 
 
-def classical_attack(spec: MethodSpec, seed: int) -> Attack:
-    """A classical attack by its kind and strength (see `STRENGTHS`). `seed` is that of the noise."""
-    change = CLASSICAL[spec.kind]
-    return untargeted(lambda image: change(image, spec.strength, seed))
+def _classical(change: Callable[[np.ndarray, float, int], np.ndarray]) -> Builder:
+    """The builder of an attack that changes each picture by itself; the seed is that of the noise."""
+    return lambda spec, targets, seed: untargeted(lambda image: change(image, spec.strength, seed))
+
+
+def _from_package(attack: Callable[..., Attack]) -> Builder:
+    """The builder of an attack of another package, which is made from its options, the labels' names and a seed."""
+    return lambda spec, targets, seed: attack(spec.options, targets, seed)
 
 
 def _jpeg(image: np.ndarray, quality: float, seed: int) -> np.ndarray:
@@ -69,7 +75,7 @@ def _to_bytes(image: np.ndarray) -> np.ndarray:
 
 
 # By kind: image (H, W, 3), uint8, strength (see `STRENGTHS`) and seed to the changed image.
-CLASSICAL: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {
+_CHANGES: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {
     "identity": lambda image, strength, seed: image,
     "jpeg": _jpeg,
     "median": _median,
@@ -78,3 +84,7 @@ CLASSICAL: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {
     "resample": _resample,
     "remosaic": lambda image, strength, seed: remosaic(image),
 }
+# The attacks that need none of the adversary's networks.
+ATTACKS = plugins.Registry(
+    plugins.ATTACKS, {kind: _classical(change) for kind, change in _CHANGES.items()}, _from_package
+)

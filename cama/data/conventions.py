@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cama import plugins
 from cama.core.errors import CamaError
 from cama.jpeg.exif import MAKE, MODEL, SERIAL, read_exif
 from cama.jpeg.segments import read_segments
@@ -88,13 +89,14 @@ def folder(name: str, path: Path) -> Origin:
     return Origin(f"{first}_{rest.replace(' ', '-').replace('/', '-')}", serial)
 
 
-CONVENTIONS: dict[str, Callable[[str, Path], Origin | None]] = {
+_BUILTIN: dict[str, Callable[[str, Path], Origin | None]] = {
     "simulated": simulated,
     "dresden": dresden,
     "vision": vision,
     "spcup2018": spcup2018,
     "folder": folder,
 }
+CONVENTIONS = plugins.Registry(plugins.CONVENTIONS, _BUILTIN)
 
 
 def _unexpected_name(path: Path, expected: str) -> CamaError:

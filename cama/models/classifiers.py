@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cama import plugins
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.settings.networks import BodySpec, ClassifierNetSpec
@@ -126,7 +127,7 @@ def convnext(channels: int, classes: int, dropout: float, width: int) -> nn.Modu
     return net
 
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+_BUILTIN: dict[str, Callable[..., nn.Module]] = {
     "small": small,
     "resnet18": _resnet("resnet18"),
     "resnet34": _resnet("resnet34"),
@@ -140,6 +141,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "mislnet": mislnet,
     "convnext": convnext,
 }
+ARCHITECTURES = plugins.Registry(plugins.ARCHITECTURES, _BUILTIN)
 
 
 class Classifier(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from cama import plugins
 from cama.core.errors import CamaError
 from cama.forensics.highpass import constrain_, finite_difference, fixed_high_pass
 from cama.models.estimator import Estimator
@@ -105,7 +106,7 @@ _HIGH_PASS: dict[str, Callable[[], Signal]] = {
     "finite_difference": lambda: Signal(finite_difference, 6),
     "fixed_hpf": lambda: Signal(fixed_high_pass, 3),
 }
-FRONTENDS: dict[str, Callable[[Estimator | None], nn.Module]] = {
+_BUILTIN: dict[str, Callable[[Estimator | None], nn.Module]] = {
     "rgb": lambda _: Rgb(),
     **{name: lambda _, build=build: build() for name, build in _HIGH_PASS.items()},
     **{f"rgb+{name}": lambda _, build=build: WithImage(build()) for name, build in _HIGH_PASS.items()},
@@ -113,6 +114,19 @@ FRONTENDS: dict[str, Callable[[Estimator | None], nn.Module]] = {
     "prnu_lp_low": lambda estimator: Residual(_needed(estimator), low=True),
 }
 WITH_ESTIMATOR = ("prnu_lp", "prnu_lp_low")
+
+
+def _from_package(build: Callable[[], nn.Module]) -> Callable[[Estimator | None], nn.Module]:
+    """A front-end of another package: a function that makes a module with the attribute `channels`."""
+
+    def signal(_: Estimator | None) -> nn.Module:
+        module = build()
+        return Signal(module, module.channels)
+
+    return signal
+
+
+FRONTENDS = plugins.Registry(plugins.FRONTENDS, _BUILTIN, _from_package)
 
 
 def build_frontend(name: str, estimator: Estimator | None = None) -> nn.Module:

@@ -1,10 +1,11 @@
 """Settings of the attacks and of their measurement."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from cama.settings.spec import Named, Spec
+from cama import plugins
+from cama.settings.spec import Named, Spec, registered
 
 GRADIENT_KINDS = ("fgsm", "pgd", "mi_fgsm")
 # What the strength of a kind means, and the values that it can take.
@@ -17,13 +18,17 @@ STRENGTHS = {
 }
 
 
+KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "learned", *GRADIENT_KINDS)
+
+
 class MethodSpec(Spec):
     """An attack."""
 
     RENAMED: ClassVar = {"match": "match_psnr_of"}
 
-    kind: Literal["identity", "oracle", "remosaic", *STRENGTHS, "learned", *GRADIENT_KINDS] = Field(
-        "identity", description="the kind of attack; `oracle` needs simulated cameras"
+    kind: registered(plugins.ATTACKS, *KINDS) = Field(
+        "identity",
+        description=f"the kind of attack, one of {', '.join(KINDS)}; `oracle` needs simulated cameras",
     )
     strength: float = Field(
         0, allow_inf_nan=False, description="; ".join(f"`{kind}`: {text}" for kind, (text, *_) in STRENGTHS.items())
@@ -34,6 +39,7 @@ class MethodSpec(Spec):
         "", description="method whose mean PSNR sets the bound of the perturbation (gradient attacks)"
     )
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
+    options: dict[str, Any] = Field({}, description="settings of an attack from another package")
     photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")
 
     @model_validator(mode="after")
@@ -48,6 +54,8 @@ class MethodSpec(Spec):
                 raise ValueError(f"strength: found {self.strength:g}, expected the {text}")
         elif self.strength:
             raise ValueError(f"strength: found {self.strength:g}, but {self.kind} has none")
+        if self.options and self.kind in KINDS:
+            raise ValueError(f"options: found some, but {self.kind} has none")
         for name, kinds in (
             ("generator", ("learned",)),
             ("evaluators", GRADIENT_KINDS),
@@ -68,6 +76,8 @@ class MethodSpec(Spec):
     @property
     def targeted(self) -> bool:
         """Whether there is another picture for each target label."""
+        if self.kind not in KINDS:
+            return bool(getattr(plugins.load(plugins.ATTACKS, self.kind), "targeted", False))
         return self.kind in ("learned", "oracle", *GRADIENT_KINDS)
 
 

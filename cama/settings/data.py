@@ -5,18 +5,24 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from cama import plugins
 from cama.alignment import MCU
-from cama.settings.spec import Spec, without_null
+from cama.settings.spec import Spec, registered, without_null
 
 MODEL = re.compile(r"\w[\w .,+()-]*_[\w .,+()-]+")  # it becomes a folder's name and a wildcard of Snakemake
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
 
 
+CONVENTION_NAMES = ("simulated", "dresden", "vision", "spcup2018", "folder")
+
+
 class DatasetSpec(Spec):
     """The photographs."""
 
-    kind: Literal["simulated", "dresden", "vision", "spcup2018", "folder"] = Field(
-        "simulated", description="`simulated` cameras, or the data set whose naming convention the photographs follow"
+    kind: registered(plugins.CONVENTIONS, *CONVENTION_NAMES) = Field(
+        "simulated",
+        description="`simulated` cameras, or the naming convention of the photographs: "
+        + ", ".join(f"`{name}`" for name in CONVENTION_NAMES[1:]),
     )
     root: str = Field(
         "", description="folder of the photographs, searched with its subfolders; empty for simulated cameras"

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from cama.settings.spec import Odd, Spec
+from cama import plugins
+from cama.settings.spec import Odd, Spec, registered
 
 SIGNALS = (
     "rgb",
@@ -52,7 +53,9 @@ class GeneratorSpec(BodySpec):
 class DiscriminatorSpec(Spec):
     """D."""
 
-    frontend: Literal[SIGNALS] = Field("con_conv", description=f"the signal that D takes, one of {', '.join(SIGNALS)}")
+    frontend: registered(plugins.FRONTENDS, *SIGNALS) = Field(
+        "con_conv", description=f"the signal that D takes, one of {', '.join(SIGNALS)}"
+    )
     kind: Literal["patch", "pixel"] = Field("patch", description="kernels of 4x4 (`patch`) or 1x1 (`pixel`)")
     features: int = Field(64, ge=1, le=4096, description="number of features after the first convolution")
     layers: int = Field(2, ge=1, le=16, description="number of further layers")
@@ -61,10 +64,10 @@ class DiscriminatorSpec(Spec):
 class ClassifierNetSpec(Spec):
     """A classifier's network."""
 
-    frontend: Literal[FRONTEND_NAMES] = Field(
+    frontend: registered(plugins.FRONTENDS, *FRONTEND_NAMES) = Field(
         "rgb", description=f"the signal that the classifier takes, one of {', '.join(FRONTEND_NAMES)}"
     )
-    architecture: Literal[ARCHITECTURE_NAMES] = Field(
+    architecture: registered(plugins.ARCHITECTURES, *ARCHITECTURE_NAMES) = Field(
         "resnet18",
         description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}",
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from cama import plugins
 from cama.core.errors import CamaError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_+][A-Za-z0-9]+)*")
@@ -49,6 +50,18 @@ def _plain_names(value: dict[str, Any]) -> dict[str, Any]:
         if name.lower() in RESERVED:
             raise ValueError(f"found the name {name!r}, which has another meaning, expected another")
     return value
+
+
+def registered(group: str, *builtin: str) -> Any:
+    """The type of a key whose value is a name in a registry: a built-in one, or one of an installed package."""
+
+    def check(value: str) -> str:
+        known = plugins.names(group, builtin)
+        if value not in known:
+            raise ValueError(f"found {value!r}, expected one of {', '.join(map(repr, known))}")
+        return value
+
+    return Annotated[str, AfterValidator(check)]
 
 
 Odd = Annotated[int, AfterValidator(_odd)]

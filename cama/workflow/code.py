@@ -9,7 +9,16 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from cama import plugins
+
 PACKAGE = Path(__file__).parents[1]
+# Modules with a registry: what uses one depends on the packages that extend it.
+REGISTRIES = {
+    "cama.models.frontends": plugins.FRONTENDS,
+    "cama.models.classifiers": plugins.ARCHITECTURES,
+    "cama.attacks.classical": plugins.ATTACKS,
+    "cama.data.conventions": plugins.CONVENTIONS,
+}
 LEFT_OUT = ("cama", "cama.core.errors", "cama.settings")
 DATA = (".json", ".jinja")  # suffixes of data files that belong to the module beside them that names them
 
@@ -57,20 +66,25 @@ def left_out(name: str) -> bool:
 
 
 def code_files(name: str) -> list[Path]:
-    """The files behind `closure`, and the data files beside them that they name; empty package files are left out."""
-    paths = [path for path in map(module_path, closure(name)) if path is not None and path.stat().st_size]
+    """The files behind `closure`, the data files beside them that they name, and the files of packages that extend their
+    registries; empty package files are left out.
+    """
+    modules = closure(name)
+    paths = [path for path in map(module_path, modules) if path is not None and path.stat().st_size]
+    added = {path for module in modules if module in REGISTRIES for path in plugins.source_files(REGISTRIES[module])}
     data = {
         other
         for path in paths
         for other in path.parent.iterdir()
         if other.suffix in DATA and other.name in path.read_text()
     }
-    return sorted({*paths, *data})
+    return sorted({*paths, *data, *added})
 
 
 def code_digest(name: str) -> str:
     """SHA-256 over the names and contents of `code_files`."""
     digest = hashlib.sha256()
     for path in code_files(name):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+        own = path.is_relative_to(PACKAGE)
+        digest.update((path.relative_to(PACKAGE).as_posix() if own else path.name).encode() + path.read_bytes())
     return digest.hexdigest()

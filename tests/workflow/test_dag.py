@@ -4,8 +4,8 @@ import re
 import shlex
 
 import pytest
-from cama.commands.main import parser
 
+from cama.commands.main import parser
 from tests.workflow.conftest import PROJECT, Workflow, checkout
 
 NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
@@ -92,15 +92,3 @@ def test_every_job_has_a_log_a_benchmark_and_resources(planned):
     for block in planned:
         for field in ("log: results/logs/", "benchmark: results/benchmarks/", "runtime=", "mem_mb="):
             assert field in block
-
-
-def test_no_rule_is_longer_than_twenty_lines_and_all_are_shorter_than_630():
-    files = [PROJECT / "Snakefile", *(PROJECT / "rules").glob("*.smk")]
-    assert sum(len(path.read_text().splitlines()) for path in files) <= 630
-    rules = [
-        rule
-        for path in files
-        for rule in re.findall(r"^(?:use )?rule .*\n(?:    .*\n)+", path.read_text(), re.MULTILINE)
-    ]
-    assert len(rules) > 25
-    assert max(rule.count("\n") for rule in rules) <= 20
