@@ -12,9 +12,9 @@ from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.evaluation.rates import rate
-from cama.models.anonymizer import load_anonymizer
 from cama.models.classifiers import load_classifier
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.packaged import load_anonymizer
 from cama.settings.training import ComputeSpec
 from cama.training.classifier import predict
 

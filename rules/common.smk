@@ -8,7 +8,7 @@ os.environ.update(
 )
 
 from cama.core.errors import CamaError
-from cama.storage.finished import delete_finished
+from cama.storage.finished_states import delete_finished
 from cama.workflow.plan import make_plan, options, resources
 
 try:

@@ -1,5 +1,12 @@
 """Settings of all tests."""
 
+import os
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # one process a core: each computes with one thread, set before torch is imported
+    os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")})
+
 import pytest
 import torch
 from hypothesis import settings
@@ -14,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", type=int, help="how often each stage is killed in each way (default 2), and a whole run"
     )
     parser.addoption("--slurm", action="store_true", help="install and start a Slurm on this machine, as root")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders first whose files take longest, so that no process ends with one of them alone."""
+    slow = ("workflow", "stages")
+    items.sort(key=lambda item: slow.index(item.path.parent.name) if item.path.parent.name in slow else len(slow))
 
 
 @pytest.fixture

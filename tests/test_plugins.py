@@ -20,7 +20,7 @@ from cama.settings.attacks import MethodSpec
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.settings.stages import AttackStageSpec, ManifestSpec, TrainClassifierSpec
-from cama.workflow.code import code_files
+from cama.workflow.code_inputs import code_files
 from tests.commands.helpers import LABELS, write_patches
 
 SAMPLE = Path(__file__).with_name("plugin")
@@ -74,7 +74,11 @@ def test_the_names_of_the_package_are_valid_settings_while_it_is_installed(packa
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
-        (ClassifierNetSpec, {"frontend": "laplacian"}, "frontend: found 'laplacian', expected one of 'rgb', 'con_conv'"),
+        (
+            ClassifierNetSpec,
+            {"frontend": "laplacian"},
+            "frontend: found 'laplacian', expected one of 'rgb', 'con_conv'",
+        ),
         (ClassifierNetSpec, {"architecture": "pooled"}, "architecture: found 'pooled', expected one of 'small'"),
         (MethodSpec, {"kind": "posterise"}, "kind: found 'posterise', expected one of 'identity'"),
         (

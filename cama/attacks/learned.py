@@ -7,7 +7,7 @@ import numpy as np
 from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec
 

@@ -18,14 +18,14 @@ from cama.data.patches import Patches, Sampler
 from cama.forensics.residual import noise_residual
 from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.training.classifier import train_classifier
 from cama.training.generator import train_generator
-from cama.workflow.operations import classifier_training, generator_forward, generator_training
+from cama.workflow.flops import classifier_training, generator_forward, generator_training
 
 REPEATS = 5
 MEASURED_S = 1.0  # the least time for which a training is measured

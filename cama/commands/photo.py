@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cama.commands.command import FILE, FILES, Command
+from cama.commands.declaration import FILE, FILES, Command
 from cama.core.errors import CamaError, printable
 
 PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
@@ -80,7 +80,7 @@ def _add_show(parser: ArgumentParser) -> None:
 
 
 def _show(options: Namespace) -> None:
-    from cama.models.anonymizer import load_header
+    from cama.models.packaged import load_header
 
     header = load_header(options.file)
     if options.json:

@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cama.commands.command import FILE, FILES, Command
+from cama.commands.declaration import FILE, FILES, Command
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError, printable
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cama.commands.command import Command
+from cama.commands.declaration import Command
 from cama.core.errors import CamaError
 from cama.settings import stages as specs
 from cama.settings.spec import Spec, parse_json

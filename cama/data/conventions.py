@@ -44,15 +44,15 @@ def dresden(name: str, path: Path) -> Origin:
 
 def simulated(name: str, path: Path) -> Origin:
     """Names as in `dresden`; the number is also that of the scene, which a device photographs only once."""
-    found = dresden(name, path)
-    return Origin(found.model, found.device, found.number, str(found.number))
+    origin = dresden(name, path)
+    return Origin(origin.model, origin.device, origin.number, str(origin.number))
 
 
 def vision(name: str, path: Path) -> Origin | None:
     """`D01_Make_Model/images/nat/D01_I_nat_0001.jpg` (Shullani et al. 2017); None for flat fields, shared copies and videos."""
-    found = VISION.fullmatch(name)
-    if found:
-        return Origin(f"{found['make']}_{found['model']}", found["device"], int(found["number"]))
+    match = VISION.fullmatch(name)
+    if match:
+        return Origin(f"{match['make']}_{match['model']}", match["device"], int(match["number"]))
     if VISION_OTHER.fullmatch(name):
         return None
     raise _unexpected_name(path, "D01_Make_Model/images/nat/D01_I_nat_0001.jpg")
@@ -60,10 +60,10 @@ def vision(name: str, path: Path) -> Origin | None:
 
 def spcup2018(name: str, path: Path) -> Origin:
     """`Make-Model/(short name)1.jpg`, with one device of each model (IEEE Signal Processing Cup 2018)."""
-    found = SPCUP.fullmatch(name)
-    if not found:
+    match = SPCUP.fullmatch(name)
+    if not match:
         raise _unexpected_name(path, "Make-Model/(short name)1.jpg")
-    return Origin(f"{found['make']}_{found['model']}", 0, int(found["number"]))
+    return Origin(f"{match['make']}_{match['model']}", 0, int(match["number"]))
 
 
 def folder(name: str, path: Path) -> Origin:
@@ -81,8 +81,8 @@ def folder(name: str, path: Path) -> Origin:
     make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in CAMERA_ENTRIES)
     if not (make and model and serial):
         lacking = [key for key, value in (("make", make), ("model", model), ("serial number", serial)) if not value]
-        found = " and no ".join(lacking)
-        raise CamaError(f"{path}: found no {found} in its EXIF, expected them, or folders Make Model/device")
+        missing = " and no ".join(lacking)
+        raise CamaError(f"{path}: found no {missing} in its EXIF, expected them, or folders Make Model/device")
     # `NIKON CORPORATION` with `NIKON D70` is NIKON_D70
     first = make.split()[0]
     rest = model.removeprefix(first).strip() or model

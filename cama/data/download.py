@@ -74,17 +74,17 @@ def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        found = LINE.fullmatch(line)
-        if not found:
+        entry = LINE.fullmatch(line)
+        if not entry:
             raise CamaError(f"{path}: found {line[:80]!r} in line {number}, expected a SHA-256, two spaces and a path")
-        inner = PurePosixPath(found["path"])
-        if inner.is_absolute() or ".." in inner.parts or "\\" in found["path"] or not found["path"].isprintable():
+        inner = PurePosixPath(entry["path"])
+        if inner.is_absolute() or ".." in inner.parts or "\\" in entry["path"] or not entry["path"].isprintable():
             raise CamaError(
-                f"{path}: found the path {found['path']!r} in line {number}, expected one inside the folder"
+                f"{path}: found the path {entry['path']!r} in line {number}, expected one inside the folder"
             )
         is_photograph = inner.suffix.lower() in SUFFIXES
         if is_photograph and (name == "folder" or CONVENTIONS[name](str(inner), Path(inner)) is not None):
-            listed[str(inner)] = found["sha256"].lower()
+            listed[str(inner)] = entry["sha256"].lower()
         else:
             other.append(str(inner))
     if not listed:

@@ -1,4 +1,4 @@
-"""Patches, and the batches of a training. `extraction` writes the files."""
+"""Patches, and the batches of a training. `crops` writes the files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from cama.storage.hdf5 import open_hdf5, read_attribute, read_values
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches: arrays (N, S, S, 3) by name as stored, in memory or in their file, and what `extraction` stores with each."""
+    """Patches: arrays (N, S, S, 3) by name as stored, in memory or in their file, and what `crops` stores with each."""
 
     arrays: dict[str, PatchArray]
     label: np.ndarray

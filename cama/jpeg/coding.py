@@ -10,8 +10,8 @@ from typing import Any
 from PIL import Image
 
 from cama.core.errors import CamaError
+from cama.jpeg.quantisation import ZIGZAG
 from cama.jpeg.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Jpeg, Segment, read_segments
-from cama.jpeg.tables import ZIGZAG
 
 PROCESSES = {0: "baseline", 1: "extended", 2: "progressive", 3: "lossless"}
 # Names of the first component's sampling factors, where there are two more components with factors 1x1.

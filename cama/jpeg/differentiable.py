@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cama.jpeg.tables import CHROMINANCE, LUMINANCE, scale_table
+from cama.jpeg.quantisation import CHROMINANCE, LUMINANCE, scale_table
 
 # full-range BT.601, as JFIF has it
 TO_YCC = torch.tensor(

@@ -81,8 +81,8 @@ class Exif:
 
     def offset(self, group: str, tag: int) -> int | None:
         """The value of an entry that is one number of an unsigned integer type, or None."""
-        found = next((e for e in self.entries if e.group == group and e.tag == tag and e.kind in OFFSETS), None)
-        return found.value if found is not None and isinstance(found.value, int) else None
+        entry = next((e for e in self.entries if e.group == group and e.tag == tag and e.kind in OFFSETS), None)
+        return entry.value if entry is not None and isinstance(entry.value, int) else None
 
 
 def read_exif(payload: bytes, name: str = "picture") -> Exif:

@@ -23,7 +23,7 @@ class Resource:
 
 def read_resources(payload: bytes) -> tuple[list[Resource], bytes]:
     """The blocks of an APP13 payload, and the bytes after the last block."""
-    found, at = [], len(HEADER)
+    resources, at = [], len(HEADER)
     while payload[at : at + 4] == b"8BIM" and at + 7 <= len(payload):
         number, name = struct.unpack_from(">HB", payload, at + 4)
         start = at + 6 + (name + 2) // 2 * 2  # the name with its length byte is padded to an even number of bytes
@@ -32,6 +32,6 @@ def read_resources(payload: bytes) -> tuple[list[Resource], bytes]:
         size = struct.unpack_from(">I", payload, start)[0]
         if start + 4 + size > len(payload):
             break
-        found.append(Resource(number, payload[start + 4 : start + 4 + size]))
+        resources.append(Resource(number, payload[start + 4 : start + 4 + size]))
         at = start + 4 + (size + 1) // 2 * 2
-    return found, payload[at:]
+    return resources, payload[at:]

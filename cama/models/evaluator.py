@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cama.core.errors import CamaError
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.frontends import Residual
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
 
 
 class Evaluator(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from cama.core.errors import CamaError
-from cama.models.anonymizer import load_anonymizer
+from cama.models.packaged import load_anonymizer
 from cama.storage.files import atomic
 
 SIDE = 64  # pixels, of the picture that the exporter traces; other sizes work too

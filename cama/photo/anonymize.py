@@ -16,11 +16,11 @@ from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.evaluation.distortion import psnr
-from cama.jpeg.encoding import check_pixels_only, encode_like, encode_neutral
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.profile import Profile
-from cama.models.anonymizer import Anonymizer, load_anonymizer
-from cama.models.fusion import fuse_batch_norms_
+from cama.jpeg.writing import check_pixels_only, encode_like, encode_neutral
+from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile

@@ -10,8 +10,8 @@ import numpy as np
 from cama.core.errors import CamaError
 from cama.jpeg.coding import Coding, read_coding
 from cama.jpeg.profile import match_profile
+from cama.jpeg.quantisation import standard_quality
 from cama.jpeg.segments import Jpeg, read_segments
-from cama.jpeg.tables import standard_quality
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
 from cama.storage.images import centre_crop, read_file, read_rgb
@@ -34,7 +34,7 @@ def inspect(
     jpeg = read_segments(data, str(path))
     coding = read_coding(jpeg, str(path))
     picture, faults = _decode(path, coding, required=bool(classifiers or references))
-    found = Leaks(jpeg, picture, str(path))
+    metadata = Leaks(jpeg, picture, str(path))
     record = {
         "file": path.name,
         "bytes": len(data),
@@ -47,9 +47,9 @@ def inspect(
             for segment in jpeg.segments
         ],
         "trailing_bytes": len(jpeg.trailer),
-        "leaks": found.leaks,
-        "thumbnails": found.thumbnails,
-        "faults": [*faults, *found.faults],
+        "leaks": metadata.leaks,
+        "thumbnails": metadata.thumbnails,
+        "faults": [*faults, *metadata.faults],
     }
     if profiles:
         record["profiles"] = [_match(jpeg, coding, file) for file in profiles]
@@ -94,7 +94,7 @@ def _match(jpeg: Jpeg, coding: Coding, file: Path) -> dict[str, Any]:
 
 def _fingerprint(picture: np.ndarray, references: Sequence[Path], path: Path) -> dict[str, Any]:
     from cama.forensics.fingerprint import device_fingerprint, pce
-    from cama.forensics.match import MATCH_PCE
+    from cama.forensics.thresholds import MATCH_PCE
 
     def crop(image: np.ndarray, source: Path) -> np.ndarray:
         if image.shape != picture.shape:

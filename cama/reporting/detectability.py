@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from cama.evaluation.rates import FEW_CLUSTERS, rate, wilson
-from cama.forensics.match import MATCH_PCE
+from cama.forensics.thresholds import MATCH_PCE
 
 
 def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

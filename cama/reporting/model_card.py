@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cama.models.anonymizer import Header
+from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high"]

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from cama.core.seeds import derive_seed
-from cama.jpeg.tables import CHROMINANCE, LUMINANCE
+from cama.jpeg.quantisation import CHROMINANCE, LUMINANCE
 from cama.simulation.processing import Processing, develop, encode
 from cama.simulation.sensor import OVERSAMPLING, DevicePattern, Optics, Sensor, capture, expose
 

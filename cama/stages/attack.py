@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cama.attacks.build import build_attack, matching_bound
 from cama.attacks.classical import Attack
+from cama.attacks.factory import build_attack, matching_bound
 from cama.attacks.oracle import oracle_pictures
 from cama.core.errors import CamaError
 from cama.core.progress import Progress

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from cama.compute.device import Compute
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
-from cama.data.extraction import crop_origins
+from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
 from cama.forensics.statistics import photograph_statistics, real_reference

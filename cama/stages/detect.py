@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cama.attacks.build import build_attack
 from cama.attacks.classical import Attack
+from cama.attacks.factory import build_attack
 from cama.compute import processes
 from cama.compute.device import Compute
 from cama.compute.memory import free_memory

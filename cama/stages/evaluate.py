@@ -23,7 +23,7 @@ from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
 from cama.models.classifiers import Classifier, load_classifier
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
 from cama.storage.images import save_and_decode

@@ -9,7 +9,7 @@ import torch
 from cama import __version__
 from cama.core.errors import CamaError
 from cama.data.manifest import read_table
-from cama.models.anonymizer import Header, Scores, read_parts, save_anonymizer
+from cama.models.packaged import Header, Scores, read_parts, save_anonymizer
 from cama.photo.profile import learn_profile
 from cama.reporting.model_card import model_card
 from cama.settings.spec import parse

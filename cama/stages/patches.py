@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cama.core.errors import CamaError
-from cama.data.extraction import extract
+from cama.data.crops import extract
 from cama.data.manifest import read_table
 from cama.settings.stages import PatchesStageSpec
 

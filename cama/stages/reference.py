@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cama.core.errors import CamaError
-from cama.data.extraction import crop_origins
+from cama.data.crops import crop_origins
 from cama.forensics.statistics import photograph_statistics
 from cama.settings.data import PatchesSpec
 from cama.storage.files import write_text

@@ -9,7 +9,7 @@ from cama.core.errors import CamaError
 from cama.settings.stages import DetectStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.storage.hdf5 import content_hash
-from cama.workflow.code import code_digest
+from cama.workflow.code_inputs import code_digest
 
 Training = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
 

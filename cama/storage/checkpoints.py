@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cama.core.errors import CamaError
 from cama.storage.files import write_text
-from cama.storage.finished import DONE
+from cama.storage.finished_states import DONE
 from cama.storage.model_files import read_tensors, save_tensors
 
 SAVE_EVERY_S = 60.0  # a kill loses at most this much training

@@ -8,7 +8,7 @@ from cama.settings.attacks import MethodSpec
 from cama.settings.config import Config
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.training import TrainingSpec
-from cama.workflow.operations import (
+from cama.workflow.flops import (
     classifier_forward,
     classifier_training,
     estimator_training,

@@ -16,7 +16,7 @@ from cama.settings.config import Config
 from cama.settings.spec import parse
 from cama.settings.stages import run_names, run_of, stage_spec
 from cama.settings.training import TrainingSpec
-from cama.workflow.code import code_files
+from cama.workflow.code_inputs import code_files
 
 MOST_MB = 64_000  # above this, trainings read their patches from disk as they need them
 CONTROL_TABLES = ("controls", "photographs", "cameras")
@@ -80,14 +80,14 @@ class Plan:
         """
         if self.config.dataset.kind == "simulated":
             return self.paths("photographs/{}", self.models)
-        found = sorted(str(path) for path in Path(self.root).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
-        for name in found:
+        names = sorted(str(path) for path in Path(self.root).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+        for name in names:
             if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
                 raise CamaError(
                     f"config: dataset.root: found the name {name!r}, expected one without the braces or <...>"
                     " that Snakemake reads"
                 )
-        return found
+        return names
 
     def manifest_options(self) -> list[str]:
         """Where the manifest finds photographs: the simulated cameras' folders, or that of the data set."""

@@ -18,7 +18,7 @@ from cama.core.errors import CamaError
 from cama.settings.training import ComputeSpec
 from cama.storage.files import read_csv, write_text
 from cama.storage.hdf5 import check_content, content_hash
-from cama.workflow.code import code_digest
+from cama.workflow.code_inputs import code_digest
 
 SUFFIX = ".provenance.json"
 LIBRARIES = ("colour-demosaicing", "h5py", "matplotlib", "numpy", "pandas", "pillow", "pywavelets", "pytorch-msssim")

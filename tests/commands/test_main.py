@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cama.commands import photo
-from cama.commands.command import Command
+from cama.commands.declaration import Command
 from cama.commands.main import GROUPS, main, parser
 from cama.commands.stage import STAGES
 from tests.commands.helpers import PROJECT, cama, refusal

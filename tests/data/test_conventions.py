@@ -9,7 +9,7 @@ from cama.core.errors import CamaError
 from cama.data.conventions import CONVENTIONS, Origin
 from cama.data.manifest import build_manifest
 from tests.jpeg.helpers import jpeg, scene
-from tests.real import DRESDEN, needs_photographs
+from tests.real_photographs import DRESDEN, needs_photographs
 
 
 def origin(kind: str, name: str) -> Origin | None:

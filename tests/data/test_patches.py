@@ -12,7 +12,7 @@ from cama.compute.device import Compute
 from cama.compute.tensors import symmetry
 from cama.core.errors import CamaError
 from cama.data.arrays import standard_deviation
-from cama.data.extraction import FIELDS, crop_origins, extract, grid_origins
+from cama.data.crops import FIELDS, crop_origins, extract, grid_origins
 from cama.data.patches import Patches, Sampler, join, turn_on_device
 from cama.forensics.mosaic import remosaic
 from cama.forensics.residual import noise_residual

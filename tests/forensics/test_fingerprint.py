@@ -8,7 +8,7 @@ from cama.forensics.fingerprint import device_fingerprint, pce, zero_mean
 from cama.simulation.catalogue import device_pattern, draw_catalogue, flat_field, jpeg_file, photograph
 from cama.simulation.scenes import render_scene
 from cama.storage.images import read_rgb
-from tests.real import ABSENT, DRESDEN
+from tests.real_photographs import ABSENT, DRESDEN
 
 REAL = ("Nikon_D200_0", "Nikon_D200_1", "Nikon_D70_0", "Nikon_D70_1", "Nikon_D70s_0", "Nikon_D70s_1")
 MATCH = 60

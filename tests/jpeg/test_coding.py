@@ -11,10 +11,10 @@ from PIL import Image
 
 from cama.core.errors import CamaError
 from cama.jpeg.coding import read_coding
+from cama.jpeg.quantisation import ZIGZAG
 from cama.jpeg.segments import DHT, DQT, FRAMES, SOS, Jpeg, Segment, read_segments
-from cama.jpeg.tables import ZIGZAG
 from tests.jpeg.helpers import jpeg
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 
 def coding(data: bytes):

@@ -13,7 +13,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.exif import HEADER, read_exif
 from cama.jpeg.segments import read_segments
 from tests.jpeg.helpers import jpeg
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 MAKE, MODEL, ARTIST, EXPOSURE, SERIAL, LATITUDE = 0x010F, 0x0110, 0x013B, 0x829A, 0xA431, 2
 

@@ -11,7 +11,7 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.jpeg.segments import EOI, SOI, SOS, Jpeg, Segment, read_segments
 from tests.jpeg.helpers import jpeg
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 KINDS = {
     "baseline": {},

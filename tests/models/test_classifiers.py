@@ -122,7 +122,7 @@ def test_parameters_of_the_small_and_of_the_paper_network_count_as_by_hand():
 
 
 def test_an_unknown_architecture_is_an_error_that_names_the_known():
-    with pytest.raises(CamaError, match=r"architecture: .*'small', 'resnet18'.*found 'resnet19'"):
+    with pytest.raises(CamaError, match="architecture: found 'resnet19', expected one of 'small', 'resnet18', "):
         parse(ClassifierNetSpec, {"architecture": "resnet19"}, "config")
 
 
@@ -185,7 +185,9 @@ def test_a_file_of_an_architecture_that_is_gone_is_one_line(tmp_path):
     net = {"frontend": "rgb", "architecture": "resnet18-quarter", "dropout": 0.5, "width": 16}
     header = {"kind": "classifier", "net": net, "labels": list(LABELS), "estimator": None}
     save_tensors(path, tiny_classifier("rgb", architecture="resnet18").state_dict(), header)
-    with pytest.raises(CamaError, match=r"f\.safetensors: architecture: .*, found 'resnet18-quarter'$") as error:
+    with pytest.raises(
+        CamaError, match=r"f\.safetensors: architecture: found 'resnet18-quarter', expected one of 'small', [^\n]*$"
+    ) as error:
         load_classifier(path)
     assert "\n" not in str(error.value)
     assert "'resnet18'" in str(error.value)  # and names those that there are

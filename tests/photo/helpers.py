@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from cama.models.anonymizer import Header, read_parts, save_anonymizer
 from cama.models.classifiers import save_classifier
 from cama.models.generator import Generator, save_generator
+from cama.models.packaged import Header, read_parts, save_anonymizer
 from cama.photo.profile import learn_profile
 from cama.reporting.model_card import model_card
 from cama.settings.networks import GeneratorSpec

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.evaluation.distortion import psnr
-from cama.jpeg import encoding
+from cama.jpeg import writing
 from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import APP0, read_segments
@@ -30,7 +30,7 @@ from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, scene
 from tests.jpeg.test_exif import tiff
 from tests.photo.helpers import camera_file, model_file
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 SECRETS = (b"Jorunn", b"SN0042", b"2026", b"Alcyon", b"http")
 
@@ -296,11 +296,11 @@ def leaking(picture: np.ndarray) -> bytes:
 
 
 def another(picture: np.ndarray) -> bytes:
-    return encoding.encode_neutral(255 - picture)
+    return writing.encode_neutral(255 - picture)
 
 
 def cut(picture: np.ndarray) -> bytes:
-    return encoding.encode_neutral(picture)[:-30]
+    return writing.encode_neutral(picture)[:-30]
 
 
 @pytest.mark.parametrize("encode", [leaking, another, cut])
@@ -465,18 +465,18 @@ def test_a_target_that_the_model_does_not_know_is_refused(photo, model, capsys):
 
 
 def test_bytes_behind_and_fill_bytes_are_found():
-    bare = encoding.encode_neutral(scene())
-    encoding.check_pixels_only(bare, "a.jpg")
+    bare = writing.encode_neutral(scene())
+    writing.check_pixels_only(bare, "a.jpg")
     with pytest.raises(CamaError, match="found 3 bytes behind the picture"):
-        encoding.check_pixels_only(bare + b"abc", "a.jpg")
+        writing.check_pixels_only(bare + b"abc", "a.jpg")
     with pytest.raises(CamaError, match="found a segment APP0 JFIF at byte 2"):
-        encoding.check_pixels_only(bare[:2] + b"\xff" + bare[2:], "a.jpg")
-    thumb = bare.replace(encoding.JFIF, encoding.JFIF[:-2] + b"\1\1" + b"abc").replace(
+        writing.check_pixels_only(bare[:2] + b"\xff" + bare[2:], "a.jpg")
+    thumb = bare.replace(writing.JFIF, writing.JFIF[:-2] + b"\1\1" + b"abc").replace(
         b"\xff\xe0\0\x10", b"\xff\xe0\0\x13"
     )
     assert read_segments(thumb).with_marker(APP0)
     with pytest.raises(CamaError, match="found a segment APP0 JFIF"):
-        encoding.check_pixels_only(thumb, "a.jpg")
+        writing.check_pixels_only(thumb, "a.jpg")
 
 
 @needs_photographs
@@ -488,8 +488,8 @@ def test_real_photographs_are_imitated_by_their_own_profiles():
         picture = read_rgb(own[0])[:320, :480]
         order = profile.order
         for coding in profile.codings:
-            data = encoding.encode_like(picture, coding.value.model_dump(), order)
-            written = encoding.check_pixels_only(data, name)
+            data = writing.encode_like(picture, coding.value.model_dump(), order)
+            written = writing.check_pixels_only(data, name)
             assert [segment.name for segment in written.segments] == [n for n in order if n != "APP1 Exif"]
 
 
@@ -507,7 +507,7 @@ def test_the_header_of_jfif_stands_where_the_target_writes_it(progressive):
         [start, "APP1 Exif", *rest],
     ):
         for exif in (b"", payload):
-            written = encoding.check_pixels_only(encoding.encode_like(picture, coding, order, exif), "x", exif)
+            written = writing.check_pixels_only(writing.encode_like(picture, coding, order, exif), "x", exif)
             assert [segment.name for segment in written.segments] == [n for n in order if exif or n != "APP1 Exif"]
 
 
@@ -522,6 +522,5 @@ def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path,
 
     monkeypatch.setattr(anonymize_files, "anonymize", once)
     arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
-    with pytest.raises(KeyboardInterrupt):
-        main(["anonymize", str(photo), str(photo), *arguments])
+    assert main(["anonymize", str(photo), str(photo), *arguments]) == 130
     assert json.loads(capsys.readouterr().out) == done

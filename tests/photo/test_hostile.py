@@ -14,7 +14,7 @@ from cama.jpeg.segments import DQT, Jpeg, read_segments
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, many_scans, scene, with_frame
 from tests.photo.helpers import LABELS, camera_file, model_file
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 SOON = 20.0  # seconds, of which a slow machine may need most to import torch
 

@@ -15,7 +15,7 @@ from cama.photo.inspect import inspect
 from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, tiny_classifier
-from tests.real import DRESDEN, needs_photographs, photographs
+from tests.real_photographs import DRESDEN, needs_photographs, photographs
 
 
 def exif(thumbnail: bytes = b"") -> bytes:

@@ -15,7 +15,7 @@ from cama.photo.profile import learn_profile, read_profile, write_profile
 from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg
 from tests.photo.helpers import camera_file
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 
 def photo(number: int, model: str = "A10", size: tuple[int, int] = (48, 64), **options: object) -> bytes:

@@ -11,7 +11,7 @@ from cama.jpeg.segments import read_segments
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, many_scans, scene
-from tests.real import needs_photographs, photographs
+from tests.real_photographs import needs_photographs, photographs
 
 
 def small(picture: np.ndarray, size: tuple[int, int] = (80, 60), bars: int = 0) -> Image.Image:

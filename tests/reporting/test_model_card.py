@@ -1,6 +1,6 @@
 """Tests of cama.reporting.model_card: a card says what was measured, and what was not."""
 
-from cama.models.anonymizer import Header, Scores
+from cama.models.packaged import Header, Scores
 from cama.reporting.model_card import model_card
 from tests.photo.helpers import LABELS, SPEC
 

@@ -41,7 +41,7 @@ class Nursery:
 
 @pytest.fixture(scope="module")
 def nursery():
-    command = [sys.executable, "-m", "tests.stages.nursery"]
+    command = [sys.executable, "-m", "tests.stages.fork_server"]
     pipe = subprocess.PIPE
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as born:

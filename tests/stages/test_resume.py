@@ -5,15 +5,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cama.commands.cli import main
 
+from cama.commands.main import main
 from cama.models.estimator import save_estimator
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.stages import TrainClassifierSpec
 from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.stages import train_classifier
 from cama.storage import hdf5
-from tests.commands.test_cli import write_patches
+from tests.commands.helpers import write_patches
 from tests.models.helpers import tiny_estimator
 
 

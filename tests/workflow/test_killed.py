@@ -32,7 +32,8 @@ def kills(request) -> int:
     return found
 
 
-def test_a_run_killed_anywhere_ends_in_the_same_files(kills, finished, tmp_path):
+def test_a_run_killed_anywhere_ends_in_the_same_files(kills, request, tmp_path):
+    finished = request.getfixturevalue("finished")  # only now: it takes minutes, and most calls skip this test
     workflow = checkout(tmp_path)
     locks, chance = tmp_path / ".snakemake" / "locks", random.Random(0)
     for kill in range(kills):

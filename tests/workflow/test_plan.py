@@ -10,7 +10,7 @@ import pytest
 from cama.core.errors import CamaError
 from cama.settings.config import load_config
 from cama.settings.stages import stage_spec
-from cama.workflow.code import PACKAGE
+from cama.workflow.code_inputs import PACKAGE
 from cama.workflow.plan import MOST_MB, Plan, make_plan, options, resources
 from tests.workflow.conftest import PROJECT, TINY
 
@@ -26,9 +26,7 @@ def changed(**blocks: dict) -> Plan:
 
 
 def test_making_a_plan_imports_nothing_slow():
-    code = (
-        "import sys, cama.workflow.plan, cama.storage.finished; print(*{'torch', 'numpy', 'pandas'} & set(sys.modules))"
-    )
+    code = "import sys, cama.workflow.plan, cama.storage.finished_states; print(*{'torch', 'numpy', 'pandas'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert done.stdout.split() == []
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cama.commands.main import main
-from cama.models.anonymizer import load_header
+from cama.models.packaged import load_header
 from cama.settings.config import Config
 
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]

@@ -68,10 +68,9 @@ def tables(workflow: Workflow) -> dict[str, bytes]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("profile", HERE)
-def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_run(
-    finished, tmp_path, cluster, profile
-):
+def test_jobs_that_time_out_are_cancelled_or_fail_end_in_the_tables_of_a_local_run(cluster, request, tmp_path, profile):
     """The generators are trained again, and all that depends on them."""
+    finished = request.getfixturevalue("finished")  # only now: it takes minutes, and most calls skip this test
     mine = Workflow(shutil.copytree(finished.folder, tmp_path / "run", symlinks=True))
     expected = tables(finished)
     shutil.rmtree(mine.folder / "results" / "tables")

@@ -3,7 +3,7 @@
 import pytest
 
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
-from cama.workflow import operations
+from cama.workflow import flops
 
 BODY = BodySpec(features=4, downsamplings=1, blocks=1, kernel=3)
 HIGH, LOW = (ClassifierNetSpec(frontend=name, architecture="small", width=4) for name in ("prnu_lp", "prnu_lp_low"))
@@ -13,19 +13,19 @@ def test_operations_of_two_convolutions_by_hand():
     features, kernel, side = 6, 5, 32
     body = BodySpec(features=features, downsamplings=0, blocks=0, kernel=kernel)
     one = 2 * kernel**2 * 3 * features * side**2  # a multiplication and an addition for each weight and pixel
-    assert operations._forward(operations.Estimator(body), side) == 2 * one
-    assert operations.estimator_training(body, side) == 5 * one  # the picture's gradient is not computed
+    assert flops._forward(flops.Estimator(body), side) == 2 * one
+    assert flops.estimator_training(body, side) == 5 * one  # the picture's gradient is not computed
 
 
 def test_a_larger_picture_costs_in_proportion():
     spec = GeneratorSpec(**BODY.model_dump())
-    assert operations.generator_forward(2, spec, 64) == 4 * operations.generator_forward(2, spec, 32) > 0
+    assert flops.generator_forward(2, spec, 64) == 4 * flops.generator_forward(2, spec, 32) > 0
 
 
 def test_an_estimator_costs_its_forward_pass_in_training_and_use():
     rgb = HIGH.model_copy(update={"frontend": "rgb"})
-    estimator = operations._forward(operations.Estimator(BODY), 32)
-    for count in (operations.classifier_training, operations.classifier_forward):
+    estimator = flops._forward(flops.Estimator(BODY), 32)
+    for count in (flops.classifier_training, flops.classifier_forward):
         assert count(2, HIGH, BODY, 32) == count(2, rgb, BODY, 32) + estimator
 
 
@@ -35,8 +35,8 @@ def test_the_estimator_that_classifiers_share_is_counted_once(count):
 
     def counted(*evaluators: ClassifierNetSpec) -> float:
         if count == "gradient":
-            return operations.gradient_step(2, evaluators, BODY, 32)
-        return operations.generator_training(2, *networks, evaluators, BODY, 32)
+            return flops.gradient_step(2, evaluators, BODY, 32)
+        return flops.generator_training(2, *networks, evaluators, BODY, 32)
 
     alone = counted() if count == "generator" else 0
     assert counted(HIGH, LOW) < counted(HIGH) + counted(LOW) - alone
@@ -44,6 +44,6 @@ def test_the_estimator_that_classifiers_share_is_counted_once(count):
 
 def test_networks_of_the_same_settings_are_counted_once(monkeypatch):
     net = HIGH.model_copy(update={"width": 5})
-    first = operations.classifier_training(2, net, BODY, 32)
-    monkeypatch.setattr(operations, "_count", None)
-    assert operations.classifier_training(2, net.model_copy(), BODY.model_copy(), 32) == first
+    first = flops.classifier_training(2, net, BODY, 32)
+    monkeypatch.setattr(flops, "_count", None)
+    assert flops.classifier_training(2, net.model_copy(), BODY.model_copy(), 32) == first

@@ -12,7 +12,7 @@ import torch._dynamo  # noqa: F401 (which optimisers import when the first is ma
 import cama.storage.checkpoints
 from cama.commands.main import main
 from cama.commands.stage import STAGES
-from cama.workflow.code import code_digest
+from cama.workflow.code_inputs import code_digest
 
 cama.storage.checkpoints.SAVE_EVERY_S = 0.03  # or a kill in so short a training would find it unsaved
 for stage in STAGES.values():

@@ -1,4 +1,4 @@
-"""Tests of cama.models.anonymizer and cama.models.onnx: a model file is whole, or refused with one line."""
+"""Tests of cama.models.packaged and cama.models.onnx: a model file is whole, or refused with one line."""
 
 import json
 
@@ -9,9 +9,9 @@ import torch
 
 from cama.commands.main import main
 from cama.core.errors import CamaError
-from cama.models.anonymizer import load_anonymizer, load_header, read_parts
 from cama.models.classifiers import load_classifier, save_classifier
 from cama.models.generator import Generator, save_generator
+from cama.models.packaged import load_anonymizer, load_header, read_parts
 from cama.settings.networks import GeneratorSpec
 from cama.storage.model_files import read_model, save_tensors
 from tests.models.helpers import net_spec, pictures, shake, tiny_classifier

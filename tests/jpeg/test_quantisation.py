@@ -1,4 +1,4 @@
-"""Tests of cama.jpeg.tables, against the tables that Pillow's encoder (libjpeg) writes."""
+"""Tests of cama.jpeg.quantisation, against the tables that Pillow's encoder (libjpeg) writes."""
 
 import io
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.jpeg.tables import CHROMINANCE, LUMINANCE, ZIGZAG, scale_table, standard_quality
+from cama.jpeg.quantisation import CHROMINANCE, LUMINANCE, ZIGZAG, scale_table, standard_quality
 from tests.jpeg.helpers import jpeg
 
 

@@ -48,9 +48,9 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str], e
     if [segment.name for segment in built.segments] != wanted:
         raise CamaError("encoding: found another order of segments than asked for, which cannot be imitated")
     data = built.to_bytes()
-    found = describe(read_coding(read_segments(data)))
+    written = describe(read_coding(read_segments(data)))
     for trait, value in coding.items():
-        if found[trait] != value:
+        if written[trait] != value:
             raise CamaError(f"encoding: found other {trait} than asked for, which cannot be imitated")
     return data
 

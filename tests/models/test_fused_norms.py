@@ -1,11 +1,11 @@
-"""Tests of cama.models.fusion."""
+"""Tests of cama.models.fused_norms."""
 
 import pytest
 import torch
 from torch import nn
 
 from cama.models.classifiers import ARCHITECTURES
-from cama.models.fusion import fuse_batch_norms_
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
 from tests.models.helpers import pictures, shake, tiny_classifier
