@@ -13,26 +13,32 @@ from cama.core.errors import CamaError
 from cama.settings import stages as specs
 from cama.settings.spec import Spec, parse_json
 
+KINDS = {"": "a folder", ".h5": "an HDF5 file", ".csv": "a table", ".safetensors": "a model file", ".html": "a page"}
+
 
 @dataclass(frozen=True)
 class StagePath:
-    """A path that a stage takes as the option `--NAME`. `example`: such a file or folder."""
+    """A path that a stage takes as the option `--NAME`. `suffix`: of the file; empty for a folder."""
 
-    about, many, optional = "", False, False  # not fields: each kind of path has its own `about`, and Input the others
+    many, optional = False, False  # not fields: of Input alone
     name: str
-    example: str
+    suffix: str = ""
 
     @property
     def parameter(self) -> str:
         """The parameter of the stage's function."""
         return self.name.replace("-", "_")
 
+    @property
+    def example(self) -> str:
+        """A path of this kind."""
+        return self.name + self.suffix
+
 
 @dataclass(frozen=True)
 class Input(StagePath):
     """A file or folder that the stage reads; `many`: one or more; `optional`: it may be left out, and is None then."""
 
-    about = "input"
     many: bool = False
     optional: bool = False
 
@@ -41,16 +47,12 @@ class Input(StagePath):
 class Output(StagePath):
     """A file or folder that the stage writes, with a provenance record beside it."""
 
-    about = "output"
-
 
 @dataclass(frozen=True)
 class State(StagePath):
-    """The folder in which a training saves its state, from which it goes on after a kill."""
+    """The folder in which a training saves its state, from which it continues after a kill."""
 
-    about = "state of the training"
     name: str = "state"
-    example: str = "state"
 
 
 @dataclass(frozen=True)
@@ -78,204 +80,62 @@ class Stage:
         return f"cama.stages.{self.file or self.function}"
 
 
-MODELS = '{"models": {"in_distribution": ["Nikon_D70", "Canon_Ixus70"]}}'
-INSIDE, OUTSIDE = Input("inside", "test.h5"), Input("outside", "test_outdist.h5")
-SPLITS, ROOT, ATTACKED = Input("splits", "splits.csv"), Input("root", "photographs"), Input("attacked", "cama.h5")
-EVALUATORS = Input("evaluators", "evaluator.safetensors", many=True)
-OPTIONAL_EVALUATORS = Input("evaluators", "evaluator.safetensors", many=True, optional=True)
-ROWS, TABLES = Input("rows", "rows/cama.csv", many=True), Input("tables", "tables")
-DETECTIONS = Input("detections", "detections/cama.csv", many=True, optional=True)
-CURVE = Output("curve", "curve.csv")
+MODEL, HDF5, TABLE = ".safetensors", ".h5", ".csv"
+CAMERAS = '"Nikon_D70", "Canon_Ixus70"'
+MODELS = f'{{"models": {{"in_distribution": [{CAMERAS}]}}}}'
+SPLITS, ROOT, PATCHES = Input("splits", TABLE), Input("root"), Input("patches", HDF5)
+INSIDE, OUTSIDE, ATTACKED = Input("inside", HDF5), Input("outside", HDF5), Input("attacked", HDF5)
+EVALUATORS = Input("evaluators", MODEL, many=True)
+SOME_EVALUATORS = Input("evaluators", MODEL, many=True, optional=True)
+ROWS, TABLES, DETECTIONS = Input("rows", TABLE, many=True), Input("tables"), Input("detections", TABLE, True, True)
+CURVE, STATE = Output("curve", TABLE), State()
 
+# fmt: off
 _STAGES = (
-    Stage(
-        "simulate",
-        specs.SimulateSpec,
-        "take the photographs of one simulated camera",
-        (Output("out", "photographs/Alcyon_A10"), Output("oracle", "oracle/Alcyon_A10")),
-        '{"model": "Alcyon_A10", "models": {"in_distribution": ["Alcyon_A10", "Borealis_B2"]}}',
-    ),
-    Stage(
-        "manifest",
-        specs.ManifestSpec,
-        "list, decode and hash photographs",
-        (
-            Input("photographs", "photographs/nikon", many=True),
-            ROOT,
-            Output("out", "manifest.csv"),
-            Output("broken", "broken.csv"),
-        ),
-        '{"models": ["Nikon_D70", "Canon_Ixus70"], "dataset": {"kind": "dresden"}}',
-    ),
-    Stage(
-        "split",
-        specs.SplitStageSpec,
-        "give photographs their roles",
-        (Input("manifest", "manifest.csv"), Output("out", "splits.csv")),
-        MODELS,
-    ),
-    Stage(
-        "check-split",
-        specs.SplitStageSpec,
-        "fail where two roles share what they may not",
-        (SPLITS, Output("out", "checked.csv")),
-        MODELS,
-        file="split",
-    ),
-    Stage(
-        "patches",
-        specs.PatchesStageSpec,
-        "cut the photographs of one role into an HDF5 file",
-        (SPLITS, ROOT, Output("out", "adversary.h5")),
-        '{"role": "adversary", "labels": ["Nikon_D70", "Canon_Ixus70"]}',
-    ),
-    Stage(
-        "train-estimator",
-        specs.TrainEstimatorSpec,
-        "train the estimator E0",
-        (Input("patches", "adversary.h5"), Output("out", "estimator.safetensors"), CURVE, State()),
-    ),
-    Stage(
-        "train-classifier",
-        specs.TrainClassifierSpec,
-        "train a target classifier F or a classifier of the evaluator E",
-        (
-            Input("patches", "examiner.h5", many=True),
-            Input("estimator", "estimator.safetensors", optional=True),
-            Output("out", "classifier.safetensors"),
-            CURVE,
-            State(),
-        ),
-    ),
-    Stage(
-        "train-generator",
-        specs.TrainGeneratorSpec,
-        "train the generator G and its discriminators D",
-        (
-            Input("patches", "adversary.h5"),
-            EVALUATORS,
-            Output("out", "generator.safetensors"),
-            Output("discriminators", "discriminators.safetensors"),
-            CURVE,
-            State(),
-        ),
-    ),
-    Stage(
-        "attack",
-        specs.AttackStageSpec,
-        "attack the test photographs",
-        (
-            INSIDE,
-            OUTSIDE,
-            Input("model", "generator.safetensors", many=True, optional=True),
-            OPTIONAL_EVALUATORS,
-            Input("match", "cama.h5", optional=True),
-            Input("oracle", "oracle", optional=True),
-            Output("out", "attacked.h5"),
-        ),
-        '{"targets": ["Nikon_D70", "Canon_Ixus70"]}',
-    ),
-    Stage(
-        "evaluate",
-        specs.EvaluateStageSpec,
-        "score attacked photographs under each target classifier F",
-        (
-            ATTACKED,
-            INSIDE,
-            OUTSIDE,
-            Input("classifiers", "classifier.safetensors", many=True),
-            Output("out", "rows.csv"),
-        ),
-    ),
-    Stage(
-        "detect",
-        specs.DetectStageSpec,
-        "train a detector of one attack, and score the test photographs",
-        (
-            Input("patches", "adversary.h5"),
-            INSIDE,
-            OUTSIDE,
-            ATTACKED,
-            Input("model", "generator.safetensors", optional=True),
-            OPTIONAL_EVALUATORS,
-            CURVE,
-            State(),
-            Output("out", "detection.csv"),
-        ),
-        '{"name": "median", "method": {"kind": "median", "strength": 3}, "targets": ["Nikon_D70", "Canon_Ixus70"]}',
-    ),
-    Stage(
-        "devices",
-        specs.DevicesStageSpec,
-        "compare attacked photographs with the fingerprints of devices",
-        (INSIDE, OUTSIDE, ATTACKED, Output("out", "devices.csv")),
-        '{"name": "cama"}',
-    ),
-    Stage(
-        "tables",
-        specs.TablesStageSpec,
-        "make the tables",
-        (ROWS, DETECTIONS, Input("devices", "devices/cama.csv", many=True, optional=True), Output("out", "tables")),
-    ),
-    Stage(
-        "package",
-        specs.PackageStageSpec,
-        "put G, E, container profiles and scores into one model file",
-        (
-            Input("model", "generator.safetensors", many=True),
-            EVALUATORS,
-            SPLITS,
-            ROOT,
-            TABLES,
-            Output("out", "cama.safetensors"),
-        ),
-        '{"name": "cama", "dataset": "dresden"}',
-    ),
-    Stage(
-        "plots",
-        specs.PlotsStageSpec,
-        "make the plots",
-        (
-            ROWS,
-            TABLES,
-            Input("curves", "curve.csv", many=True),
-            Input("attacked", "cama.h5", many=True, optional=True),
-            DETECTIONS,
-            Input("paired", "tables/paired.csv", optional=True),
-            INSIDE,
-            OUTSIDE,
-            Output("out", "plots"),
-        ),
-    ),
-    Stage(
-        "controls",
-        specs.ControlsStageSpec,
-        "measure the controls",
-        (
-            SPLITS,
-            ROOT,
-            INSIDE,
-            Input("aligned", "aligned.safetensors", optional=True),
-            Input("random", "random.safetensors", optional=True),
-            Input("random-test", "test-random.h5", optional=True),
-            Output("out", "controls"),
-        ),
-        MODELS,
-    ),
-    Stage(
-        "report",
-        specs.ReportStageSpec,
-        "make the page of the report",
-        (
-            SPLITS,
-            Input("broken", "broken.csv"),
-            TABLES,
-            Input("plots", "plots"),
-            Input("controls", "controls"),
-            Output("out", "index.html"),
-        ),
-    ),
+    Stage("simulate", specs.SimulateSpec, "take the photographs of one simulated camera",
+          (Output("out"), Output("oracle")), f'{{"model": "Nikon_D70", {MODELS[1:]}'),
+    Stage("manifest", specs.ManifestSpec, "list, decode and hash photographs",
+          (Input("photographs", many=True), ROOT, Output("out", TABLE), Output("broken", TABLE)),
+          f'{{"models": [{CAMERAS}]}}'),
+    Stage("split", specs.SplitStageSpec, "give photographs their roles",
+          (Input("manifest", TABLE), Output("out", TABLE)), MODELS),
+    Stage("check-split", specs.SplitStageSpec, "fail where two roles share what they may not",
+          (SPLITS, Output("out", TABLE)), MODELS, file="split"),
+    Stage("patches", specs.PatchesStageSpec, "cut the photographs of one role into an HDF5 file",
+          (SPLITS, ROOT, Output("out", HDF5)), f'{{"role": "adversary", "labels": [{CAMERAS}]}}'),
+    Stage("train-estimator", specs.TrainEstimatorSpec, "train the estimator E0",
+          (PATCHES, Output("out", MODEL), CURVE, STATE)),
+    Stage("train-classifier", specs.TrainClassifierSpec, "train a target classifier F or a classifier of the evaluator E",
+          (Input("patches", HDF5, many=True), Input("estimator", MODEL, optional=True), Output("out", MODEL), CURVE, STATE)),
+    Stage("train-generator", specs.TrainGeneratorSpec, "train the generator G and its discriminators D",
+          (PATCHES, EVALUATORS, Output("out", MODEL), Output("discriminators", MODEL), CURVE, STATE)),
+    Stage("attack", specs.AttackStageSpec, "attack the test photographs",
+          (INSIDE, OUTSIDE, Input("model", MODEL, many=True, optional=True), SOME_EVALUATORS,
+           Input("match", HDF5, optional=True), Input("oracle", optional=True), Output("out", HDF5)),
+          f'{{"targets": [{CAMERAS}]}}'),
+    Stage("evaluate", specs.EvaluateStageSpec, "score attacked photographs under each target classifier F",
+          (ATTACKED, INSIDE, OUTSIDE, Input("classifiers", MODEL, many=True), Output("out", TABLE))),
+    Stage("detect", specs.DetectStageSpec, "train a detector of one attack, and score the test photographs",
+          (PATCHES, INSIDE, OUTSIDE, ATTACKED, Input("model", MODEL, optional=True), SOME_EVALUATORS, CURVE, STATE,
+           Output("out", TABLE)),
+          f'{{"name": "median", "method": {{"kind": "median", "strength": 3}}, "targets": [{CAMERAS}]}}'),
+    Stage("devices", specs.DevicesStageSpec, "compare attacked photographs with the fingerprints of devices",
+          (INSIDE, OUTSIDE, ATTACKED, Output("out", TABLE)), '{"name": "cama"}'),
+    Stage("tables", specs.TablesStageSpec, "make the tables",
+          (ROWS, DETECTIONS, Input("devices", TABLE, many=True, optional=True), Output("out"))),
+    Stage("package", specs.PackageStageSpec, "put G, E, container profiles and scores into one model file",
+          (Input("model", MODEL, many=True), EVALUATORS, SPLITS, ROOT, TABLES, Output("out", MODEL)),
+          '{"name": "cama", "dataset": "dresden"}'),
+    Stage("plots", specs.PlotsStageSpec, "make the plots",
+          (ROWS, TABLES, Input("curves", TABLE, many=True), Input("attacked", HDF5, many=True, optional=True), DETECTIONS,
+           Input("paired", TABLE, optional=True), INSIDE, OUTSIDE, Output("out"))),
+    Stage("controls", specs.ControlsStageSpec, "measure the controls",
+          (SPLITS, ROOT, INSIDE, Input("aligned", MODEL, optional=True), Input("random", MODEL, optional=True),
+           Input("random-test", HDF5, optional=True), Output("out")), MODELS),
+    Stage("report", specs.ReportStageSpec, "make the page of the report",
+          (SPLITS, Input("broken", TABLE), TABLES, Input("plots"), Input("controls"), Output("out", ".html"))),
 )
+# fmt: on
 STAGES = {stage.name: stage for stage in _STAGES}
 
 
@@ -330,7 +190,7 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
             nargs="+" if path.many else None,
             required=not path.optional,
             metavar="PATH",
-            help=f"{path.about}, such as {path.example}",
+            help=f"{type(path).__name__.lower()}: {KINDS[path.suffix]}{', or several' if path.many else ''}",
         )
 
 

@@ -1,6 +1,5 @@
 """What each result was made of: a record beside it, and the chain of records from a result back to the photographs."""
 
-import contextlib
 import json
 import os
 import platform
@@ -63,7 +62,11 @@ def begin_record(stage: str, module: str, spec: Mapping[str, Any], threads: int,
         spec=spec,
         stage=stage,
         threads=threads,
-        versions=_versions(),
+        versions={
+            "cama": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in LIBRARIES},
+        },
     )
 
 
@@ -89,16 +92,11 @@ def _computed(spec: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def _versions() -> dict[str, str]:
-    libraries = {}
-    for name in LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):  # installed by other means
-            libraries[name] = metadata.version(name)
-    return {"cama": __version__, "python": platform.python_version(), **libraries}
-
-
-def _hash(path: Path) -> str | None:
+def _hash(path: Path, whole: bool = False) -> str | None:
+    """The hash of a file; none of a folder or a damaged file. An HDF5 file has it within; `whole` compares all its content."""
     try:
+        if whole:
+            check_content(path)
         return content_hash(path) if path.is_file() else None
     except (CamaError, OSError):
         return None
@@ -210,22 +208,14 @@ def _link(path: Path, depth: int, named: str | None, user: Path | None) -> Link:
         return Link(path, depth, record, State.MISSING)
     if path.is_file():
         own = record.absolute(record.outputs).get(path) if record else None
-        return Link(path, depth, record, _file_state(path, {own, named} - {None}))
+        recorded = {own, named} - {None}
+        state = State.AS_RECORDED if recorded == {_hash(path, whole=True)} else State.CHANGED
+        return Link(path, depth, record, state if recorded else State.NOT_RECORDED)
     files = _recorded_files(path, record, user)
     if not files:
         return Link(path, depth, record, State.NOT_RECORDED if record else State.PLAIN_FOLDER)
     changed = sum(_hash(file) != digest for file, digest in files.items())
     return Link(path, depth, record, State.CHANGED if changed else State.AS_RECORDED, len(files), changed)
-
-
-def _file_state(path: Path, recorded: set[str | None]) -> State:
-    if not recorded:
-        return State.NOT_RECORDED
-    try:
-        check_content(path)
-    except CamaError:  # a damaged file
-        return State.CHANGED
-    return State.AS_RECORDED if recorded == {_hash(path)} else State.CHANGED
 
 
 def _recorded_files(folder: Path, record: Record | None, user: Path | None) -> dict[Path, str | None]:
