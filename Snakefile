@@ -2,7 +2,10 @@
 # each stage has a target of its own: data, adversary, examiner, attacks, evaluation, detection, tables, plots,
 # controls, report, models.
 #
-# In another workflow, where this package is installed (`results` of its config says where the files go, not `prefix`):
+# As a module of another workflow, where this package is installed. Files go to `results` of the config, since Snakemake's `prefix` is
+# not supported; `--workflow-profile path/to/profiles/default` brings the settings of one machine along:
+#   configfile: "path/to/config.yaml"
+#   configfile: "an-overlay.yaml"
 #   module cama:
 #       snakefile: "path/to/Snakefile"
 #       config: config

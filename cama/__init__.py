@@ -9,22 +9,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+_API = ("Model", "device_fingerprint", "inspect", "load_config", "load_model", "noise_residual", "pce", "psnr", "score")
 _PUBLIC = {
+    **dict.fromkeys((*_API, "success_rate"), "cama.api"),
     "ARCHITECTURES": "cama.models.classifiers",
     "ATTACKS": "cama.attacks.classical",
     "CONVENTIONS": "cama.data.conventions",
     "FRONTENDS": "cama.models.frontends",
     "CamaError": "cama.core.errors",
-    "Model": "cama.api",
-    "device_fingerprint": "cama.forensics.fingerprint",
-    "inspect": "cama.photo.inspect",
-    "load_config": "cama.settings.config",
-    "load_model": "cama.api",
-    "noise_residual": "cama.forensics.residual",
-    "pce": "cama.forensics.fingerprint",
-    "psnr": "cama.evaluation.distortion",
-    "score": "cama.api",
-    "success_rate": "cama.api",
 }
 __all__ = [*_PUBLIC, "__version__"]
 

@@ -1,22 +1,20 @@
-"""The public API: what `import cama` offers. Each name is imported when it is first used."""
+"""The public API: what `import cama` offers. Each function checks what it is given, and imports what it needs when called."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import torch
 
-from cama.attacks.tiles import transform
-from cama.compute.device import Compute
 from cama.core.errors import CamaError
-from cama.evaluation.rates import rate
-from cama.models.classifiers import load_classifier
-from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.packaged import load_anonymizer
-from cama.settings.training import ComputeSpec
-from cama.training.classifier import predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cama.compute.device import Compute
+    from cama.settings.config import Config
+
+SMALLEST = 64  # pixels a side of a picture that is scored: a training patch
 
 
 class Model:
@@ -25,7 +23,10 @@ class Model:
     Attributes: `labels`, the camera models (`Make_Model`) that it can aim at; `card`, the model card in Markdown.
     """
 
-    def __init__(self, path: Path, compute: Compute) -> None:
+    def __init__(self, path: Path, compute: "Compute") -> None:
+        from cama.models.fused_norms import fuse_batch_norms_
+        from cama.models.packaged import load_anonymizer
+
         anonymizer = load_anonymizer(path)
         self.labels = tuple(anonymizer.header.labels)
         self.card = anonymizer.header.card
@@ -38,6 +39,8 @@ class Model:
 
         The pixels alone are changed: a file for sharing also needs its metadata removed, which `cama anonymize` does.
         """
+        from cama.attacks.tiles import transform
+
         if target not in self.labels:
             raise CamaError(f"target: found {target!r}, expected one of {', '.join(self.labels)}")
         _check(picture, "picture")
@@ -50,22 +53,30 @@ def load_model(path: str | Path, device: str = "auto", precision: str = "auto") 
     `device`: `auto`, `cpu` or `cuda`; `precision`: `auto`, `float32` or `bfloat16`. A missing, damaged or foreign file is a
     CamaError.
     """
-    return Model(Path(path), Compute(ComputeSpec(device=device, precision=precision)))
+    return Model(Path(path), _compute(device, precision))
 
 
-def score(pictures: Iterable[np.ndarray], classifiers: Sequence[str | Path], device: str = "auto") -> pd.DataFrame:
+def score(
+    pictures: Iterable[np.ndarray], classifiers: str | Path | Sequence[str | Path], device: str = "auto"
+) -> "pd.DataFrame":
     """What classifiers attribute pictures to.
 
-    `pictures`: (H, W, 3), uint8, RGB, at least 64 pixels a side, scored whole; `classifiers`: model files of target classifiers
-    or of E's. One row each picture and classifier: `picture` (its place, from 0), `classifier` (the file's name without its
-    suffix), `predicted`, and for each camera model `p_NAME`, its probability (NaN where a classifier does not know it).
+    `pictures`: (H, W, 3), uint8, RGB, at least 64 pixels a side, each scored whole; `classifiers`: one or more model files of
+    target classifiers or of E's. One row for each picture and classifier: `picture` (its place, from 0), `classifier` (the
+    file's name without its suffix), `predicted`, and for each camera model `p_NAME`, its probability (NaN where a classifier
+    does not know it).
     """
-    compute = Compute(ComputeSpec(device=device))
-    images = list(pictures)
+    import pandas as pd
+    import torch
+
+    from cama.models.classifiers import load_classifier
+    from cama.models.fused_norms import fuse_batch_norms_
+    from cama.training.classifier import predict
+
+    compute, images, rows = _compute(device), list(pictures), []
     for place, image in enumerate(images):
-        _check(image, f"pictures[{place}]")
-    rows = []
-    for path in map(Path, classifiers):
+        _check(image, f"pictures[{place}]", SMALLEST)
+    for path in map(Path, [classifiers] if isinstance(classifiers, (str, Path)) else classifiers):
         classifier, labels = load_classifier(path)
         compute.to_device(fuse_batch_norms_(classifier))
         for place, image in enumerate(images):
@@ -82,13 +93,95 @@ def success_rate(
     `photographs` (N,), since results of one photograph are not independent. Where all results are equal the bounds are
     Wilson's, and where there are none all three are NaN.
     """
+    import pandas as pd
+
+    from cama.evaluation.rates import rate
+
     if len(success) != len(photographs):
         raise CamaError(f"photographs: found {len(photographs)}, expected {len(success)}, one for each result")
     return rate(pd.Series(success, dtype=float), pd.Series(photographs), resamples, seed)
 
 
-def _check(picture: Any, name: str) -> None:
-    """Raise where a picture is not (H, W, 3), uint8."""
-    form = (getattr(picture, "shape", None), str(getattr(picture, "dtype", type(picture).__name__)))
-    if form[1] != "uint8" or form[0] is None or len(form[0]) != 3 or form[0][2] != 3:
-        raise CamaError(f"{name}: found {form[1]} of shape {form[0]}, expected uint8 of shape (H, W, 3)")
+def psnr(image: np.ndarray, changed: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of two pictures (H, W, 3), uint8; infinite for equal ones."""
+    from cama.evaluation.distortion import psnr
+
+    _check(image, "image")
+    _check(changed, "changed", like=image.shape)
+    return psnr(image, changed)
+
+
+def noise_residual(image: np.ndarray) -> np.ndarray:
+    """The noise residual of a picture (H, W, 3), uint8: float32, same shape, in grey levels. The model's linear pattern stays in
+    it (Mihcak et al. 1999; Goljan and Fridrich).
+    """
+    from cama.forensics.residual import noise_residual
+
+    _check(image, "image")
+    return noise_residual(image)
+
+
+def device_fingerprint(images: Iterable[np.ndarray]) -> np.ndarray:
+    """The PRNU fingerprint of one device, float (H, W), from pictures (H, W, 3), uint8, of one size (Chen et al. 2008)."""
+    from cama.forensics.fingerprint import device_fingerprint
+
+    pictures = list(images)
+    if not pictures:
+        raise CamaError("images: found none, expected pictures of one device")
+    for place, image in enumerate(pictures):
+        _check(image, f"images[{place}]", like=pictures[0].shape if place else None)
+    return device_fingerprint(pictures)
+
+
+def pce(image: np.ndarray, fingerprint: np.ndarray) -> float:
+    """The signed peak-to-correlation energy of a picture (H, W, 3), uint8, with a fingerprint (H, W) of the same crop; above 60
+    counts as a match (Goljan, Fridrich and Filler 2009).
+    """
+    from cama.forensics.fingerprint import pce
+
+    _check(image, "image", like=(*np.shape(fingerprint), 3))
+    return pce(image, fingerprint)
+
+
+def inspect(
+    path: str | Path,
+    classifiers: Sequence[str | Path] = (),
+    references: Sequence[str | Path] = (),
+    profiles: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """What a JPEG reveals, as the record that docs/inspect.md describes.
+
+    `classifiers`: model files that attribute the pixels; `references`: photographs of one device, whose fingerprint is looked
+    for; `profiles`: container profiles of camera models.
+    """
+    from cama.photo.inspect import inspect
+
+    return inspect(Path(path), *([*map(Path, paths)] for paths in (classifiers, references, profiles)))
+
+
+def load_config(*paths: str | Path) -> "Config":
+    """A config and the overlays on it, checked; a fault is a CamaError that names the key."""
+    from cama.settings.config import load_config
+
+    if not paths:
+        raise CamaError("load_config: found no file, expected config.yaml, and what is laid over it")
+    return load_config(*map(Path, paths))
+
+
+def _compute(device: str, precision: str = "auto") -> "Compute":
+    from cama.compute.device import Compute
+    from cama.settings.spec import parse
+    from cama.settings.training import ComputeSpec
+
+    return Compute(parse(ComputeSpec, {"device": device, "precision": precision}, "compute"))
+
+
+def _check(picture: Any, name: str, smallest: int = 1, like: tuple[int, ...] | None = None) -> None:
+    """Raise where a picture is not (H, W, 3), uint8, too small, or of another shape than `like`."""
+    shape, kind = getattr(picture, "shape", None), str(getattr(picture, "dtype", type(picture).__name__))
+    if kind != "uint8" or shape is None or len(shape) != 3 or shape[2] != 3:
+        raise CamaError(f"{name}: found {kind} of shape {shape}, expected uint8 of shape (H, W, 3)")
+    if min(shape[:2]) < smallest:
+        raise CamaError(f"{name}: found {shape[1]}x{shape[0]} pixels, expected at least {smallest} a side")
+    if like is not None and shape != like:
+        raise CamaError(f"{name}: found the shape {shape}, expected {like}")

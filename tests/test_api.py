@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cama
 from tests.photo.helpers import LABELS, model_file
@@ -107,13 +108,54 @@ def test_a_rate_has_the_interval_of_its_photographs():
         cama.success_rate([1, 0], ["a"])
 
 
-def test_the_example_of_the_page_runs(tmp_path, monkeypatch):
-    from PIL import Image
+GREY = np.zeros((64, 64), np.uint8)
+MISUSES = [
+    (lambda: cama.psnr(picture(), picture(64, 64)), "changed: found the shape (64, 64, 3), expected (80, 96, 3)"),
+    (lambda: cama.psnr(picture() / 1, picture()), "image: found float64"),
+    (lambda: cama.noise_residual(GREY), "image: found uint8 of shape (64, 64)"),
+    (lambda: cama.device_fingerprint([]), "images: found none"),
+    (lambda: cama.device_fingerprint([picture(), picture(64, 64)]), "images[1]: found the shape (64, 64, 3)"),
+    (lambda: cama.pce(picture(), GREY), "image: found the shape (80, 96, 3), expected (64, 64, 3)"),
+    (lambda: cama.score([picture(20, 64)], []), "pictures[0]: found 64x20 pixels, expected at least 64 a side"),
+    (lambda: cama.load_model("gone.safetensors", device="gpu"), "compute: device: Input should be"),
+    (lambda: cama.inspect("gone.jpg"), "gone.jpg: no such photograph"),
+    (lambda: cama.load_config("gone.yaml"), "gone.yaml: no such config file"),
+    (lambda: cama.load_config(), "load_config: found no file"),
+]
 
+
+@pytest.mark.parametrize(("call", "words"), MISUSES, ids=[words for _, words in MISUSES])
+def test_a_misuse_is_one_line(call, words):
+    with pytest.raises(cama.CamaError, match=re.escape(words)) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_paths_may_be_texts(tmp_path):
+    model_file(tmp_path)
+    table = cama.score([picture()], str(tmp_path / "e.safetensors"), device="cpu")
+    assert len(table) == 1
+    assert cama.load_config(str(PROJECT / "config.yaml")).seed == 1
+    photo = tmp_path / "photo.jpg"
+    Image.fromarray(picture()).save(photo)
+    record = cama.inspect(str(photo), classifiers=[str(tmp_path / "e.safetensors")])
+    assert record["width"] == 96
+    assert record["attribution"][0]["classifier"] == "e.safetensors"
+
+
+def test_a_fingerprint_and_a_residual_are_those_of_the_forensics(tmp_path):
+    images = [picture(128, 128), picture(128, 128)[::-1], picture(128, 128)[:, ::-1]]
+    fingerprint = cama.device_fingerprint(iter(images))
+    assert fingerprint.shape == (128, 128)
+    assert cama.pce(images[0], fingerprint) > cama.pce(picture(128, 128)[::-1, ::-1], fingerprint)
+    assert cama.noise_residual(images[0]).dtype == np.float32
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch):
     model_file(tmp_path)
     monkeypatch.chdir(tmp_path)
     Image.fromarray(picture()).save("photo.jpg")
-    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "python.md").read_text(), re.DOTALL)
+    code, attack = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "python.md").read_text(), re.DOTALL)
     for name, here in (
         ("results/models/cama.safetensors", "model.safetensors"),
         ("results/classifiers/rgb.safetensors", "e.safetensors"),
@@ -124,3 +166,7 @@ def test_the_example_of_the_page_runs(tmp_path, monkeypatch):
     names: dict = {}
     exec(code, names)
     assert names["changed"].shape == picture().shape
+    exec(attack, names)
+    coarse = names["Posterise"]({"step": 64}, LABELS, 0)(picture()[None], np.array([0]), np.array([-1]))
+    assert coarse.shape == (1, *picture().shape)
+    assert (coarse % 64 == 0).all()

@@ -24,10 +24,11 @@ from cama.workflow.code_inputs import code_files
 from tests.commands.helpers import LABELS, write_patches
 
 SAMPLE = Path(__file__).with_name("plugin")
+PROJECT = SAMPLE.parents[1]
 NAMES = {
     "frontends": {"laplacian"},
     "architectures": {"pooled"},
-    "attacks": {"posterise", "towards_grey"},
+    "attacks": {"misshapen", "posterise", "towards_grey"},
     "conventions": {"dashed"},
 }
 
@@ -173,3 +174,27 @@ def test_a_convention_of_the_package_names_photographs(package, tmp_path):
     manifest = pd.read_csv(tmp_path / "m.csv")
     assert manifest.device.tolist() == [0, 0, 1, 1]
     assert manifest.number.tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("misshapen", {}, "attack misshapen: found pictures of float64 (1, 16, 32, 3), expected uint8 (1, 32, 32, 3)"),
+        ("posterise", {}, "attack posterise: options: KeyError: 'step'"),
+    ],
+)
+def test_what_an_attack_of_the_package_does_wrong_is_one_line(kind, options, words, package, tmp_path, capsys):
+    spec = AttackStageSpec(name="mine", method={"kind": kind, "options": options}, targets=LABELS)
+    patches, out = write_patches(tmp_path / "p.h5"), tmp_path / "a.h5"
+    assert run("attack", "--spec", spec.to_json(), "--inside", patches, "--outside", patches, "--out", out) == 1
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_options_that_an_attack_does_not_take_are_an_error_of_the_config(package, tmp_path):
+    overlay = tmp_path / "o.yaml"
+    overlay.write_text("attack: {methods: {mine: {kind: posterise, options: {stop: 8}}}}")
+    with pytest.raises(CamaError, match=r"attack\.methods\.mine\.options: KeyError: 'step'"):
+        cama.load_config(PROJECT / "config.yaml", overlay)
+    overlay.write_text("attack: {methods: {mine: {kind: posterise, options: {step: 8}}}}")
+    assert cama.load_config(PROJECT / "config.yaml", overlay).attack.methods["mine"].options == {"step": 8}

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.ndimage import median_filter
 
 from cama import plugins
+from cama.core.errors import CamaError
 from cama.forensics.mosaic import remosaic
 from cama.settings.attacks import MethodSpec
 from cama.storage.images import save_and_decode
@@ -33,9 +34,29 @@ def _classical(change: Callable[[np.ndarray, float, int], np.ndarray]) -> Builde
     return lambda spec, targets, seed: untargeted(lambda image: change(image, spec.strength, seed))
 
 
-def _from_package(attack: Callable[..., Attack]) -> Builder:
-    """The builder of an attack of another package, which is made from its options, the labels' names and a seed."""
-    return lambda spec, targets, seed: attack(spec.options, targets, seed)
+def _from_package(make: Callable[..., Attack]) -> Builder:
+    """The builder of an attack of another package, which is made from its options, the labels' names and a seed. What it
+    raises, and pictures of another shape or type than it was given, are errors of one line.
+    """
+
+    def build(spec: MethodSpec, targets: tuple[str, ...], seed: int) -> Attack:
+        def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+            try:
+                changed = np.asarray(apply(images, source, target))
+            except Exception as error:
+                raise CamaError(f"attack {spec.kind}: {type(error).__name__}: {error}") from error
+            if changed.shape != images.shape or changed.dtype != np.uint8:
+                made, given = f"{changed.dtype} {changed.shape}", f"uint8 {images.shape}"
+                raise CamaError(f"attack {spec.kind}: found pictures of {made}, expected {given}")
+            return changed
+
+        try:
+            apply = make(spec.options, targets, seed)
+        except Exception as error:
+            raise CamaError(f"attack {spec.kind}: options: {type(error).__name__}: {error}") from error
+        return attack
+
+    return build
 
 
 def _jpeg(image: np.ndarray, quality: float, seed: int) -> np.ndarray:

@@ -176,11 +176,12 @@ def _given(stage: Stage, kind: type[StagePath], arguments: dict[str, Path | list
 
 
 def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
+    defaults = "" if stage.example else f"`cama spec {stage.name}` prints the defaults, "
     parser.add_argument(
         "--spec",
         default="{}",
         metavar="JSON",
-        help="settings: `cama spec STAGE` prints the defaults, NAME.provenance.json of a result has those used for it",
+        help=f"settings: {defaults}the record NAME.provenance.json of a result has those used for it",
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads to compute with (default: 1)")
     for path in stage.paths:

@@ -64,7 +64,7 @@ class MethodSpec(Spec):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
                 raise ValueError(
-                    f"{name}: found {value or 'nothing'}, expected {'one' if not value else 'none'} for {self.kind}"
+                    f"{name}: found {value or 'nothing'}, expected {'none' if value else 'a name'} for {self.kind}"
                 )
         return self
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from cama import plugins
 from cama.alignment import MCU
 from cama.core.errors import CamaError
-from cama.settings.attacks import AttackSpec, ControlSpec, EvaluationSpec, PlotsSpec, TablesSpec
+from cama.settings.attacks import KINDS, AttackSpec, ControlSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.spec import Named, Spec, parse
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, RepeatedSpec, TargetSpec
@@ -162,6 +163,8 @@ class Config(Spec):
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf
         for name, method in methods.items():
+            if method.kind not in KINDS:
+                _try_options(name, method, self.models.in_distribution)
             other = methods.get(method.match_psnr_of)
             if other is not None and (other.match_psnr_of or other.kind == "identity"):
                 raise ValueError(
@@ -193,9 +196,21 @@ def _check_names(key: str, names: list[str], known: list[str]) -> None:
     """Each name, where it is not empty, must be one of `known`, and be there once."""
     for name in names:
         if name and name not in known:
-            raise ValueError(f"{key}: found {name!r}, expected one of {known}")
+            raise ValueError(
+                f"{key}: found {name!r}, expected {f'one of {known}' if known else 'none, since there is none'}"
+            )
         if names.count(name) > 1:
             raise ValueError(f"{key}: found {name!r} more than once, expected each name once")
+
+
+def _try_options(name: str, method: MethodSpec, targets: tuple[str, ...]) -> None:
+    """Make an attack of another package once, so that options which it does not take end no run in its middle."""
+    try:
+        plugins.load(plugins.ATTACKS, method.kind)(method.options, targets, 0)
+    except CamaError:
+        raise
+    except Exception as error:
+        raise ValueError(f"attack.methods.{name}.options: {type(error).__name__}: {error}") from error
 
 
 def load_config(*paths: Path) -> Config:

@@ -80,8 +80,9 @@ def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:
             block, name = _block_of(kind, fault["loc"]), str(fault["loc"][-1])
             if name in block.RENAMED:
                 raise CamaError(f"{source}: {key} is now called {block.RENAMED[name]!r}") from None
-            near = difflib.get_close_matches(name, block.model_fields, n=1, cutoff=0.0)
-            raise CamaError(f"{source}: unknown key {key!r}, the nearest known key is {near[0]!r}") from None
+            near = difflib.get_close_matches(name, block.model_fields, n=1, cutoff=0.5)
+            known = f"the nearest known key is {near[0]!r}" if near else f"expected one of {list(block.model_fields)}"
+            raise CamaError(f"{source}: unknown key {key!r}, {known}") from None
         message = fault["msg"].removeprefix("Value error, ")
         found = "" if fault["type"] in ("value_error", "missing") else f", found {fault['input']!r}"
         raise CamaError(f"{source}: {key + ': ' if key else ''}{message}{found}") from None

@@ -61,6 +61,16 @@ class TowardsGrey:
         return np.rint(images * (1 - share) + 128 * share).astype(np.uint8)
 
 
+class Misshapen:
+    """An attack with a fault: it gives pictures of another size and type."""
+
+    def __init__(self, options: dict, targets: tuple[str, ...], seed: int) -> None:
+        pass
+
+    def __call__(self, images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return images[:, ::2] / 2
+
+
 def dashed(name: str, path: Path) -> Origin | None:
     """A convention: `Make-Model-DEVICE-NUMBER.jpg`."""
     parts = re.fullmatch(r"(\w+)-(\w+)-(\d+)-(\d+)\.jpg", Path(name).name)

@@ -277,7 +277,7 @@ FIVE = {"kind": "oracle", "photographs": 5}
             "spoc",
             "attack.methods.cama.generator: found 'spoc', expected one of ['cama']",
         ),
-        ("attack.methods.cama.generator", "", "generator: found nothing, expected one for learned"),
+        ("attack.methods.cama.generator", "", "generator: found nothing, expected a name for learned"),
         ("attack.methods.jpeg.generator", "cama", "generator: found cama, expected none for jpeg"),
         ("attack.methods.jpeg.strength", 101, "strength: found 101, expected the quality of the JPEG save, 1 to 100"),
         ("attack.methods.jpeg.strength", 85.5, "a whole number"),
@@ -285,7 +285,7 @@ FIVE = {"kind": "oracle", "photographs": 5}
         (
             "attack.methods.pgd",
             {"kind": "pgd", "match_psnr_of": "cama"},
-            "evaluators: found nothing, expected one for pgd",
+            "evaluators: found nothing, expected a name for pgd",
         ),
         ("tables.baseline", "spoc", "tables.baseline: found 'spoc', expected one of ['identity', "),
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
