@@ -112,8 +112,8 @@ def psnr(image: np.ndarray, changed: np.ndarray) -> float:
 
 
 def noise_residual(image: np.ndarray) -> np.ndarray:
-    """The noise residual of a picture (H, W, 3), uint8: float32, same shape, in grey levels. The model's linear pattern stays in
-    it (Mihcak et al. 1999; Goljan and Fridrich).
+    """The noise residual of a picture (H, W, 3), uint8: float32, same shape, in grey levels. It keeps the linear pattern of the
+    camera model (Mihcak et al. 1999; Goljan and Fridrich).
     """
     from cama.forensics.residual import noise_residual
 
