@@ -63,7 +63,7 @@ def names(group: str, builtin: tuple[str, ...]) -> tuple[str, ...]:
     for name in builtin:
         if name in added:
             raise CamaError(
-                f"{group}: found {name!r} in {_origin(added[name])}, which is built in: expected another name"
+                f"{group}: found {name!r} in {_origin(added[name])}, which is the name of a built-in one: expected another"
             )
     return (*builtin, *sorted(added))
 
@@ -82,11 +82,16 @@ def source_files(group: str) -> list[Path]:
     depends on them as on cama's own code.
     """
     files: set[Path] = set()
-    for top in {entry.module.partition(".")[0] for entry in installed(group).values()}:
+    for module in {entry.module for entry in installed(group).values()}:
+        top, *inner = module.split(".")
         spec = importlib.util.find_spec(top)
-        if spec is not None and spec.origin:
-            file = Path(spec.origin)
-            files |= set(file.parent.rglob("*.py")) if file.name == "__init__.py" else {file}
+        if spec is not None and spec.submodule_search_locations is None:
+            files |= {Path(spec.origin)} if spec.origin else set()
+        elif spec is not None and spec.origin is not None:
+            files |= set(Path(spec.origin).parent.rglob("*.py"))
+        elif spec is not None:  # a namespace package, which others share: the folder of the module alone
+            for place in spec.submodule_search_locations or ():
+                files |= set(Path(place, *inner[:-1]).glob("*.py"))
     return sorted(files)
 
 

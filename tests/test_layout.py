@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,12 @@ PACKAGE = PROJECT / "cama"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LOOSE, MOST_LINES, MOST_FUNCTION_LINES = 3, 400, 60
 RULES = sorted((PROJECT / "rules").glob("*.smk"))
+
+
+def test_imports_run_one_way():
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-logo"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_modules_beside_the_folders_are_few():
@@ -24,7 +32,9 @@ def test_a_file_and_its_functions_can_be_read_at_once(path):
     assert len(text.splitlines()) <= MOST_LINES
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     lengths = {
-        node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)
+        f"{node.name}, line {node.lineno}": node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, kinds)
     }
     assert {name: lines for name, lines in lengths.items() if lines > MOST_FUNCTION_LINES} == {}
 

@@ -1,6 +1,7 @@
 """Registries take front-ends, architectures, attacks and conventions from an installed package: that of `tests/plugin`."""
 
 import json
+import shutil
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,7 +21,7 @@ from cama.settings.attacks import MethodSpec
 from cama.settings.networks import ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.settings.stages import AttackStageSpec, ManifestSpec, TrainClassifierSpec
-from cama.workflow.code_inputs import code_files
+from cama.workflow.code_inputs import code_digest, code_files
 from tests.commands.helpers import LABELS, write_patches
 
 SAMPLE = Path(__file__).with_name("plugin")
@@ -118,7 +119,7 @@ def test_a_name_that_is_built_in_or_given_twice_is_refused(monkeypatch):
 
     try:
         installed(("rgb", "somewhere:rgb"))
-        with pytest.raises(CamaError, match=r"cama\.frontends: found 'rgb' in somewhere:rgb, which is built in"):
+        with pytest.raises(CamaError, match="found 'rgb' in somewhere:rgb, which is the name of a built-in one"):
             list(REGISTRIES["frontends"])
         installed(("a", "one:a"), ("a", "two:a"))
         with pytest.raises(CamaError, match="found 'a' in one:a and in two:a, expected one of them"):
@@ -128,6 +129,32 @@ def test_a_name_that_is_built_in_or_given_twice_is_refused(monkeypatch):
             REGISTRIES["frontends"]["a"]
     finally:
         plugins.installed.cache_clear()
+
+
+def test_a_module_of_a_namespace_package_counts_too(tmp_path, monkeypatch):
+    folder = tmp_path / "acme" / "cameras"
+    folder.mkdir(parents=True)
+    (folder / "net.py").write_text("def net(): ...")
+    (tmp_path / "acme" / "other.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    entries = [EntryPoint("a", "acme.cameras.net:net", plugins.FRONTENDS)]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
+    plugins.installed.cache_clear()
+    try:
+        assert plugins.source_files(plugins.FRONTENDS) == [folder / "net.py"]
+    finally:
+        plugins.installed.cache_clear()
+
+
+def test_where_a_package_is_installed_does_not_change_the_digest(package, tmp_path, monkeypatch):
+    before = code_digest("cama.stages.train_classifier")
+    moved = shutil.copytree(SAMPLE, tmp_path / "a-place-that-sorts-first")
+    monkeypatch.setattr(sys, "path", [str(moved), *(path for path in sys.path if path != str(SAMPLE))])
+    plugins.installed.cache_clear()
+    assert plugins.source_files(plugins.FRONTENDS) == [moved / "cama_sample.py"]
+    assert code_digest("cama.stages.train_classifier") == before
+    (moved / "cama_sample.py").write_text("changed = True")
+    assert code_digest("cama.stages.train_classifier") != before
 
 
 # ---- through the stages

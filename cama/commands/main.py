@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             return _run(parser().parse_args(arguments))
         finally:
-            sys.stdout.flush()  # here, since at the interpreter's end a failure would be a traceback
+            if sys.stdout is not None:  # None where it is closed
+                sys.stdout.flush()  # here, since at the interpreter's end a failure would be a traceback
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:  # of standard output: `_run` handles others
@@ -74,7 +75,8 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # of standard output; libraries turn one of a network into an error of their own
         raise
     except OSError as error:
-        sys.stdout.flush()  # fails again, for `main` to handle, if standard output is what failed
+        if sys.stdout is not None:
+            sys.stdout.flush()  # fails again, for `main` to handle, if standard output is what failed
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     except (MemoryError, RuntimeError) as error:
         if not _lacks_memory(error):

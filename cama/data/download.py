@@ -19,6 +19,7 @@ from cama.storage.images import MAX_BYTES
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<path>.+)")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})")
 MAX_LIST_BYTES = 50_000_000
 TIMEOUT_S = 30.0  # to connect, and between two parts of an answer
 CHUNK = 1 << 16
@@ -41,7 +42,7 @@ def fetch(name: str, url: str, out: Path, sums: Path | None = None, timeout_s: f
     """
     known = [other for other in CONVENTIONS if other != "simulated"]
     if name not in known:
-        raise CamaError(f"data fetch: found the data set {name!r}, expected one of {', '.join(known)}")
+        raise CamaError(f"found the data set {name!r}, expected one of {', '.join(known)}")
     if not re.match(r"https?://[^\s/\[\]]+", url):
         raise CamaError(f"--from: found {url!r}, expected the address of a folder, http or https")
     with requests.Session() as session:
@@ -148,10 +149,13 @@ class _Mirror:
                 return
             if answer.status_code == 200:
                 start = 0  # the server does not know ranges
-            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-                part.unlink()
-                raise ProtocolError("found another range than asked for")
-            size = start + (answer.raw.length_remaining or 0)
+                size = answer.raw.length_remaining or 0
+            else:
+                span = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+                if not span or int(span[1]) != start:
+                    part.unlink(missing_ok=True)
+                    raise ProtocolError("found another range than asked for")
+                size = int(span[2])
             if size > limit:
                 raise CamaError(f"{answer.url}: found {size} bytes, expected at most {limit}")
             with part.open("r+b" if start else "wb") as file:
@@ -160,6 +164,10 @@ class _Mirror:
                     file.write(chunk)
                     if file.tell() > limit:
                         raise CamaError(f"{answer.url}: found more than {limit} bytes, expected no more")
+                if (
+                    file.tell() < size
+                ):  # where the server closed the connection early, without saying how much it would send
+                    raise ProtocolError(f"found {file.tell()} bytes, expected {size}")
 
     def _get(self, path: str, start: int) -> requests.Response:
         """The answer to a request for a file from byte `start`, its body not read; any status but success is an error."""

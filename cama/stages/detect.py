@@ -45,7 +45,7 @@ def detect(
     out: Path,
 ) -> Checkpoint:
     """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`. Returns the state of
-    the training, which the caller deletes.
+    the training, which the caller marks as finished.
 
     `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
     """

@@ -20,7 +20,7 @@ from cama.training import classifier as training
 def train_classifier(
     spec: TrainClassifierSpec, patches: list[Path], estimator: Path | None, out: Path, curve: Path, state: Path
 ) -> Checkpoint | None:
-    """Write the classifier and its training curve; gives the state, to be cleared.
+    """Write the classifier and its training curve; gives the state, to be marked as finished.
 
     `patches`: one role's, or several for the expanded labels;
     `estimator`: the owner's own, for the `prnu_lp` front-ends.

@@ -15,7 +15,7 @@ from cama.training import estimator as training
 
 
 def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: Path, state: Path) -> Checkpoint | None:
-    """Write E0 and its training curve; gives the state, to be cleared."""
+    """Write E0 and its training curve; gives the state, to be marked as finished."""
     processes.start(spec.estimator.training.processes, spec.compute.device)
     checkpoint, record = begin("train_estimator", spec, state, patches)
     data = Patches.read(patches, "rgb", "residual", memory=free_memory() // 2)

@@ -25,7 +25,7 @@ def train_generator(
     curve: Path,
     state: Path,
 ) -> Checkpoint | None:
-    """Write G, its discriminators and the training curve; gives the state, to be cleared.
+    """Write G, its discriminators and the training curve; gives the state, to be marked as finished.
 
     `evaluators`: the fixed classifiers of E, in the spec's order.
     """

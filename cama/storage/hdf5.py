@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 
 class _PerFile(Generic[T]):
-    """Values that `make` gives for files. A value is kept until the inode, size or modification time of its file changes, and
-    then goes to `discard`. No value is kept of a file that was modified within the last `RECENT_S` seconds, since it could be
-    modified again without a change of its time.
+    """Values that `make` gives for files. A value is kept until the inode, size or times of its file change. Where the same
+    inode has other content it goes to `discard` then. No value is kept of a file that was modified within the last `RECENT_S`
+    seconds, since it could be modified again without a change of its times.
     """
 
     def __init__(self, make: Callable[[Path], T], discard: Callable[[T], None] = lambda value: None) -> None:
@@ -46,10 +46,11 @@ class _PerFile(Generic[T]):
 
     def __call__(self, path: Path) -> T:
         name, about = os.path.abspath(path), path.stat()
-        stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+        stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
         before, value = self._kept.pop(name, (stamp, None))
         if value is not None and before != stamp:
-            self._discard(value)
+            if before[:2] == stamp[:2]:  # a file that was replaced may still be read by whoever has it
+                self._discard(value)
             value = None
         if not value:  # so is an HDF5 file that was closed
             value = self._make(path)
@@ -200,7 +201,7 @@ def read_rows(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
 def _read(file: h5py.File, name: str, rows: slice | int) -> np.ndarray:
     try:
         return file[name][rows]
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise CamaError(f"{file.filename}: damaged: {name!r} cannot be read ({error})") from error
 
 

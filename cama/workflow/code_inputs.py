@@ -84,7 +84,11 @@ def code_files(name: str) -> list[Path]:
 def code_digest(name: str) -> str:
     """SHA-256 over the names and contents of `code_files`."""
     digest = hashlib.sha256()
-    for path in code_files(name):
-        own = path.is_relative_to(PACKAGE)
-        digest.update((path.relative_to(PACKAGE).as_posix() if own else path.name).encode() + path.read_bytes())
+    # sorted by names within the package, since where a package is installed must not matter
+    for text, path in sorted((_short_name(path), path) for path in code_files(name)):
+        digest.update(text.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _short_name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix() if PACKAGE in path.parents else path.name

@@ -247,6 +247,13 @@ def test_a_reader_that_has_ended_is_no_traceback_without_a_buffer(closed):
     assert written_to(closed, "--help", unbuffered="1") == (0, "")  # argparse ignores it
 
 
+@pytest.mark.parametrize("arguments", ["check-config config.yaml", "spec tables"])
+def test_a_closed_standard_output_is_no_error(arguments):
+    command = f'exec "{sys.executable}" -m cama {arguments} >&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, cwd=PROJECT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(("unbuffered", "line"), [("", "cama: standard output"), ("1", "cama spec")])
 def test_standard_output_on_a_full_disk_is_one_line(unbuffered, line):

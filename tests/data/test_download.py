@@ -65,15 +65,15 @@ class Handler(BaseHTTPRequestHandler):
         if start >= len(data):
             return self.send_error(416)
         body = b"<html>" * 99 if fault == "page" else data[::-1] if fault == "other" else data[start:]
-        self.send_response(206 if start else 200)
-        if start:
+        self.send_response(206 if start or fault == "shifted" else 200)
+        if start or fault == "shifted":
             shown = start + 1 if fault == "shifted" else start
             self.send_header("Content-Range", f"bytes {shown}-{len(data) - 1}/{len(data)}")
-        said = {"unsaid": "", "endless": "9" * 12, "nonsense": "1" * 5000}.get(fault, str(len(body)))
+        said = {"unsaid": "", "short": "", "endless": "9" * 12, "nonsense": "1" * 5000}.get(fault, str(len(body)))
         if said:
             self.send_header("Content-Length", said)
         self.end_headers()
-        if fault in ("cut", "stall"):
+        if fault in ("cut", "stall", "short"):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             if fault == "stall":
@@ -136,6 +136,8 @@ def test_all_that_is_listed_is_fetched_once(server, tmp_path, capsys):
         (["other"], 2),
         (["unsaid"], 1),
         (["cut", "shifted"], 3),
+        (["cut", "short", "short"], 4),  # without a length, which Content-Range gives all the same
+        (["shifted"], 2),  # a range that nobody asked for
         (["cut"] * 9, 10),  # each brings half of what lacks
     ],
 )
@@ -186,6 +188,7 @@ def test_a_server_that_knows_no_ranges_is_started_over(server, tmp_path):
         (["503"] * 9, True, f"found the answer 503 Service Unavailable, {ATTEMPTS} times in a row", ATTEMPTS),
         (["page"] * 9, True, "found SHA-256", 2),
         (["cut"] * 99, False, f"{ATTEMPTS} times in a row", ATTEMPTS),
+        (["shifted"] * 9, True, f"found another range than asked for, {ATTEMPTS} times in a row", ATTEMPTS),
         (["redirect"] + ["cut"] * 9, True, "", 2),
     ],
 )

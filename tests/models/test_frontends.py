@@ -1,7 +1,5 @@
 """Front-ends: what they show, what trains in them, and what must not."""
 
-from typing import get_args
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from cama.core.errors import CamaError
 from cama.forensics.highpass import finite_difference, fixed_high_pass
 from cama.models.discriminator import Discriminator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR, ConstrainedConv, build_frontend, project_constraints_
-from cama.settings.networks import FRONTEND_NAMES, DiscriminatorSpec
+from cama.settings.networks import FRONTEND_NAMES, SIGNALS, DiscriminatorSpec
 from tests.models.helpers import on_constraint, pictures, tiny_classifier, tiny_estimator
 
 CHANNELS = {
@@ -208,6 +206,6 @@ def test_an_unknown_front_end_is_an_error_that_names_the_known():
         build_frontend("hpf")
 
 
-@pytest.mark.parametrize("name", get_args(DiscriminatorSpec.model_fields["frontend"].annotation))
+@pytest.mark.parametrize("name", SIGNALS)
 def test_every_front_end_that_a_discriminator_may_have_needs_no_estimator(name):
     assert Discriminator(2, DiscriminatorSpec(frontend=name, features=4))(pictures(), torch.tensor([0, 1])).ndim == 4

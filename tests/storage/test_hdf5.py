@@ -172,6 +172,22 @@ def test_damage_done_in_place_to_an_open_file_is_seen_when_it_is_asked_for_again
     assert not names
 
 
+def test_a_file_that_was_replaced_can_still_be_read_by_whoever_has_it(tmp_path):
+    path = long_ago(written(tmp_path / "a.h5"))
+    old = open_hdf5(path)
+    long_ago(written(path, IMAGES[::-1]))
+    assert np.array_equal(read_rows(open_hdf5(path), "images", 0), IMAGES[-1])
+    assert np.array_equal(read_rows(old, "images", 0), IMAGES[0])
+
+
+def test_a_change_that_puts_size_and_time_back_is_seen(tmp_path):
+    plain = tmp_path / "a.txt"
+    for text in ("abc", "xyz"):
+        plain.write_text(text)
+        long_ago(plain)
+        assert content_hash(plain) == hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_a_file_that_was_closed_is_opened_anew(tmp_path):
     path = long_ago(written(tmp_path / "a.h5"))
     open_hdf5(path).close()
