@@ -36,7 +36,7 @@ SIDE, LABELS, COUNT = 64, 5, 2000  # training patches as in the paper: their sid
 @dataclass(frozen=True)
 class Row:
     """What is measured. `original`: the original implementation's figure on two cores of a Xeon with AMX, where there is one of
-    the same; `operations`: of a network, how many one of its `unit` takes; `one_thread`: whether it takes one thread alone.
+    the same; `operations`: of a network, how many it takes for one `unit`; `one_thread`: whether it takes one thread alone.
     """
 
     about: str

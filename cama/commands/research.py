@@ -119,7 +119,7 @@ def _provenance(options: Namespace) -> bool:
 
 
 def _add_reference(parser: ArgumentParser) -> None:
-    parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER", help="of JPEG files")
+    parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER", help="folder of JPEG files")
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
 
 

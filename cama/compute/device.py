@@ -78,7 +78,7 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def processor_flags() -> list[str]:
-    """Of the processor's features those that decide how fast networks compute."""
+    """The features of this processor on which the speed of networks depends."""
     flags = {flag for line in read_lines("/proc/cpuinfo") if line.startswith("flags") for flag in line.split()}
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
 

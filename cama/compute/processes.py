@@ -15,7 +15,7 @@ from cama.core.errors import CamaError
 
 
 def start(processes: int, device: str) -> None:
-    """Join the others, if this training has `processes` of more than one. Another number of them than that is an error."""
+    """Join the other processes of this training, if there are several; it is an error if not `processes` were started."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != processes:
         how = f"start it by `python -m torch.distributed.run --standalone --nproc-per-node {processes} -m cama ...`"

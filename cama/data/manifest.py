@@ -83,7 +83,7 @@ def _listed(folders: Sequence[Path], root: Path) -> list[Path]:
 def _origins(
     paths: Iterable[Path], root: Path, kind: str, reject: Callable[[Path, CamaError], None]
 ) -> dict[Path, Origin]:
-    """The camera and number of each photograph, of those that the convention gives one."""
+    """Camera and number of each photograph; without those that the convention leaves out."""
     origins = {}
     for path in paths:
         try:

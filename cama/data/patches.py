@@ -43,7 +43,7 @@ class Patches:
 
 
 def join(parts: Sequence[Patches]) -> Patches:
-    """Patch files of several roles as one; its labels are all of theirs, in the order in which they are first named."""
+    """The patches of several roles as one; its labels are those of all roles, in the order of their first appearance."""
     if len(parts) == 1:
         return parts[0]
     labels = tuple(dict.fromkeys(name for part in parts for name in part.labels))

@@ -49,7 +49,7 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
 
 
 def _share(photos: pd.DataFrame, roles: list[str], role: str, seed: int) -> pd.DataFrame:
-    """One role's part of a device's photographs, divided evenly among its roles, the first getting the odd one."""
+    """One role's part of a device's photographs, divided evenly among its roles; the first roles take the remainder."""
     if len(roles) > len(photos):
         name = f"{photos.model.iloc[0]} device {photos.device.iloc[0]}"
         raise CamaError(f"split: found {len(photos)} photographs of {name}, expected one at least for each of {roles}")

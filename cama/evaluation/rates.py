@@ -80,7 +80,7 @@ def rate(
     labels: pd.Series | None = None,
     runs: pd.Series | None = None,
 ) -> tuple[float, float, float]:
-    """Mean, low and high of a success rate, per label and then averaged where `labels` are given (the protocol's way);
+    """Mean, low and high of a success rate, per label and then averaged where `labels` are given (as in the paper's protocol);
     three NaN where there is nothing to count.
     """
     if success.empty:

@@ -87,7 +87,7 @@ def _run_alone(task: tuple[Path, Path], initialize: Callable[[], None]) -> Resul
         try:
             return pool.submit(_run_in_process, task).result()
         except BrokenProcessPool:
-            return task[0], None, "found its process ended, perhaps for lack of memory"
+            return task[0], None, "found that its process had ended, perhaps for lack of memory"
 
 
 def _run(anonymizer: PhotoAnonymizer, force: bool, task: tuple[Path, Path], progress: Progress | None = None) -> Result:

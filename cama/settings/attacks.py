@@ -63,9 +63,9 @@ class MethodSpec(Spec):
         ):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
-                raise ValueError(
-                    f"{name}: found {value or 'nothing'}, expected {'none' if value else 'a name'} for {self.kind}"
-                )
+                found = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+                expected = "none" if value else "a name"
+                raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {self.kind}")
         return self
 
     @property

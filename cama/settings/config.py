@@ -204,7 +204,7 @@ def _check_names(key: str, names: list[str], known: list[str]) -> None:
 
 
 def _try_options(name: str, method: MethodSpec, targets: tuple[str, ...]) -> None:
-    """Make an attack of another package once, so that options which it does not take end no run in its middle."""
+    """Make an attack of another package once, so that wrong options are found before the run."""
     try:
         plugins.load(plugins.ATTACKS, method.kind)(method.options, targets, 0)
     except CamaError:

@@ -74,7 +74,7 @@ class TargetSpec(ClassifierSpec):
 
     labels: Literal["known", "expanded"] = Field(
         "known",
-        description="labels: the in-distribution models (`known`), or these and the out-of-distribution models (`expanded`)",
+        description="camera models that it knows: in-distribution (`known`), or also out-of-distribution (`expanded`)",
     )
 
 

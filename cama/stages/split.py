@@ -15,7 +15,7 @@ def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:
 
 
 def check_split(spec: SplitStageSpec, splits: Path, out: Path) -> None:
-    """Copy the splits to `out` if they are complete and keep the policy."""
+    """Copy the splits to `out` if every role has its photographs and no two roles share what the policy forbids."""
     table = read_table(splits)
     cama.data.splits.check_counts(table, spec.split.expected)
     cama.data.splits.check(table, spec.split.policy)

@@ -159,8 +159,8 @@ def _control(config: Config) -> str:
 
 
 def count_pictures(config: Config, photographs: int | None) -> Counts:
-    """How many photographs a config has: as many as it simulates, or as `split.expected` names, and `photographs` of each
-    device of the roles that it leaves out.
+    """How many photographs a config has: those that it simulates; or those that `split.expected` gives for a role, and
+    `photographs` of each device for every other role.
     """
     if photographs is not None and (photographs < 1 or config.dataset.kind == "simulated"):
         expected = "1 or more" if photographs < 1 else "none, since the config simulates its own"

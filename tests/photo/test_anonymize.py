@@ -390,7 +390,7 @@ def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, t
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("cama ")]
     assert said == [
         f"cama anonymize: {tmp_path / 'first.jpg'}: was reached",
-        f"cama anonymize: {tmp_path / 'second.jpg'}: found its process ended, perhaps for lack of memory",
+        f"cama anonymize: {tmp_path / 'second.jpg'}: found that its process had ended, perhaps for lack of memory",
         f"cama anonymize: {tmp_path / 'third.jpg'}: was reached",
     ]
 
