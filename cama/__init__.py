@@ -5,7 +5,24 @@ are uint8, (H, W, 3), RGB; errors that a caller can mend are `cama.CamaError`.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers
+    from cama.api import Model as Model
+    from cama.api import device_fingerprint as device_fingerprint
+    from cama.api import inspect as inspect
+    from cama.api import load_config as load_config
+    from cama.api import load_model as load_model
+    from cama.api import noise_residual as noise_residual
+    from cama.api import pce as pce
+    from cama.api import psnr as psnr
+    from cama.api import score as score
+    from cama.api import success_rate as success_rate
+    from cama.attacks.classical import ATTACKS as ATTACKS
+    from cama.core.errors import CamaError as CamaError
+    from cama.data.conventions import CONVENTIONS as CONVENTIONS
+    from cama.models.classifiers import ARCHITECTURES as ARCHITECTURES
+    from cama.models.frontends import FRONTENDS as FRONTENDS
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,6 @@
 """The public API: its names, what it costs to import, and what each does."""
 
+import ast
 import inspect
 import re
 import subprocess
@@ -37,6 +38,14 @@ def test_every_name_is_there_and_documented():
     assert set(cama.__all__) <= set(dir(cama))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         cama.nothing  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(cama.__file__).read_text())
+    seen = {
+        alias.asname: node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert {name: module for name, module in seen.items() if name} == cama._PUBLIC
 
 
 def test_the_page_names_them_all():
