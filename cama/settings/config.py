@@ -79,6 +79,22 @@ class Config(Spec):
         phases = {self.patches.phase, *(spec.phase for spec in self.adversary.generators.values())}
         return self.patches.crop + (MCU if "random" in phases or self.controls.random_phase else 0)
 
+    @property
+    def used_generators(self) -> list[str]:
+        """The generators that methods use."""
+        return list(dict.fromkeys(method.generator for method in self.attack.methods.values() if method.generator))
+
+    @property
+    def used_evaluators(self) -> list[str]:
+        """The classifiers of E that those generators, or gradient attacks, use."""
+        users = [*(self.adversary.generators[name] for name in self.used_generators), *self.attack.methods.values()]
+        return list(dict.fromkeys(name for user in users for name in user.evaluators))
+
+    @property
+    def phase_control(self) -> str:
+        """The target classifier that is trained again on random crop phases; empty for none."""
+        return "" if self.patches.phase == "random" else self.controls.random_phase
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":
         self._patches_fit()

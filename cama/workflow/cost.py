@@ -63,7 +63,7 @@ def _trainings(what: str, spec: TrainingSpec, operations: float, jobs: int = 1) 
 
 
 def _estimators(config: Config) -> Iterator[Cost]:
-    evaluators = [config.adversary.evaluators[name] for name in _used(config)[1]]
+    evaluators = [config.adversary.evaluators[name] for name in config.used_evaluators]
     targets = config.examiner.classifiers.values()
     for name, owner, specs in (
         ("adversary", config.adversary, evaluators),
@@ -76,14 +76,14 @@ def _estimators(config: Config) -> Iterator[Cost]:
 
 def _evaluators(config: Config) -> Iterator[Cost]:
     adversary = config.adversary
-    for name in _used(config)[1]:
+    for name in config.used_evaluators:
         spec = adversary.evaluators[name]
         each = classifier_training(_known(config), spec.net, adversary.estimator.net, config.patches.size)
         yield _trainings(f"evaluator {name}", spec.training, each)
 
 
 def _generators(config: Config) -> Iterator[Cost]:
-    for name in _used(config)[0]:
+    for name in config.used_generators:
         spec = config.adversary.generators[name]
         each = generator_training(
             _known(config),
@@ -101,7 +101,7 @@ def _target_classifiers(config: Config) -> Iterator[Cost]:
     for name, spec in config.examiner.classifiers.items():
         labels = _known(config) + (unknown if spec.labels == "expanded" else 0)
         each = classifier_training(labels, spec.net, config.examiner.estimator.net, config.patches.size)
-        yield _trainings(f"classifier {name}", spec.training, each, 1 + (name == _control(config)))
+        yield _trainings(f"classifier {name}", spec.training, each, 1 + (name == config.phase_control))
 
 
 def _detectors(config: Config) -> Iterator[Cost]:
@@ -145,19 +145,6 @@ def _nets(config: Config, evaluators: tuple[str, ...]) -> tuple[ClassifierNetSpe
     return tuple(config.adversary.evaluators[name].net for name in evaluators)
 
 
-def _used(config: Config) -> tuple[list[str], list[str]]:
-    """The generators that methods use, and the classifiers of E that those or gradient attacks use."""
-    methods = config.attack.methods.values()
-    generators = list(dict.fromkeys(method.generator for method in methods if method.generator))
-    blocks = [config.adversary.generators[name] for name in generators] + list(methods)
-    return generators, list(dict.fromkeys(name for block in blocks for name in block.evaluators))
-
-
-def _control(config: Config) -> str:
-    """The classifier that is trained again on random crop phases, if any."""
-    return "" if config.patches.phase == "random" else config.controls.random_phase
-
-
 def count_pictures(config: Config, photographs: int | None) -> Counts:
     """How many photographs a config has: those that it simulates; or those that `split.expected` gives for a role, and
     `photographs` of each device for every other role.
@@ -173,9 +160,9 @@ def count_pictures(config: Config, photographs: int | None) -> Counts:
 
 def _patch_files(config: Config) -> set[tuple[str, str]]:
     """The patch files, by role and phase, that a config needs."""
-    phase, control, classifiers = config.patches.phase, _control(config), config.examiner.classifiers
+    phase, control, classifiers = config.patches.phase, config.phase_control, config.examiner.classifiers
     files = {("adversary", phase), ("examiner", phase), ("test", phase)}
-    files |= {("adversary", config.adversary.generators[name].phase or phase) for name in _used(config)[0]}
+    files |= {("adversary", config.adversary.generators[name].phase or phase) for name in config.used_generators}
     if config.models.out_of_distribution:
         files.add(("test_outdist", phase))
     if any(spec.labels == "expanded" for spec in classifiers.values()):

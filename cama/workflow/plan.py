@@ -255,17 +255,14 @@ class Plan:
 
     def curves(self) -> list[str]:
         """The training curves of all networks that the methods and the target classifiers depend on."""
-        config, methods = self.config, self.config.attack.methods.values()
-        generators = list(dict.fromkeys(method.generator for method in methods if method.generator))
-        users = [*(config.adversary.generators[name] for name in generators), *methods]
-        evaluators = list(dict.fromkeys(name for user in users for name in user.evaluators))
+        config, evaluators = self.config, self.config.used_evaluators
         owned = (("adversary", evaluators), ("examiner", list(config.examiner.classifiers)))
         first, second = (
             [f"{owner}/estimator"] if any(self.estimator(owner, name) for name in names) else []
             for owner, names in owned
         )
         first += [f"adversary/evaluators/{name}" for name in evaluators]
-        first += [f"adversary/generators/{run}" for name in generators for run in self.runs[name]]
+        first += [f"adversary/generators/{run}" for name in config.used_generators for run in self.runs[name]]
         second += [f"classifiers/{name}" for name in config.examiner.classifiers]
         return self.paths("{}.csv", first + second)
 
@@ -275,8 +272,8 @@ class Plan:
 
     def control_inputs(self) -> dict[str, str]:
         """For the control of the crop phase: its classifier, trained on either phase, and the test crops of the other phase."""
-        name = self.config.controls.random_phase
-        if not name or self.config.patches.phase == "random":
+        name = self.config.phase_control
+        if not name:
             return {}
         return {
             "aligned": self.path(f"classifiers/{name}.safetensors"),
