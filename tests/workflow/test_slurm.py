@@ -49,7 +49,7 @@ def wait_for(words: str, folder: Path, run: subprocess.Popen, but: str = "") -> 
             except OSError:  # it ended meanwhile
                 continue
             job = about.get("SLURM_JOB_ID", "")
-            if f"python -m cama {words}" in line and "bash" not in line and job not in ("", but):
+            if f"python -m cama stage {words}" in line and "bash" not in line and job not in ("", but):
                 return int(path.name), job
         time.sleep(0.05)
     raise AssertionError(f"no job of {words} ran")
