@@ -63,22 +63,23 @@ def _residual(_: ComputeSpec) -> float:
     return _median_s(lambda: noise_residual(image))
 
 
-def _patches(fields: tuple[str, ...]) -> Patches:
+def random_patches(fields: tuple[str, ...], labels: int = LABELS) -> Patches:
+    """COUNT patches of random pixels, of as many labels."""
     rng = np.random.default_rng(0)
     names = np.array([str(i) for i in range(COUNT)])
     return Patches(
         {name: torch.from_numpy(rng.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)) for name in fields},
-        np.arange(COUNT) % LABELS,
+        np.arange(COUNT) % labels,
         np.zeros(COUNT, bool),
         *(names, names, np.zeros((COUNT, 2), int), np.zeros(COUNT, int)),
-        tuple(f"Camera_{label}" for label in range(LABELS)),
+        tuple(f"Camera_{label}" for label in range(labels)),
     )
 
 
 def _loading(fields: tuple[str, ...], batch: int) -> Callable[[ComputeSpec], float]:
     def measure(settings: ComputeSpec) -> float:
         compute = Compute(settings)
-        sampler = Sampler(_patches(fields), fields, batch, 0, compute)
+        sampler = Sampler(random_patches(fields), fields, batch, 0, compute)
         steps = iter(range(1_000_000))
 
         def load() -> None:
@@ -109,7 +110,7 @@ def _per_second(train: Callable[[int, Checkpoint], Any], batch: int, steps: int)
 
 
 def _generator_steps(settings: ComputeSpec) -> float:
-    batch, patches = 32, _patches(("rgb", "remosaic"))
+    batch, patches = 32, random_patches(("rgb", "remosaic"))
     evaluator = Evaluator({name: Classifier(LABELS, net, None) for name, net in EVALUATORS.items()})
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
@@ -126,7 +127,7 @@ def _generator_operations() -> float:
 
 
 def _classifier_steps(settings: ComputeSpec) -> float:
-    batch, patches = 128, _patches(("rgb",))
+    batch, patches = 128, random_patches(("rgb",))
 
     def train(steps: int, checkpoint: Checkpoint) -> None:
         spec = ClassifierSpec(net=ClassifierNetSpec(), training=TrainingSpec(steps=steps, batch=batch))
@@ -136,8 +137,11 @@ def _classifier_steps(settings: ComputeSpec) -> float:
 
 
 def _generator_forward(settings: ComputeSpec) -> float:
-    spec = GeneratorSpec(input="rgb")
-    compute = Compute(settings)
+    return generator_megapixels(GeneratorSpec(input="rgb"), Compute(settings))
+
+
+def generator_megapixels(spec: GeneratorSpec, compute: Compute) -> float:
+    """Megapixels a second of a generator on a picture of 512x512."""
     generator = compute.to_device(fuse_batch_norms_(Generator(LABELS, spec).eval()))
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, compute))
@@ -174,7 +178,7 @@ ROWS = {
 }
 
 
-def _product_rate(compute: Compute) -> float:
+def product_rate(compute: Compute) -> float:
     """Operations a second of a large product of matrices, which no network exceeds."""
     side, times = (8192, 10) if compute.device.type == "cuda" else (2048, 1)  # on a GPU long beside the wait for it
     a, b = torch.randn(2, side, side).to(compute.device, compute.dtype)
@@ -193,7 +197,7 @@ def bench(names: list[str], settings: ComputeSpec) -> dict[str, Any]:
     """
     compute = Compute(settings)
     threads = torch.get_num_threads()
-    limit = _product_rate(compute)
+    limit = product_rate(compute)
     rows = []
     for name in names:
         row = ROWS[name]

@@ -95,6 +95,32 @@ def _bench(options: Namespace) -> None:
         write_text(options.json, json.dumps(result, indent=2))
 
 
+def _add_paper_scale(parser: ArgumentParser) -> None:
+    parser.add_argument("files", **FILES, help="config.yaml, and the overlays on it")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where parts, networks and scores go")
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="how long it may take; trainings become as short (default: no limit)"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (default: as the config says)")
+
+
+def _paper_scale(options: Namespace) -> None:
+    import time
+
+    begun = time.monotonic()
+    from cama.commands.paper_scale import PaperScale
+    from cama.settings.config import load_config
+
+    if options.minutes is not None and not 0 < options.minutes < float("inf"):
+        raise CamaError(f"--minutes: found {options.minutes:g}, expected more than 0")
+    config = load_config(*options.files)
+    if options.device:
+        compute = config.compute.model_copy(update={"device": options.device})
+        config = config.model_copy(update={"compute": compute})
+    result = PaperScale(config, options.out, options.minutes, begun).run()
+    print(json.dumps(result, indent=1))
+
+
 def _add_provenance(parser: ArgumentParser) -> None:
     parser.add_argument("file", **FILE, help="a table, plot, model file, or any other result")
     parser.add_argument("--row", type=int, metavar="N", help="name the photographs behind this row of a table, from 1")
@@ -165,6 +191,13 @@ COMMANDS = (
         "residual forward --json bench.json",
         _add_bench,
         _bench,
+    ),
+    Command(
+        "paper-scale",
+        "train and score a config's networks within minutes",
+        "config.yaml config/paper-scale.yaml --minutes 9 --out results-paper-scale",
+        _add_paper_scale,
+        _paper_scale,
     ),
     Command(
         "provenance",

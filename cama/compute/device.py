@@ -20,12 +20,38 @@ class Compute:
     def __init__(self, spec: ComputeSpec) -> None:
         self.device = pick_device(spec.device)
         self.dtype = pick_precision(spec.precision, self.device)
+        self.compile_from = spec.compile_from
+        self.compiled = False
         if self.device.type == "cpu":
             _keep_memory()
+        else:
+            torch.backends.cudnn.benchmark = (
+                True  # batches of a training are alike: the quickest algorithm is looked for once
+            )
 
     def to_device(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, channels last."""
         return module.to(self.device, memory_format=torch.channels_last)
+
+    def for_training(self, module: nn.Module, steps: int) -> nn.Module:
+        """Move a network to the device for a training of so many steps. On a GPU a long training's networks are compiled, and
+        their kernels are started as graphs (CUDA graphs): starting them one by one takes longer than computing them. Weights
+        and their names stay the same.
+        """
+        self.to_device(module)
+        if self.device.type == "cuda" and steps >= self.compile_from:
+            module.compile(mode="reduce-overhead", dynamic=False)
+            self.compiled = True
+        return module
+
+    def begin_step(self) -> None:
+        """Say that a training step begins: results of compiled networks of earlier steps are no longer needed."""
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
+
+    def upload(self, values: Tensor) -> Tensor:
+        """A tensor on the device of this training or inference."""
+        return upload(values, self.device)
 
     def autocast(self) -> torch.autocast:
         """The context in which networks run forward."""
@@ -33,11 +59,18 @@ class Compute:
 
     def images(self, stored: np.ndarray | Tensor) -> Tensor:
         """Stored images (N, H, W, 3), uint8, as float32 (N, 3, H, W) in [-1, 1] on the device, channels last."""
-        return to_float(torch.as_tensor(stored).to(self.device)).contiguous(memory_format=torch.channels_last)
+        return to_float(self.upload(torch.as_tensor(stored))).contiguous(memory_format=torch.channels_last)
 
     def free_gpu_memory(self) -> int:
         """Bytes of a GPU's memory that patches may take, half of what is free; 0 on a processor."""
         return torch.cuda.mem_get_info(self.device)[0] // 2 if self.device.type == "cuda" else 0
+
+
+def upload(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device. A GPU is not waited for, as it would be by `to`."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 @cache

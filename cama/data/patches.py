@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cama.compute import processes
-from cama.compute.device import Compute
+from cama.compute.device import Compute, upload
 from cama.compute.tensors import symmetry
 from cama.core.errors import CamaError
 from cama.data.arrays import FileArray, PatchArray, concatenate, take
@@ -89,7 +89,7 @@ class Sampler:
 def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
     """Patches (n, S, S, C) of an array, each by its symmetry of the square."""
     if isinstance(array, Tensor) and array.device.type != "cpu":
-        return turn_on_device(array[torch.from_numpy(rows).to(array.device)], turns)
+        return turn_on_device(array[upload(torch.from_numpy(rows), array.device)], turns)
     images = take(array, rows)
     pixels = np.ascontiguousarray(images).view(f"V{images.itemsize * images.shape[-1]}")[..., 0]  # a pixel as one value
     turned = np.empty_like(pixels)
@@ -100,10 +100,12 @@ def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:
 
 
 def turn_on_device(images: Tensor, turns: np.ndarray) -> Tensor:
-    """Images (n, S, S, C), each by its symmetry of the square, computed on their own device."""
-    turned = torch.empty_like(images)
-    for turn in range(8):
-        at = torch.from_numpy(np.flatnonzero(turns == turn)).to(images.device)
-        some = torch.rot90(images[at], turn % 4, (1, 2))
-        turned[at] = some.flip(2) if turn >= 4 else some
-    return turned
+    """Images (n, S, S, C), each by its symmetry of the square as `symmetry` defines it, computed on their own device."""
+    quarters, mirrored = turns % 4, turns >= 4
+    transposed, rows_flipped, columns_flipped = (
+        upload(torch.from_numpy(chosen)[:, None, None, None], images.device)
+        for chosen in (quarters % 2 == 1, (quarters == 1) | (quarters == 2), (quarters >= 2) ^ mirrored)
+    )
+    images = torch.where(transposed, images.transpose(1, 2), images)
+    images = torch.where(rows_flipped, images.flip(1), images)
+    return torch.where(columns_flipped, images.flip(2), images)

@@ -51,6 +51,11 @@ class ComputeSpec(Spec):
         "auto",
         description="number format of the networks' activations; `auto` takes bfloat16 where the processor or GPU supports it",
     )
+    compile_from: int = Field(
+        3000,
+        ge=0,
+        description="steps from which torch compiles a training's networks on a GPU, in about a minute; never on a processor",
+    )
 
 
 class EstimatorSpec(Spec):

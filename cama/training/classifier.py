@@ -26,14 +26,16 @@ def train_classifier(
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train on `rgb` by cross-entropy; gives the classifier and its training curve."""
     torch.manual_seed(derive_seed(seed, "weights"))
-    classifier = compute.to_device(Classifier(len(patches.labels), spec.net, estimator)).train()
+    classifier = Classifier(len(patches.labels), spec.net, estimator)
+    classifier = compute.for_training(classifier, spec.training.steps).train()
     sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"), compute)
     classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 
     def step(index: int) -> dict[str, torch.Tensor]:
+        compute.begin_step()
         (rgb,), labels = sampler.draw(index)
-        labels = labels.to(compute.device)
+        labels = compute.upload(labels)
         with compute.autocast():
             logits = classifier(compute.images(rgb))
         loss = torch.nn.functional.cross_entropy(logits.float(), labels)

@@ -22,14 +22,15 @@ def train_estimator(
     torch.manual_seed(derive_seed(seed, "weights"))
     estimator = Estimator(spec.net)
     estimator.scale.fill_(standard_deviation(patches.arrays["residual"]) / 127.5)
-    estimator = compute.to_device(estimator)
+    estimator = compute.for_training(estimator, spec.training.steps)
     sampler = Sampler(patches, ("rgb", "residual"), spec.training.batch, derive_seed(seed, "batches"), compute)
     optimiser = Optimiser(estimator, spec.optimiser, spec.training.steps, "E0")
 
     def step(index: int) -> dict[str, torch.Tensor]:
+        compute.begin_step()
         (rgb, residual), _ = sampler.draw(index)
         images = compute.images(rgb)
-        target = residual.to(compute.device).movedim(-1, 1).float() / 127.5 / estimator.scale
+        target = compute.upload(residual).movedim(-1, 1).float() / 127.5 / estimator.scale
         with compute.autocast():
             estimate = estimator(images)
         loss = (estimate.float() - target).square().mean()

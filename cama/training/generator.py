@@ -57,10 +57,12 @@ class GeneratorTraining:
         torch.manual_seed(derive_seed(seed, "weights"))
         self.spec, self.compute, self.steps = spec, compute, spec.training.steps
         self.classes = len(patches.labels)
-        self.generator = compute.to_device(Generator(self.classes, spec.generator)).train()
-        discriminators = nn.ModuleList(Discriminator(self.classes, one) for one in spec.discriminators)
-        self.discriminators = compute.to_device(discriminators).train()
-        self.evaluator = compute.to_device(evaluator)
+        self.generator = compute.for_training(Generator(self.classes, spec.generator), self.steps).train()
+        discriminators = [
+            compute.for_training(Discriminator(self.classes, one), self.steps) for one in spec.discriminators
+        ]
+        self.discriminators = nn.ModuleList(discriminators).train()
+        self.evaluator = compute.for_training(evaluator, self.steps)
 
         arrays = list(dict.fromkeys(("rgb", spec.generator.input)))
         self.sampler = Sampler(patches, arrays, spec.training.batch, derive_seed(seed, "batches"), compute)
@@ -96,6 +98,7 @@ class GeneratorTraining:
 
     def step(self, index: int) -> dict[str, Tensor]:
         """One update of D and one of G; gives the row of the training curve."""
+        self.compute.begin_step()
         batch = self.draw(index)
         augment = draw_augmentation(self.spec.augmentation)
         anonymized = self.forward(batch)
@@ -107,8 +110,8 @@ class GeneratorTraining:
     def draw(self, index: int) -> Batch:
         """The batch of a step, with target labels from torch's random state."""
         arrays, labels = self.sampler.draw(index)
-        source = labels.to(self.compute.device)
-        target = (source + torch.randint(1, self.classes, source.shape).to(source)) % self.classes
+        target = (labels + torch.randint(1, self.classes, labels.shape)) % self.classes
+        source, target = self.compute.upload(labels), self.compute.upload(target)
         return Batch(self.compute.images(arrays[0]), self.compute.images(arrays[-1]), source, target)
 
     def forward(self, batch: Batch) -> Tensor:

@@ -18,6 +18,8 @@ from cama.settings.training import OptimiserSpec
 from cama.storage.checkpoints import Checkpoint
 
 RECORDS = 100  # rows of a training curve, about
+CHECK_EVERY = 50  # steps after which a GPU is asked whether all gradients were finite
+FINITE = 2**62  # no step has this number: all gradients so far were finite
 
 
 class Stateful(Protocol):
@@ -41,38 +43,63 @@ def learning_rate(spec: OptimiserSpec, step: int, steps: int) -> float:
 
 
 class Optimiser:
-    """An optimiser on its schedule that refuses a loss or gradient that is not finite."""
+    """An optimiser on its schedule that refuses a loss or gradient that is not finite: on a processor before the update; on a
+    GPU, which would have to be waited for, within CHECK_EVERY steps, and before the state is saved.
+    """
 
     def __init__(self, module: nn.Module, spec: OptimiserSpec, steps: int, name: str) -> None:
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.spec, self.steps, self.name = spec, steps, name
+        gpu = self.parameters[0].device.type == "cuda"
+        self.first_bad = torch.tensor(FINITE, device=self.parameters[0].device) if gpu else None
         self.inner: torch.optim.Optimizer
         if spec.name == "sgd":
             self.inner = torch.optim.SGD(
-                self.parameters, spec.rate, spec.beta1, nesterov=spec.beta1 > 0, weight_decay=spec.weight_decay
+                self.parameters,
+                spec.rate,
+                spec.beta1,
+                nesterov=spec.beta1 > 0,
+                weight_decay=spec.weight_decay,
+                fused=gpu or None,
             )
         else:
             kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
             betas = (spec.beta1, 0.999)
-            self.inner = kind(self.parameters, spec.rate, betas, weight_decay=spec.weight_decay)
+            self.inner = kind(self.parameters, spec.rate, betas, weight_decay=spec.weight_decay, fused=gpu or None)
 
     def update(self, loss: Tensor, step: int) -> None:
         """One update of the parameters by the gradient of `loss`, and of nothing else."""
-        if not torch.isfinite(loss):
+        if self.first_bad is None and not torch.isfinite(loss):
             raise CamaError(
                 f"training of {self.name}: found the loss {loss.item()} at step {step}, expected a finite one"
             )
         gradients = torch.autograd.grad(loss, self.parameters)
         processes.average_(gradients)
-        if not torch.isfinite(torch.stack(torch._foreach_norm(gradients)).sum()):
-            raise CamaError(f"training of {self.name}: found a gradient that is not finite at step {step}")
+        finite = torch.isfinite(torch.stack(torch._foreach_norm(gradients)).sum())
+        if self.first_bad is not None:  # a loss that is not finite has such gradients too
+            self.first_bad = torch.where(finite, self.first_bad, self.first_bad.clamp(max=step))
+            if step % CHECK_EVERY == 0:
+                self._check()
+        elif not finite:
+            raise self._not_finite(step)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         for group in self.inner.param_groups:
             group["lr"] = learning_rate(self.spec, step, self.steps)
         self.inner.step()
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def _check(self) -> None:
+        """Wait for a GPU, and refuse gradients that were not finite."""
+        if self.first_bad is not None and (step := int(self.first_bad)) != FINITE:
+            raise self._not_finite(step)
+
+    def _not_finite(self, step: int) -> CamaError:
+        return CamaError(f"training of {self.name}: found a gradient that is not finite at step {step}")
 
     def state_dict(self) -> dict[str, Any]:
+        self._check()
         return self.inner.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -65,9 +65,17 @@ def begin_record(stage: str, module: str, spec: Mapping[str, Any], threads: int,
         versions={
             "cama": __version__,
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in LIBRARIES},
+            **{name: _version(name) for name in LIBRARIES},
         },
     )
+
+
+def _version(library: str) -> str:
+    """The version of a library; a stage that was started without Snakemake has none of that."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def write_records(begun: Record, outputs: Sequence[Path]) -> None:
