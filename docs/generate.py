@@ -22,11 +22,12 @@ from settings_tables import settings_tables  # noqa: E402
 
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
-from cama.workflow.cost import costs, count_pictures, disk  # noqa: E402
+from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
 README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"
 RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
 IMAGES = PROJECT / "docs" / "images"
+GPU_RESULT, SMALL_RESULT = PROJECT / "docs" / "gpu.json", PROJECT / "docs" / "gpu-small.json"  # of `cama paper-scale`
 
 # ---- what the code itself gives
 
@@ -138,7 +139,6 @@ def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
 # ---- speed and cost
 
 DRESDEN_PHOTOGRAPHS = 209  # of a device: the mean of the devices whose number was published
-ASSUMED_RATE = 100e12  # operations a second of the GPU in docs/scale.md
 
 
 def bench_table(file: Path) -> str:
@@ -164,15 +164,60 @@ def cost_table(overlay: str) -> str:
     """What a config costs, one line for each kind of job."""
     config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{overlay}.yaml")
     counts = count_pictures(config, None if config.dataset.kind == "simulated" else DRESDEN_PHOTOGRAPHS)
+    rates = measured_rates(GPU_RESULT)
     rows = pd.DataFrame(
-        {"what": row.what.split()[0], "jobs": row.jobs, "PFLOP": row.total / 1e15} for row in costs(config, counts)
+        {"what": row.what.split()[0], "jobs": row.jobs, "PFLOP": row.total / 1e15, "hours": hours(row, rates)}
+        for row in costs(config, counts)
     )
     table = rows.groupby("what", sort=False).sum().reset_index()
-    table.loc[len(table)] = ["**all**", table.jobs.sum(), table.PFLOP.sum()]
-    table["hours"] = [f"{1e15 * value / ASSUMED_RATE / 3600:.1f}" for value in table.PFLOP]
+    table.loc[len(table)] = ["**all**", *table[["jobs", "PFLOP", "hours"]].sum()]
+    table["jobs"], table["hours"] = table.jobs.astype(int), [f"{value:.1f}" for value in table.hours]
     table["PFLOP"] = [f"{value:,.0f}" for value in table.PFLOP]
     room = ", ".join(f"{name} {size / 1e9:.0f} GB" for name, size in disk(config, counts).items())
     return f"{to_markdown(table, 1)}\nDisk: {room}."
+
+
+def speeds_table(file: Path) -> str:
+    """The steps that `cama paper-scale` measured."""
+    result = json.loads(file.read_text())
+    rows = []
+    for name, part in result["parts"].items():
+        speed, value = name.removeprefix("speed "), part["result"]
+        if name.startswith("speed ") and "patches_per_s" in value:
+            times = value["kernels"] or {}
+            other = ", ".join(f"{kind} {ms:.1f}" for kind, ms in times.items() if kind != "all" and ms >= 0.05)
+            row = {"step": speed, "patches/s": f"{value['patches_per_s']:,.0f}", "TFLOP/s": f"{value['tflops']:.0f}"}
+            row |= {"of a product's rate": f"{value['share_of_product']:.0%}", "GB": f"{value['memory_gb']:.1f}"}
+            rows.append(row | {"ms a step": f"{value['step_ms']:.1f}", "ms of the GPU's kernels": other})
+    machine = result["machine"]
+    product = result["parts"]["speed product"]["result"]["tflops"]
+    about = f"{machine['device']}, {machine['precision']}, torch {machine['torch']}, batches of 128"
+    return f"{to_markdown(pd.DataFrame(rows), 1)}\n{about}; a large product: {product:.0f} TFLOP/s."
+
+
+def delivered_table(files: dict[str, Path]) -> str:
+    """Success of methods as delivered, of several results of `cama paper-scale` by their name."""
+    rows = []
+    for networks, file in files.items():
+        for name, part in json.loads(file.read_text())["parts"].items():
+            for row in part["result"] if name.startswith("scores ") else []:
+                delivered = row["save"] == "delivered" or name == "scores identity"
+                if delivered:
+                    low, high = row["targeted"][1:]
+                    worst = min(row["by_classifier"].values())
+                    levels = [f"{row[key]:.1f}" if row[key] is not None else "" for key in ("psnr", "psnr_p05")]
+                    cells = {"networks": networks, "method": name.removeprefix("scores "), "set": row["set"]}
+                    cells |= {
+                        "targeted": f"{row['targeted'][0]:.2f} ({low:.2f} to {high:.2f})",
+                        "worst F": f"{worst:.2f}",
+                    }
+                    cells |= {
+                        "untargeted": f"{row['untargeted']:.2f}",
+                        "dB, mean": levels[0],
+                        "dB, 5th percentile": levels[1],
+                    }
+                    rows.append(cells)
+    return to_markdown(pd.DataFrame(rows), 1)
 
 
 # ---- pictures
@@ -211,6 +256,7 @@ def main() -> None:
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
     parser.add_argument("--precision", type=Path, help="folder of the two runs of config/precision.yaml")
+    parser.add_argument("--gpu", action="store_true", help="what docs/gpu.json and docs/gpu-small.json say")
     parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
     parts = [(SETTINGS, "settings", config_tables()), (README, "rules", rule_graph())]
@@ -232,6 +278,10 @@ def main() -> None:
         parts.append((RUNNING, "precision", precision_table(options.precision)))
     if options.cost:
         parts += [(SCALE, overlay, cost_table(overlay)) for overlay in ("dresden", "gpu")]
+    if options.gpu:
+        parts.append((SCALE, "speeds", speeds_table(GPU_RESULT)))
+        networks = {"of the paper's size": GPU_RESULT, "of the default": SMALL_RESULT}
+        parts.append((SCALE, "delivered", delivered_table(networks)))
     for file, name, content in parts:
         file.write_text(fill(file.read_text(), name, content))
 

@@ -103,7 +103,7 @@ class PaperScale:
         return parts[name]["result"]
 
     def _left(self) -> float:
-        return self.deadline - time.monotonic() if self.deadline else float("inf")
+        return self.deadline - time.monotonic() if self.deadline is not None else float("inf")
 
     def _begin(self) -> dict[str, Any]:
         """What was kept of a run of the same settings, or an empty result."""

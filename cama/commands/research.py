@@ -50,9 +50,11 @@ def _spec(options: Namespace) -> None:
 
 def _add_cost(parser: ArgumentParser) -> None:
     parser.add_argument("files", **FILES, help="config.yaml, and the overlays on it")
-    parser.add_argument(
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
         "--tflops", type=float, default=1.0, metavar="T", help="10^12 operations a second that the machine sustains"
     )
+    rate.add_argument("--speeds", **FILE, help="what `cama paper-scale` measured on the machine, such as docs/gpu.json")
     parser.add_argument(
         "--photographs", type=int, metavar="N", help="photographs of each device, where the config has no number"
     )
@@ -60,13 +62,14 @@ def _add_cost(parser: ArgumentParser) -> None:
 
 def _cost(options: Namespace) -> None:
     from cama.settings.config import load_config
-    from cama.workflow.cost import as_text, costs, count_pictures, disk
+    from cama.workflow.cost import as_text, costs, count_pictures, disk, measured_rates
 
     if not 0 < options.tflops < float("inf"):
         raise CamaError(f"--tflops: found {options.tflops:g}, expected more than 0")
     config = load_config(*options.files)
     counts = count_pictures(config, options.photographs)
-    print(as_text(costs(config, counts), disk(config, counts), options.tflops * 1e12))
+    rate = measured_rates(options.speeds) if options.speeds else options.tflops * 1e12
+    print(as_text(costs(config, counts), disk(config, counts), rate))
 
 
 def _add_bench(parser: ArgumentParser) -> None:

@@ -20,12 +20,12 @@ from cama.settings.networks import ClassifierNetSpec
 from cama.settings.training import TrainingSpec
 from cama.training.generator import GeneratorTraining
 from cama.training.loop import Optimiser
+from cama.workflow.cost import MEASURED
 from cama.workflow.flops import classifier_training, estimator_training, generator_training
 
 WARM_STEPS, PROFILED_STEPS = 6, 3
 MEASURED_S = 3.0
 BLOCKS = 5  # of steps, whose median is taken
-OTHERS = ("vgg16", "densenet100", "mislnet")  # architectures whose operations cost another time than a ResNet's
 # Kinds of kernels on a GPU by parts of their names, in this order.
 KERNELS = {
     "convolutions": ("conv", "xmma", "gemm", "cutlass", "wgrad", "dgrad", "fprop", "cudnn"),
@@ -50,7 +50,7 @@ class Speeds:
         """
         always, never = ({"compile_from": 0}, {"compile_from": 2**31})
         return [
-            ("product", lambda: {"tflops": round(self._limit() / 1e12, 1)}),
+            ("product", lambda: {"tflops": _rounded(self._limit() / 1e12)}),
             ("generator", lambda: self._generator(self.config.used_generators[0], self._with(always))),
             ("classifier", lambda: self._classifier(self.target.net, self._with(never))),
             ("classifier compiled", lambda: self._classifier(self.target.net, self._with(always))),
@@ -60,12 +60,12 @@ class Speeds:
         """Further steps: E0, other architectures, the other generators, and G on a picture."""
         never = {"compile_from": 2**31}
         measures: list[Measure] = [("estimator", lambda: self._estimator(self._with(never)))]
-        for name in OTHERS:
+        for name in MEASURED:
             net = self.target.net.model_copy(update={"architecture": name})
             measures.append((f"classifier {name}", lambda net=net: self._classifier(net, self._with(never))))
         generator = self.config.adversary.generators[self.config.used_generators[0]].generator
         measures.append(
-            ("forward", lambda: {"megapixels_per_s": round(generator_megapixels(generator, self.compute), 2)})
+            ("forward", lambda: {"megapixels_per_s": _rounded(generator_megapixels(generator, self.compute))})
         )
         return measures
 
@@ -166,12 +166,12 @@ class Speeds:
         count = max(1, round(MEASURED_S / BLOCKS / self._seconds(step, steps, 1)))
         each = statistics.median(self._seconds(step, steps, count) for _ in range(BLOCKS)) / count
         result = {
-            "patches_per_s": round(batch / each, 1),
-            "step_ms": round(1e3 * each, 3),
+            "patches_per_s": _rounded(batch / each),
+            "step_ms": _rounded(1e3 * each),
             "batch": batch,
-            "gflop_per_patch": round(operations / 1e9, 3),
-            "tflops": round(operations * batch / each / 1e12, 3),
-            "share_of_product": round(operations * batch / each / self._limit(), 4),
+            "gflop_per_patch": _rounded(operations / 1e9),
+            "tflops": _rounded(operations * batch / each / 1e12),
+            "share_of_product": _rounded(operations * batch / each / self._limit()),
             "first_step_s": round(first, 1),
             "memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if gpu else None,
             "kernels": self._kernels(step, steps) if gpu else None,
@@ -205,3 +205,8 @@ class Speeds:
 
 def _patches(training: TrainingSpec) -> int:
     return training.steps * training.batch
+
+
+def _rounded(value: float) -> float:
+    """To five digits."""
+    return float(f"{value:.5g}")

@@ -1,13 +1,15 @@
 """What a run of a config would cost: trainings, attacked and evaluated pictures, their operations, and disk space."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import Config
 from cama.settings.networks import ClassifierNetSpec
-from cama.settings.training import TrainingSpec
+from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.workflow.flops import (
     classifier_forward,
     classifier_training,
@@ -20,16 +22,21 @@ from cama.workflow.flops import (
 # bytes of a pixel in a patch file, which has three channels of rgb (1), remosaiced (1) and residual (2)
 PATCH_BYTES = 3 * (1 + 1 + 2)
 PICTURE_BYTES = 3
+MEASURED = ("vgg16", "densenet100", "mislnet")  # architectures whose speed is measured beside a ResNet's
+Rates = float | dict[str, float]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One line of the table: a kind of work, its jobs, the patches or pictures of all its jobs, and the operations of each."""
+    """One line of the table: a kind of work, its jobs, the patches or pictures of all its jobs, the operations of each, and the
+    part of `cama paper-scale` that measures how fast such operations are computed.
+    """
 
     what: str
     jobs: int
     items: int
     operations: float
+    speed: str
 
     @property
     def total(self) -> float:
@@ -58,8 +65,19 @@ def costs(config: Config, counts: Counts) -> list[Cost]:
     ]
 
 
-def _trainings(what: str, spec: TrainingSpec, operations: float, jobs: int = 1) -> Cost:
-    return Cost(what, jobs, jobs * spec.steps * spec.batch, operations)
+def _trainings(what: str, spec: TrainingSpec, operations: float, speed: str, jobs: int = 1) -> Cost:
+    return Cost(what, jobs, jobs * spec.steps * spec.batch, operations, speed)
+
+
+def _classifier_speed(config: Config, spec: ClassifierSpec) -> str:
+    """The part that measures a classifier's training: that of its architecture's family, or of the compiled ResNet."""
+    family = next(
+        (name for name in MEASURED if name.rstrip("0123456789") == spec.net.architecture.rstrip("0123456789")), ""
+    )
+    if family:
+        return f"classifier {family}"
+    compiled = config.compute.device == "cuda" and spec.training.steps >= config.compute.compile_from
+    return "classifier compiled" if compiled else "classifier"
 
 
 def _estimators(config: Config) -> Iterator[Cost]:
@@ -71,7 +89,9 @@ def _estimators(config: Config) -> Iterator[Cost]:
     ):
         if any(spec.net.needs_estimator for spec in specs):
             spec = owner.estimator
-            yield _trainings(f"estimator {name}", spec.training, estimator_training(spec.net, config.patches.size))
+            yield _trainings(
+                f"estimator {name}", spec.training, estimator_training(spec.net, config.patches.size), "estimator"
+            )
 
 
 def _evaluators(config: Config) -> Iterator[Cost]:
@@ -79,7 +99,7 @@ def _evaluators(config: Config) -> Iterator[Cost]:
     for name in config.used_evaluators:
         spec = adversary.evaluators[name]
         each = classifier_training(_known(config), spec.net, adversary.estimator.net, config.patches.size)
-        yield _trainings(f"evaluator {name}", spec.training, each)
+        yield _trainings(f"evaluator {name}", spec.training, each, _classifier_speed(config, spec))
 
 
 def _generators(config: Config) -> Iterator[Cost]:
@@ -93,7 +113,7 @@ def _generators(config: Config) -> Iterator[Cost]:
             config.adversary.estimator.net,
             config.patches.size,
         )
-        yield _trainings(f"generator {name}", spec.training, each, spec.runs)
+        yield _trainings(f"generator {name}", spec.training, each, "generator", spec.runs)
 
 
 def _target_classifiers(config: Config) -> Iterator[Cost]:
@@ -101,14 +121,15 @@ def _target_classifiers(config: Config) -> Iterator[Cost]:
     for name, spec in config.examiner.classifiers.items():
         labels = _known(config) + (unknown if spec.labels == "expanded" else 0)
         each = classifier_training(labels, spec.net, config.examiner.estimator.net, config.patches.size)
-        yield _trainings(f"classifier {name}", spec.training, each, 1 + (name == config.phase_control))
+        jobs = 1 + (name == config.phase_control)
+        yield _trainings(f"classifier {name}", spec.training, each, _classifier_speed(config, spec), jobs)
 
 
 def _detectors(config: Config) -> Iterator[Cost]:
     spec = config.detection
     for name in spec.methods:
         each = classifier_training(2, spec.net, config.adversary.estimator.net, config.patches.size)
-        yield _trainings(f"detector {name}", spec.training, each)
+        yield _trainings(f"detector {name}", spec.training, each, _classifier_speed(config, spec))
 
 
 def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
@@ -122,7 +143,7 @@ def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
             each = steps * gradient_step(known, _nets(config, method.evaluators), estimator, crop)
         else:
             continue
-        yield Cost(f"attack {name}", 1, counts.pictures[name], each)
+        yield Cost(f"attack {name}", 1, counts.pictures[name], each, "generator")
 
 
 def _evaluation(config: Config, counts: Counts) -> Cost:
@@ -133,7 +154,7 @@ def _evaluation(config: Config, counts: Counts) -> Cost:
     known, estimator, crop = _known(config), config.examiner.estimator.net, config.patches.crop
     nets = [spec.net for spec in config.examiner.classifiers.values()]
     each = sum(classifier_forward(known, net, estimator, crop) for net in nets)
-    return Cost("evaluation", len(config.attack.methods), pictures, each)
+    return Cost("evaluation", len(config.attack.methods), pictures, each, "classifier")
 
 
 def _known(config: Config) -> int:
@@ -211,16 +232,44 @@ def disk(config: Config, counts: Counts) -> dict[str, int]:
     }
 
 
-def as_text(rows: list[Cost], sizes: dict[str, int], rate: float) -> str:
+def measured_rates(file: Path) -> Rates:
+    """Operations a second of each kind of work, from the result of `cama paper-scale`."""
+    try:
+        parts = json.loads(file.read_text(encoding="utf-8"))["parts"]
+        rates = {
+            name.removeprefix("speed "): part["result"] for name, part in parts.items() if name.startswith("speed ")
+        }
+        found = {name: 1e12 * result["tflops"] for name, result in rates.items() if "tflops" in result}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CamaError(f"{file}: found no result of `cama paper-scale` ({error}), expected one") from None
+    needed = [
+        "estimator",
+        "generator",
+        "classifier",
+        "classifier compiled",
+        *(f"classifier {name}" for name in MEASURED),
+    ]
+    if missing := [name for name in needed if not found.get(name)]:
+        raise CamaError(f"{file}: found no speed of {', '.join(missing)}, expected one of each")
+    return found
+
+
+def hours(row: Cost, rate: Rates) -> float:
+    """How long the work takes at `rate`, operations a second of all work or of each kind."""
+    return row.total / (rate if isinstance(rate, float) else rate[row.speed]) / 3600
+
+
+def as_text(rows: list[Cost], sizes: dict[str, int], rate: Rates) -> str:
     """A table in Markdown; `rate`: operations a second that the machine sustains."""
     lines = [
         "| what | jobs | patches or pictures | GFLOP each | PFLOP | hours |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        each, total, hours = f"{row.operations / 1e9:.3g}", f"{row.total / 1e15:.3g}", f"{row.total / rate / 3600:.2g}"
-        lines.append(f"| {row.what} | {row.jobs} | {row.items:,} | {each} | {total} | {hours} |")
+        each, total, time = f"{row.operations / 1e9:.3g}", f"{row.total / 1e15:.3g}", f"{hours(row, rate):.2g}"
+        lines.append(f"| {row.what} | {row.jobs} | {row.items:,} | {each} | {total} | {time} |")
     jobs, total = sum(row.jobs for row in rows), sum(row.total for row in rows)
-    lines.append(f"| **all** | {jobs} | | | {total / 1e15:.4g} | {total / rate / 3600:.3g} |")
+    lines.append(f"| **all** | {jobs} | | | {total / 1e15:.4g} | {sum(hours(row, rate) for row in rows):.3g} |")
     space = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in sizes.items())
-    return "\n".join([*lines, "", f"Hours at {rate / 1e12:g} TFLOP/s. Disk: {space}."])
+    speed = f"{rate / 1e12:g} TFLOP/s" if isinstance(rate, float) else "the measured speeds"
+    return "\n".join([*lines, "", f"Hours at {speed}. Disk: {space}."])

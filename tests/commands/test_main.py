@@ -21,7 +21,7 @@ from tests.commands.helpers import PROJECT, cama, refusal
 
 GROUPED = {
     "for a photograph": ["inspect", "anonymize", "profile", "models"],
-    "for research": ["data", "check-config", "spec", "cost", "bench", "provenance", "reference"],
+    "for research": ["data", "check-config", "spec", "cost", "bench", "paper-scale", "provenance", "reference"],
     "for the rules of the workflow": ["stage"],
 }
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cama.compute import device
-from cama.compute.device import pick_device, pick_precision, resolved
+from cama.compute.device import Compute, pick_device, pick_precision, resolved, upload
 from cama.core.errors import CamaError
 from cama.settings.training import ComputeSpec
 
@@ -31,3 +31,33 @@ def test_what_auto_means_here_is_told(monkeypatch):
     found = resolved(ComputeSpec())
     assert found == {"device": "cpu", "precision": "bfloat16", "torch": f"torch {torch.__version__}"}
     assert resolved(ComputeSpec(precision="float32"))["precision"] == "float32"
+
+
+def test_a_processor_compiles_no_network_and_keeps_its_weights_names():
+    compute = Compute(ComputeSpec(device="cpu", compile_from=0))
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1))
+    names = list(network.state_dict())
+    assert compute.for_training(network, 10**6) is network
+    compute.begin_step()
+    assert not compute.compiled
+    assert network._compiled_call_impl is None
+    assert list(network.state_dict()) == names
+
+
+def test_a_network_is_compiled_on_a_gpu_from_so_many_steps(monkeypatch):
+    """Without a GPU: what would be compiled, not what it computes."""
+    compute = Compute(ComputeSpec(device="cpu", compile_from=100))
+    calls = []
+    monkeypatch.setattr(compute, "device", torch.device("cuda"))
+    monkeypatch.setattr(compute, "to_device", lambda module: module)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: calls.append(options))
+    compute.for_training(torch.nn.Linear(1, 1), 99)
+    assert not calls and not compute.compiled
+    compute.for_training(torch.nn.Linear(1, 1), 100)
+    assert calls == [{"mode": "reduce-overhead", "dynamic": False}] and compute.compiled
+
+
+def test_an_upload_keeps_what_is_on_its_device():
+    values = torch.arange(3)
+    assert upload(values, torch.device("cpu")) is values
+    assert upload(values, torch.device("meta")).device.type == "meta"

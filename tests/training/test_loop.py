@@ -26,7 +26,7 @@ from cama.storage.checkpoints import Checkpoint
 from cama.training import classifier as classifier_training
 from cama.training import estimator as estimator_training
 from cama.training import generator as generator_training
-from cama.training.loop import Optimiser, learning_rate, run
+from cama.training.loop import FINITE, Optimiser, learning_rate, run
 from tests.models.helpers import TINY_BODY, tiny_classifier, tiny_estimator
 from tests.training.conftest import CPU
 
@@ -116,6 +116,20 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_network_and_step(value
     with pytest.raises(CamaError, match=f"training of E_H: found the loss {value} at step 17, expected a finite one"):
         optimiser.update(layer.weight.sum() * float(value), 17)
     assert layer.weight.item() == 1
+
+
+def test_on_a_gpu_gradients_that_were_not_finite_are_noticed_later_with_their_step():
+    """Every fifty steps, and before the state is saved: a check at each step would wait for the GPU."""
+    layer = line()
+    optimiser = Optimiser(layer, OptimiserSpec(), 200, "G")
+    optimiser.first_bad = torch.tensor(FINITE)  # as where the parameters are on a GPU
+    optimiser.update(layer.weight.sum(), 48)
+    optimiser.state_dict()
+    for step in (49, 51):
+        optimiser.update(layer.weight.sum() * float("nan"), step)
+    for noticing in (optimiser.state_dict, lambda: optimiser.update(layer.weight.sum(), 100)):
+        with pytest.raises(CamaError, match="training of G: found a gradient that is not finite at step 49"):
+            noticing()
 
 
 def test_a_gradient_that_is_not_finite_is_an_error_and_moves_nothing():

@@ -1,5 +1,7 @@
 """What a config would cost, against counts by hand and against the jobs that Snakemake plans."""
 
+import json
+
 import pytest
 
 from cama.commands.main import main
@@ -87,3 +89,43 @@ def test_the_command_prints_hours_at_a_rate(capsys):
     assert "Hours at 0.001 TFLOP/s. Disk: patches 0.0 GB" in said
     assert main(["cost", *files, "--tflops", "0"]) == 1
     assert "--tflops: found 0, expected more than 0" in capsys.readouterr().err
+
+
+def test_hours_follow_the_measured_speed_of_each_kind_of_work(tmp_path, capsys):
+    parts = {"estimator": 1, "generator": 2, "classifier": 4, "classifier compiled": 8, "classifier vgg16": 16}
+    parts |= {"classifier densenet100": 32, "classifier mislnet": 64}
+    result = {"parts": {f"speed {name}": {"result": {"tflops": rate}} for name, rate in parts.items()}}
+    file = tmp_path / "gpu.json"
+    file.write_text(json.dumps(result))
+    rates = cost.measured_rates(file)
+    gpu = load_config(PROJECT / "config.yaml", PROJECT / "config" / "gpu.yaml")
+    rows = {row.what: row for row in cost.costs(gpu, cost.count_pictures(gpu, None))}
+    for what, rate in (
+        ("estimator examiner", 1),
+        ("generator cama", 2),
+        ("evaluation", 4),
+        ("classifier rgb", 8),
+        ("classifier vgg16", 16),
+        ("classifier densenet100", 32),
+    ):
+        assert cost.hours(rows[what], rates) == pytest.approx(rows[what].total / (rate * 1e12) / 3600)
+    files = [str(PROJECT / "config.yaml"), str(PROJECT / "config" / "gpu.yaml")]
+    assert main(["cost", *files, "--speeds", str(file)]) == 0
+    assert "Hours at the measured speeds." in capsys.readouterr().out
+    del result["parts"]["speed generator"]
+    file.write_text(json.dumps(result))
+    with pytest.raises(CamaError, match=r"gpu\.json: found no speed of generator, expected one of each"):
+        cost.measured_rates(file)
+    for wrong in ("[]", "{", '{"parts": {"speed x": 1}}'):
+        file.write_text(wrong)
+        with pytest.raises(CamaError, match=r"gpu\.json: found no result of `cama paper-scale`"):
+            cost.measured_rates(file)
+
+
+def test_a_short_training_is_not_compiled():
+    gpu = load_config(PROJECT / "config.yaml", PROJECT / "config" / "gpu.yaml")
+    spec = gpu.examiner.classifiers["rgb"]
+    short = spec.model_copy(
+        update={"training": spec.training.model_copy(update={"steps": gpu.compute.compile_from - 1})}
+    )
+    assert [cost._classifier_speed(gpu, one) for one in (spec, short)] == ["classifier compiled", "classifier"]
