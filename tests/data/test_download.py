@@ -227,7 +227,7 @@ def test_a_broken_body_is_taken_up_again_with_growing_pauses_until_bytes_come(se
 
 
 def test_a_list_of_other_bytes_than_text_is_refused(server, tmp_path):
-    server.sums = b"\xff\xfe"
+    server.sums = b"\xff\xff"
     with pytest.raises(CamaError, match=f"^{server.url}/SHA256SUMS: found no text in UTF-8"):
         fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
 

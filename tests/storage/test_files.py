@@ -24,7 +24,16 @@ def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):
         assert not path.exists()
     assert path.read_text() == "new"
     assert [p.name for p in path.parent.iterdir()] == ["file.csv"]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_who_may_read_a_file_is_what_the_umask_says(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
