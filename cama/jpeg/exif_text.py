@@ -112,7 +112,9 @@ def _short(number: float) -> str:
 
 
 def _angle(entry: Entry, exif: Exif) -> str:
-    """A latitude or longitude in degrees, minutes and seconds, and in decimal degrees, negative in the south and west. A part that is no number stands as stored, and the decimal degrees leave it out."""
+    """A latitude or longitude in degrees, minutes and seconds, and in decimal degrees, negative in the south and west. A part
+    that is no number stands as stored, and the decimal degrees leave it out.
+    """
     parts = _numbers(entry)[:3]
     if not parts:
         return ""
