@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from cama import plugins
 from cama.alignment import MCU
 from cama.core.errors import CamaError
-from cama.core.text import read_text
 from cama.settings.attacks import KINDS, AttackSpec, ControlSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.spec import Named, Spec, parse
@@ -239,8 +238,8 @@ def load_config(*paths: Path) -> Config:
         if not path.exists():
             raise CamaError(f"{path}: no such config file")
         try:
-            values = yaml.safe_load(read_text(path)) or {}
-        except yaml.YAMLError as error:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CamaError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
         if not isinstance(values, dict):
             raise CamaError(f"{path}: found a {type(values).__name__}, expected keys and values")

@@ -25,7 +25,7 @@ def test_a_text_is_the_same_however_it_was_saved(kind, tmp_path):
     assert read_text(path) == "ß, 1\nä, 2\n"
 
 
-@pytest.mark.parametrize("data", [b"caf\xe9", b"\xff\xfea"])
+@pytest.mark.parametrize("data", [b"\xe9t\xe9", b"\xff\xfea"])
 def test_another_encoding_is_an_error_that_names_the_file(data, tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(data)
@@ -40,13 +40,13 @@ def refuse(constant: str) -> float:
 
 
 def test_json_is_such_as_every_reader_takes():
-    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")  # a file's name that is no text
+    name = b"\xe9t\xe9.jpg".decode("utf-8", "surrogateescape")  # a file's name that is no text
     value = {"a": [math.nan, math.inf, (-math.inf, 1.5)], name: {name: "ä"}, "n": None, "b": True, "i": 1}
     text = to_json(value)
     assert text.isascii()
     assert json.loads(text, parse_constant=refuse) == {
         "a": [None, None, [None, 1.5]],
-        "caf\\xe9.jpg": {"caf\\xe9.jpg": "ä"},
+        "\\xe9t\\xe9.jpg": {"\\xe9t\\xe9.jpg": "ä"},
         "n": None,
         "b": True,
         "i": 1,

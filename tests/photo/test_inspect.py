@@ -13,7 +13,7 @@ from cama.jpeg.segments import Segment, read_segments
 from cama.models.classifiers import save_classifier
 from cama.photo.inspect import inspect
 from cama.photo.summary import summary
-from tests.jpeg.helpers import jpeg, scene
+from tests.jpeg.helpers import jpeg, scene, with_frame
 from tests.models.helpers import net_spec, tiny_classifier
 from tests.real_photographs import DRESDEN, needs_photographs, photographs
 
@@ -128,6 +128,16 @@ def test_a_picture_too_large_to_decode_still_tells_what_its_file_holds(tmp_path,
     assert "damaged" not in summary(record)
     with pytest.raises(CamaError, match="expected at most 100"):
         inspect(path, references=[path])
+
+
+@pytest.mark.parametrize("side", [9_500, 65_500])
+def test_a_picture_over_the_limit_is_too_large_and_not_damaged(side, tmp_path, capsys):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(with_frame(jpeg(), lambda frame: frame[:1] + struct.pack(">HH", side, side) + frame[5:]))
+    assert main(["inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{path}: too large, " in shown
+    assert "damaged" not in shown
 
 
 def test_a_video_behind_the_picture_is_a_video_and_no_scans(tmp_path):
