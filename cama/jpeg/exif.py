@@ -23,8 +23,7 @@ POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last one in the directory Exif
 INTEROP_INDEX = 1  # in the directory Interop
-# UserComment, and the GPS's ProcessingMethod and AreaInformation: bytes that begin with the name of their encoding
-COMMENTS = {("Exif", 0x9286), ("GPS", 0x1B), ("GPS", 0x1C)}
+USER_COMMENT, GPS_COMMENTS = 0x9286, (0x1B, 0x1C)  # the latter: GPSProcessingMethod, GPSAreaInformation
 MAX_VALUES = 64  # values of one entry that are kept
 MAX_DIRECTORIES = 9  # in the chain that begins with IFD0; the standard has two
 # tags of EXIF 3.0, which Pillow does not name yet
@@ -55,7 +54,7 @@ class Entry:
     @property
     def is_comment(self) -> bool:
         """Whether the value begins with eight bytes that name the encoding of the text behind them."""
-        return (self.group, self.tag) in COMMENTS
+        return self.tag in GPS_COMMENTS if self.group == "GPS" else self.tag == USER_COMMENT
 
 
 @dataclass
@@ -155,7 +154,7 @@ def _directory(
             break
         referenced[offset : offset + size * values] = b"\1" * (size * values)
         # a comment is bytes, of whatever type programs write it
-        read = UNDEFINED if size == 1 and (group, tag) in COMMENTS else kind
+        read = UNDEFINED if size == 1 and Entry(group, tag, b"").is_comment else kind
         entries.append(Entry(group, tag, _value(tiff, order, read, offset, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following

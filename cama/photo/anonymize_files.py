@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from cama.core.errors import printable
+from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
 from cama.photo.anonymize import PhotoAnonymizer, anonymize
 from cama.photo.inputs import list_inputs
@@ -21,7 +21,7 @@ from cama.photo.records import envelope, failure_line
 
 CONVINCING = 0.5  # the evaluator's mean probability of the target from which a result counts as attributed to it
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
-Task = tuple[Path, str, Path]  # a photograph, the error if there is none to read, and the file to write
+Task = tuple[Path, CamaError | None, Path]  # a photograph, the error if there is none to read, and the file to write
 
 
 def anonymize_files(
@@ -91,13 +91,11 @@ def _run_alone(task: Task, initialize: Callable[[], None]) -> dict[str, Any]:
         try:
             return pool.submit(_run_in_process, task).result()
         except BrokenProcessPool:
-            return _failed(task[0], f"{task[0]}: found that its process had ended, perhaps for lack of memory")
+            return _failed(task[0], CamaError("found that its process had ended, perhaps for lack of memory"))
 
 
 def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progress | None = None) -> dict[str, Any]:
     photo, error, out = task
-    if error:
-        return _failed(photo, error)
 
     def report(done: int, total: int) -> None:
         if progress:
@@ -105,13 +103,15 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progres
             progress.update(done)
 
     try:
+        if error is not None:
+            raise error
         return anonymize(photo, out, anonymizer, force, report)
     except Exception as fault:  # any error of one file must not stop the others
-        return _failed(photo, failure_line(photo, fault))
+        return _failed(photo, fault)
 
 
-def _failed(photo: Path, error: str) -> dict[str, Any]:
-    return {"input": str(photo), "output": None, "error": error}
+def _failed(photo: Path, error: Exception) -> dict[str, Any]:
+    return {"input": str(photo), "output": None, "error": failure_line(photo, error)}
 
 
 _process: dict[str, Any] = {}  # the anonymizer of a process of the pool

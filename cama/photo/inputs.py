@@ -4,14 +4,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from cama.core.errors import CamaError
+
 SUFFIXES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".jps"),
-    *(".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"),
+    *(".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".gif", ".bmp", ".jp2", ".jxl"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srw", ".raf", ".orf", ".rw2", ".pef", ".x3f", ".3fr", ".iiq"),
 }
 STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")  # JPEG, PNG, TIFF and most raw formats
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}  # of HEIF
 APPLE_DOUBLE = b"\0\5\x16\7"  # `._photo.jpg`: what macOS keeps about photo.jpg where it cannot keep it inside
-Input = tuple[Path, str]  # a photograph, and the error if there is none to read
+Input = tuple[Path, CamaError | None]  # a photograph, and the error if there is none to read
 
 
 def list_inputs(paths: Sequence[Path], leave_out: Callable[[str], None]) -> list[Input]:
@@ -22,7 +25,7 @@ def list_inputs(paths: Sequence[Path], leave_out: Callable[[str], None]) -> list
     """
     inputs: list[Input] = []
     for path in paths:
-        inputs += _of_folder(path, leave_out) if path.is_dir() else [(path, "")]
+        inputs += _of_folder(path, leave_out) if path.is_dir() else [(path, None)]
     return inputs
 
 
@@ -31,21 +34,21 @@ def _of_folder(folder: Path, leave_out: Callable[[str], None]) -> list[Input]:
 
     def refuse(error: OSError) -> None:
         path = Path(error.filename)
-        inputs.append((path, f"{path}: could not be read ({os.strerror(error.errno or 0)})"))
+        inputs.append((path, CamaError(f"{path}: could not be read ({os.strerror(error.errno or 0)})")))
 
     for path in _walk(folder, leave_out, refuse):
         try:
             reason = "" if path.is_file() else "it is no file"
             reason = reason or _unlike_photograph(path)
         except OSError as error:
-            inputs.append((path, f"{path}: could not be read ({os.strerror(error.errno or 0)})"))
+            refuse(error)
             continue
         if reason:
             leave_out(f"{path}: left out, {reason}")
         else:
-            inputs.append((path, ""))
-    inputs.sort()
-    return inputs or [(folder, f"{folder}: found a folder without photographs, expected some")]
+            inputs.append((path, None))
+    inputs.sort(key=lambda found: found[0])
+    return inputs or [(folder, CamaError(f"{folder}: found a folder without photographs, expected some"))]
 
 
 def _walk(folder: Path, leave_out: Callable[[str], None], refuse: Callable[[OSError], None]) -> Iterator[Path]:

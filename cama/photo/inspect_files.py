@@ -36,9 +36,9 @@ def inspect_files(photos: Sequence[Path], comparison: Comparison, as_json: bool)
 
 def _record(photo: Input, comparison: Comparison) -> dict[str, Any]:
     path, error = photo
-    if error:
-        return {"input": str(path), "error": error}
     try:
+        if error is not None:
+            raise error
         return inspect_with(path, comparison)
     except Exception as fault:  # any error of one file must not stop the others
         return {"input": str(path), "error": failure_line(path, fault)}

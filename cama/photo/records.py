@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cama.core.errors import CamaError
+from cama.core.errors import CamaError, printable
 from cama.core.text import to_json
 
 VERSION = 2  # grows when a key goes, or comes to mean something else
@@ -28,5 +28,4 @@ def failure_line(photo: Path, error: Exception) -> str:
         text = "found too little memory for it"
     else:
         text = f"the program failed ({type(error).__name__}: {error})"
-    line = " ".join(text.split())
-    return line if line.startswith(f"{photo}: ") else f"{photo}: {line}"
+    return f"{printable(str(photo))}: {' '.join(text.removeprefix(f'{photo}: ').split())}"

@@ -169,10 +169,16 @@ def test_a_comment_is_text_in_the_encoding_that_it_declares(data, expected):
 
 @pytest.mark.parametrize("kind", [UNDEFINED, ASCII, BYTE])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_comment_in_a_file_is_read_whatever_type_it_has(kind, order):
+@pytest.mark.parametrize("pointer", [0x8769, 0x8825])
+def test_a_comment_in_a_file_is_read_whatever_type_it_has(kind, order, pointer):
     comment = b"UNICODE\0" + "by Jorunn".encode({"<": "utf-16-le", ">": "utf-16-be"}[order])
     place = struct.pack(f"{order}I", 44)
-    inner = struct.pack(f"{order}HHHI", 1, 0x9286, kind, len(comment)) + place + bytes(4) + comment
-    exif = read_exif(tiff(order, (0x8769, 4, 1, struct.pack(f"{order}I", 26)), after=inner))
+    inner = (
+        struct.pack(f"{order}HHHI", 1, 0x9286 if pointer == 0x8769 else 0x1B, kind, len(comment))
+        + place
+        + bytes(4)
+        + comment
+    )
+    exif = read_exif(tiff(order, (pointer, 4, 1, struct.pack(f"{order}I", 26)), after=inner))
     assert exif.faults == []
-    assert [text_of(entry, exif) for entry in exif.entries if entry.name == "UserComment"] == ["by Jorunn"]
+    assert [text_of(entry, exif) for entry in exif.entries if entry.is_comment] == ["by Jorunn"]

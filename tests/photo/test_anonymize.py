@@ -376,7 +376,7 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     assert [read_rgb(path).shape for path in written] == [(64, 64, 3), (96, 128, 3)]
 
 
-def dies_of_the_second(task: tuple[Path, str, Path]) -> dict:
+def dies_of_the_second(task: anonymize_files.Task) -> dict:
     """What runs in a process of its own, and takes it down."""
     if task[0].name == "second.jpg":
         os._exit(9)

@@ -52,6 +52,7 @@ def folder(tmp_path) -> Path:
     (root / "below").mkdir(parents=True)
     (root / "b.jpg").write_bytes(camera_file("Alcyon_A10", 1))
     (root / "below" / "b.jpg").write_bytes(camera_file("Alcyon_A10", 2))
+    (root / "raw.NEF").write_bytes(b"MM\0*" + bytes(20))
     (root / "below" / "without ending").write_bytes(jpeg())
     (root / "broken.JPEG").write_bytes(b"no picture")
     (root / "notes.txt").write_text("by Jorunn")
@@ -131,9 +132,9 @@ def test_a_folder_is_all_its_photographs_and_nothing_is_left_out_without_a_word(
     assert main(["inspect", str(folder), "--json"]) == 1
     out, err = capsys.readouterr()
     records = results("inspect", out)
-    names = ["b.jpg", "below/b.jpg", "below/without ending", "broken.JPEG"]
+    names = ["b.jpg", "below/b.jpg", "below/without ending", "broken.JPEG", "raw.NEF"]
     assert [record["input"] for record in records] == [str(folder / name) for name in names]
-    assert [bool(record["error"]) for record in records] == [False, False, False, True]
+    assert [bool(record["error"]) for record in records] == [False, False, False, True, True]
     assert sorted(err.splitlines()) == sorted(
         f"cama inspect: {line}"
         for line in (
@@ -142,6 +143,7 @@ def test_a_folder_is_all_its_photographs_and_nothing_is_left_out_without_a_word(
             f"{folder}/gone.jpg: left out, it is no file",
             f"{folder}/notes.txt: left out, it does not look like a photograph",
             f"{folder}/video.mp4: left out, it does not look like a photograph",
+            records[-2]["error"],
             records[-1]["error"],
         )
     )
@@ -197,6 +199,20 @@ def test_an_interruption_keeps_the_records_before_it(folder, capsys, monkeypatch
 )
 def test_a_failure_is_one_line_that_begins_with_the_path(error, line):
     assert failure_line(Path("a/b.jpg"), error) == line
+
+
+def test_an_odd_path_stands_in_a_failure_once():
+    assert failure_line(Path("a  b\n.jpg"), CamaError("a  b\n.jpg: found\nnothing")) == "a  b?.jpg: found nothing"
+
+
+def test_a_terminal_without_unicode_sees_what_it_cannot_show_escaped(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[1], exif.get_ifd(0x8825)[2] = "N", (59.0, 54.0, 30.5)
+    (tmp_path / "a.jpg").write_bytes(jpeg(exif=exif.tobytes()))
+    command = [sys.executable, "-m", "cama", "inspect", str(tmp_path / "a.jpg")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, env=environment, check=True)
+    assert "59\\xb0 54' 30.5\" N (59.908472)" in done.stdout
 
 
 def test_a_name_that_is_no_text_is_valid_json(tmp_path, capsys):
