@@ -14,15 +14,17 @@ def _add_inspect(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **PHOTOS, help="a JPEG, or a folder of them")
     parser.add_argument("--json", action="store_true", help="print the whole records")
     parser.add_argument("--classifier", **FILES, help="model files that attribute the pixels")
-    parser.add_argument("--reference", **PHOTOS, help="photographs of one device, whose fingerprint is looked for")
+    parser.add_argument(
+        "--reference", **PHOTOS, help="photographs of one device, or folders of them, whose fingerprint is looked for"
+    )
     parser.add_argument("--profile", **FILES, help="container profiles of camera models")
 
 
 def _inspect(options: Namespace) -> bool:
     from cama.photo.inspect import Comparison
-    from cama.photo.inspect_files import inspect_files
+    from cama.photo.inspect_files import inspect_files, list_references
 
-    comparison = Comparison.load(options.classifier, options.reference, options.profile)
+    comparison = Comparison.load(options.classifier, list_references(options.reference or []), options.profile)
     return inspect_files(options.photos, comparison, options.json)
 
 

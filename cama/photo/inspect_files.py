@@ -34,6 +34,15 @@ def inspect_files(photos: Sequence[Path], comparison: Comparison, as_json: bool)
     return not any(record["error"] for record in results)
 
 
+def list_references(paths: Sequence[Path]) -> list[Path]:
+    """The given photographs of a device, and those in folders; the first that cannot be read is an error."""
+    inputs = list_inputs(paths, _say)
+    for _, error in inputs:
+        if error is not None:
+            raise error
+    return [path for path, _ in inputs]
+
+
 def _record(photo: Input, comparison: Comparison) -> dict[str, Any]:
     path, error = photo
     try:

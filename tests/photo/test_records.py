@@ -275,6 +275,20 @@ def test_a_copy_is_no_reference(quality, change, tmp_path, capsys):
     assert record["fingerprint"]["match"] is False
 
 
+def test_a_folder_of_references_is_all_its_photographs(tmp_path, capsys):
+    photo = saved(tmp_path / "a.jpg", scene(64, 80))
+    (tmp_path / "others").mkdir()
+    for seed in (1, 2):
+        saved(tmp_path / "others" / f"{seed}.jpg", scene(64, 80, seed))
+    assert compare(capsys, photo, tmp_path / "others")[0]["fingerprint"]["references"] == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["inspect", str(photo), "--reference", str(tmp_path / "empty")]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"cama inspect: {tmp_path}/empty: found a folder without photographs, expected some\n"
+    )
+
+
 def test_equal_pixels_in_a_file_of_the_same_bytes_are_a_copy(tmp_path, capsys):
     photo = saved(tmp_path / "a.jpg", scene(64, 80))
     (tmp_path / "b.jpg").write_bytes(photo.read_bytes())
