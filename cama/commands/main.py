@@ -1,6 +1,7 @@
 """The entry of the command line: the parser of all commands, and the exit status of each outcome."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -48,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status; wrong usage, `--help` and SIGTERM raise SystemExit."""
     before = signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # what a terminal without Unicode cannot show, it sees escaped
     try:
         try:
             return _run(parser().parse_args(arguments))

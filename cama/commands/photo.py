@@ -1,37 +1,41 @@
 """The commands for a person with a photograph."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from cama.commands.declaration import FILE, FILES, Command
 from cama.core.errors import CamaError, printable
+from cama.core.text import to_json
 
 PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
 
 
 def _add_inspect(parser: ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a JPEG")
-    parser.add_argument("--json", action="store_true", help="print the whole record")
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, or a folder of them")
+    parser.add_argument("--json", action="store_true", help="print the whole records")
     parser.add_argument("--classifier", **FILES, help="model files that attribute the pixels")
-    parser.add_argument("--reference", **PHOTOS, help="photographs of one device, whose fingerprint is looked for")
+    parser.add_argument(
+        "--reference", **PHOTOS, help="photographs of one device, or folders of them, whose fingerprint is looked for"
+    )
     parser.add_argument("--profile", **FILES, help="container profiles of camera models")
 
 
-def _inspect(options: Namespace) -> None:
-    from cama.photo.inspect import inspect
-    from cama.photo.summary import summary
+def _inspect(options: Namespace) -> bool:
+    from cama.photo.inspect import Comparison
+    from cama.photo.inspect_files import inspect_files, list_references
 
-    record = inspect(options.photo, options.classifier, options.reference, options.profile)
-    print(json.dumps(record, indent=2, ensure_ascii=True) if options.json else summary(record))
+    comparison = Comparison.load(options.classifier, list_references(options.reference or []), options.profile)
+    return inspect_files(options.photos, comparison, options.json)
 
 
 def _add_anonymize(parser: ArgumentParser) -> None:
-    parser.add_argument("photos", **PHOTOS, help="a JPEG")
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, or a folder of them")
     parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
     parser.add_argument("--to", required=True, metavar="CAMERA", help="a camera model that the model file knows")
     parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="a file, or a folder for several (default: neutral names)"
+        "--out",
+        metavar="PATH",
+        help="a file, or a folder for neutral names; a new folder ends with / (default: here)",
     )
     parser.add_argument(
         "--encoding",
@@ -48,7 +52,7 @@ def _add_anonymize(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2 GiB each")
     parser.add_argument("--force", action="store_true", help="replace files of the same name")
-    parser.add_argument("--json", action="store_true", help="print the whole record")
+    parser.add_argument("--json", action="store_true", help="print the whole records")
 
 
 def _anonymize(options: Namespace) -> bool:
@@ -68,7 +72,9 @@ def _add_profile(parser: ArgumentParser) -> None:
 
 def _profile(options: Namespace) -> None:
     from cama.photo.profile import learn_profile, read_profile, write_profile
+    from cama.storage.files import check_folder
 
+    check_folder(options.out.parent)
     if options.out.exists():
         read_profile(options.out)  # fails unless it is a profile: no other file is replaced
     write_profile(options.out, learn_profile(options.photographs))
@@ -84,7 +90,7 @@ def _show(options: Namespace) -> None:
 
     header = load_header(options.file)
     if options.json:
-        print(json.dumps(header.model_dump(mode="json"), indent=2, ensure_ascii=True))
+        print(to_json(header.model_dump(mode="json")))
     else:
         print("\n".join(map(printable, header.card.splitlines())))
 
@@ -96,7 +102,9 @@ def _add_export(parser: ArgumentParser) -> None:
 
 def _export(options: Namespace) -> None:
     from cama.models.onnx import export_onnx
+    from cama.storage.files import check_folder
 
+    check_folder(options.onnx.parent)
     export_onnx(options.file, options.onnx)
 
 

@@ -1,12 +1,12 @@
 """The commands for research: data, configs, costs, and what results were made of."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from cama.commands.declaration import FILE, FILES, Command
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError, printable
+from cama.core.text import to_json
 
 
 def _add_fetch(parser: ArgumentParser) -> None:
@@ -20,7 +20,9 @@ def _add_fetch(parser: ArgumentParser) -> None:
 
 def _fetch(options: Namespace) -> bool:
     from cama.data.download import fetch
+    from cama.storage.files import check_folder
 
+    check_folder(options.out)
     return fetch(options.name, options.url, options.out, options.sums)
 
 
@@ -85,8 +87,10 @@ def _bench(options: Namespace) -> None:
 
     from cama.commands.bench import ROWS, as_text, bench
     from cama.settings.training import ComputeSpec
-    from cama.storage.files import write_text
+    from cama.storage.files import check_folder, write_text
 
+    if options.json:
+        check_folder(options.json.parent)
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         raise CamaError(f"ROW: found {unknown[0]!r}, expected one of {', '.join(ROWS)}")
@@ -95,7 +99,7 @@ def _bench(options: Namespace) -> None:
     result = bench(options.rows or list(ROWS), ComputeSpec(device=options.device, precision=options.precision))
     print(as_text(result))
     if options.json:
-        write_text(options.json, json.dumps(result, indent=2))
+        write_text(options.json, to_json(result))
 
 
 def _add_paper_scale(parser: ArgumentParser) -> None:
@@ -138,7 +142,7 @@ def _provenance(options: Namespace) -> bool:
     photographs = photographs_of(links, options.row) if options.row is not None else []
     if options.json:
         result = {"chain": [link.as_json() for link in links], "photographs": photographs}
-        print(json.dumps(result, indent=2, ensure_ascii=True))
+        print(to_json(result))
     else:
         for link in links:
             print(printable(link.as_text()))
@@ -154,7 +158,9 @@ def _add_reference(parser: ArgumentParser) -> None:
 
 def _reference(options: Namespace) -> None:
     from cama.stages.reference import reference
+    from cama.storage.files import check_folder
 
+    check_folder(options.out.parent)
     reference(options.photographs, options.out)
 
 

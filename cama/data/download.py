@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.util import Retry
 
 from cama.core.errors import CamaError, printable
+from cama.core.text import read_text
 from cama.data.conventions import CONVENTIONS
 from cama.data.manifest import SUFFIXES
 from cama.storage.files import file_hash
@@ -49,7 +50,7 @@ def fetch(name: str, url: str, out: Path, sums: Path | None = None, timeout_s: f
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=RETRY))
         mirror = _Mirror(session, url.rstrip("/"), timeout_s)
-        text = mirror.fetch_text(SUMS) if sums is None else _read_text(sums, str(sums))
+        text = mirror.fetch_text(SUMS) if sums is None else _read_list(sums, str(sums))
         listed, other = read_sums(text, str(sums or f"{url}/{SUMS}"), name)
         if other:
             print(
@@ -100,11 +101,11 @@ class _Mirror:
         self.session, self.url, self.timeout_s = session, url, timeout_s
 
     def fetch_text(self, path: str) -> str:
-        """The text of a small file in UTF-8."""
+        """The text of a small file."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "list"
             self._download(path, file, MAX_LIST_BYTES)
-            return _read_text(file, f"{self.url}/{path}")
+            return _read_list(file, f"{self.url}/{path}")
 
     def fetch_file(self, path: str, digest: str, out: Path) -> str:
         """Download a file to `out`, if it is not there; returns what was done, in words."""
@@ -185,14 +186,11 @@ class _Mirror:
         raise CamaError(f"{url}: found the answer {status}, {end}")
 
 
-def _read_text(path: Path, name: str) -> str:
-    """The text of a file in UTF-8; errors call it `name`."""
+def _read_list(path: Path, name: str) -> str:
+    """The text of a list; errors call it `name`."""
     if not path.is_file():
         raise CamaError(f"{name}: no such list")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CamaError(f"{name}: found no text in UTF-8 ({error})") from error
+    return read_text(path, name)
 
 
 def _size(path: Path) -> int:

@@ -23,6 +23,7 @@ POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last one in the directory Exif
 INTEROP_INDEX = 1  # in the directory Interop
+USER_COMMENT, GPS_COMMENTS = 0x9286, (0x1B, 0x1C)  # the latter: GPSProcessingMethod, GPSAreaInformation
 MAX_VALUES = 64  # values of one entry that are kept
 MAX_DIRECTORIES = 9  # in the chain that begins with IFD0; the standard has two
 # tags of EXIF 3.0, which Pillow does not name yet
@@ -50,17 +51,10 @@ class Entry:
         """Whether the value can be an offset in the segment."""
         return self.kind in (*OFFSETS, SIGNED) and isinstance(self.value, int) and self.value >= 0
 
-    def text(self) -> str:
-        """The value as text for display."""
-        texts = self.name.startswith("XP") and self.group == "IFD0" and self.kind in (BYTES, UNDEFINED)
-        if texts and isinstance(self.value, (bytes, tuple)):
-            return bytes(self.value).decode("utf-16-le", "replace").rstrip("\0")  # the encoding of Windows' XP tags
-        if isinstance(self.value, bytes):
-            return f"{len(self.value)} bytes"
-        if isinstance(self.value, str):
-            return self.value.strip()
-        values = self.value if isinstance(self.value, tuple) else (self.value,)
-        return " ".join(str(value) for value in values)
+    @property
+    def is_comment(self) -> bool:
+        """Whether the value begins with eight bytes that name the encoding of the text behind them."""
+        return self.tag in GPS_COMMENTS if self.group == "GPS" else self.tag == USER_COMMENT
 
 
 @dataclass
@@ -159,7 +153,9 @@ def _directory(
             faults.append(f"{group}: entries that share their bytes")
             break
         referenced[offset : offset + size * values] = b"\1" * (size * values)
-        entries.append(Entry(group, tag, _value(tiff, order, kind, offset, values, size, form), kind))
+        # a comment is bytes, of whatever type programs write it
+        read = UNDEFINED if size == 1 and Entry(group, tag, b"").is_comment else kind
+        entries.append(Entry(group, tag, _value(tiff, order, read, offset, values, size, form), kind))
     following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
     return entries, following
 

@@ -1,9 +1,8 @@
 """Anonymizing a photograph: the new file is to be attributed to a target camera, and holds nothing but pixels."""
 
-import contextlib
 import io
+import math
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile
 from cama.settings.training import ComputeSpec
+from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 MIN_PSNR = 20.0  # dB, of G's output to its input and of the decoded file to G's output; a lower one is an error
@@ -116,15 +116,13 @@ def anonymize(
     force: bool,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Write the anonymized photograph to `out`, after a check of its bytes, and return the record of what was done.
+    """Write the anonymized photograph to `out`, after a check of its bytes, and return the record of what was done;
+    `docs/anonymize.schema.json` has its keys.
 
     After an error `out` does not exist, or is the file that it was before. `photo` is never changed, and only with `force` is
     another file replaced. `progress` is called with the number of tiles done and of all tiles.
     """
-    if not out.parent.is_dir():
-        raise CamaError(f"{out}: found no folder {out.parent}, expected one")
-    if out.exists() and not force:
-        raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
+    check_free(out, force)
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
     picture, orientation = read_srgb(photo)
@@ -139,21 +137,39 @@ def anonymize(
     if decoded.shape != changed.shape or psnr(changed, decoded) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
     profile = anonymizer.profile
+    after = _attribution(decoded, anonymizer)
+    level = psnr(orient(picture, orientation), decoded)
     record = {
-        "photo": photo.name,
-        "out": str(out),
+        "input": str(photo),
+        "output": str(out),
+        "error": None,
         "target": anonymizer.target,
         "width": decoded.shape[1],
         "height": decoded.shape[0],
-        "psnr": round(psnr(orient(picture, orientation), decoded), 2),
+        "psnr": round(level, 2) if math.isfinite(level) else None,
         "encoding": "neutral" if profile is None else f"{profile.camera.make} {profile.camera.model}",
         "metadata": "target" if exif else "none",
         "before": before,
-        "after": _attribution(decoded, anonymizer),
+        "after": after,
         "caution": anonymizer.caution,
+        "warnings": _warnings(anonymizer.target, before["target"], after["target"]),
     }
     _write(data, out, force)
     return record
+
+
+def check_free(out: Path, force: bool) -> None:
+    """An error where `out` has no folder, or is a file already and not to be replaced by `force`."""
+    if not out.parent.is_dir():
+        raise CamaError(f"{out}: found no folder {out.parent}, expected one")
+    if out.exists() and not force:
+        raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
+
+
+def _warnings(target: str, before: float, after: float) -> list[str]:
+    if after >= before:
+        return []
+    return [f"the model's own evaluator gives {target} less after than before: {after:.4f} instead of {before:.4f}"]
 
 
 def _apply_generator(
@@ -197,16 +213,12 @@ def _rename_new(temporary: Path, out: Path) -> None:
 
 def _write(data: bytes, out: Path, force: bool) -> None:
     """Write `out` atomically, with neutral times; another file of that name is replaced only with `force`."""
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=".", suffix=".jpg")
-    temporary = Path(name)
+    temporary = new_file(out.parent, ".", ".jpg")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        temporary.write_bytes(data)
         if temporary.read_bytes() != data:
             raise CamaError(f"{out}: found other bytes on the disk than were written to it")
         os.utime(temporary, (NEUTRAL_TIME, NEUTRAL_TIME))
-        with contextlib.suppress(OSError):  # file systems of memory cards have no permissions
-            temporary.chmod(0o644)
         if force:
             temporary.replace(out)
         else:

@@ -1,6 +1,5 @@
 """The command `anonymize`: one or more photographs, in parallel if asked, with a line of text or a JSON record for each."""
 
-import json
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,52 +15,57 @@ import torch
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
 from cama.photo.anonymize import PhotoAnonymizer, anonymize
+from cama.photo.inputs import list_inputs
+from cama.photo.outputs import plan_outputs
+from cama.photo.records import envelope, failure_line
 
 CONVINCING = 0.5  # the evaluator's mean probability of the target from which a result counts as attributed to it
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
-Result = tuple[Path, dict[str, Any] | None, str]  # a photograph, its record or None, and the error
+Task = tuple[Path, CamaError | None, Path]  # a photograph, the error if there is none to read, and the file to write
 
 
 def anonymize_files(
-    photos: Sequence[Path], out: Path | None, settings: dict[str, Any], force: bool, as_json: bool, jobs: int = 1
+    photos: Sequence[Path], out: str | None, settings: dict[str, Any], force: bool, as_json: bool, jobs: int = 1
 ) -> bool:
-    """Anonymize photographs, `jobs` at a time, and return whether all succeeded. `settings`: arguments of
-    `PhotoAnonymizer.load`. `out`: a file for one photograph, a folder for several; None for new names in the working folder.
+    """Anonymize photographs, and those in folders, `jobs` at a time, and return whether all succeeded. `settings`: arguments of
+    `PhotoAnonymizer.load`. `out`: a file for one photograph, or a folder; None for new names in the working folder.
 
-    Results go to standard output: a line for each photograph and a last line, or one list of records `as_json`. Errors and
-    progress go to standard error.
+    Results go to standard output: a line for each photograph and a last line, or one JSON object with their records `as_json`.
+    Errors, progress, and a line for each file of a folder that is left out, go to standard error.
     """
-    anonymizer = PhotoAnonymizer.load(**settings)
-    folder = out is None or len(photos) > 1 or out.is_dir()
-    if folder and out is not None and not out.is_dir():
-        raise CamaError(f"--out: found no folder {out}, expected one for {len(photos)} photographs")
-    outs = [(out or Path()) / f"picture-{secrets.token_hex(4)}.jpg" if folder else out for _ in photos]
-    tasks = list(zip(photos, outs, strict=True))
-    records: list[dict[str, Any]] = []
-    progress = Progress("photographs", len(tasks))
-    try:
-        for done, (photo, record, error) in enumerate(_results(tasks, anonymizer, settings, force, jobs), start=1):
-            if record is None:
-                message = error if str(photo) in error else f"{photo}: {error}"
-                print(printable(f"cama anonymize: {message}"), file=sys.stderr, flush=True)
-            else:
-                records.append(record)
-                if not as_json:
+    inputs = list_inputs(photos, _say)
+    several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
+    results: list[dict[str, Any]] = []
+    with plan_outputs(out, several, force) as (file, folder):
+        tasks = [(*photo, file or folder / f"picture-{secrets.token_hex(4)}.jpg") for photo in inputs]
+        anonymizer = PhotoAnonymizer.load(**settings)
+        progress = Progress("photographs", len(tasks))
+        try:
+            for record in _results(tasks, anonymizer, settings, force, jobs):
+                results.append(record)
+                if record["error"]:
+                    _say(record["error"])
+                elif not as_json:
                     print(printable(_line(record)), flush=True)
-            if len(tasks) > 1:
-                progress.update(done)
-    finally:
-        if as_json:  # also after an interruption, since only the records say which photograph became which file
-            print(json.dumps(records, indent=2, ensure_ascii=True))
+                if len(tasks) > 1:
+                    progress.update(len(results))
+        finally:
+            if as_json:  # also after an interruption, since only the records say which photograph became which file
+                print(envelope("anonymize", results))
+    written = [record for record in results if not record["error"]]
     if not as_json:
-        print(_last_line(records, len(tasks) - len(records), anonymizer))
-    return len(records) == len(tasks)
+        print(_last_line(written, len(results) - len(written), anonymizer))
+    return len(written) == len(results)
+
+
+def _say(line: str) -> None:
+    print(printable(f"cama anonymize: {line}"), file=sys.stderr, flush=True)
 
 
 def _results(
-    tasks: list[tuple[Path, Path]], anonymizer: PhotoAnonymizer, settings: dict[str, Any], force: bool, jobs: int
-) -> Iterator[Result]:
-    """The result of each photograph, in order."""
+    tasks: list[Task], anonymizer: PhotoAnonymizer, settings: dict[str, Any], force: bool, jobs: int
+) -> Iterator[dict[str, Any]]:
+    """The record of each photograph, in order."""
     if len(tasks) == 1:
         yield _run(anonymizer, force, tasks[0], Progress("tiles", 0))
         return
@@ -81,17 +85,17 @@ def _results(
         pool.shutdown(cancel_futures=True)
 
 
-def _run_alone(task: tuple[Path, Path], initialize: Callable[[], None]) -> Result:
-    """The result of a photograph in a new process of its own."""
+def _run_alone(task: Task, initialize: Callable[[], None]) -> dict[str, Any]:
+    """The record of a photograph from a new process of its own."""
     with ProcessPoolExecutor(1, get_context("spawn"), initialize) as pool:
         try:
             return pool.submit(_run_in_process, task).result()
         except BrokenProcessPool:
-            return task[0], None, "found that its process had ended, perhaps for lack of memory"
+            return _failed(task[0], CamaError("found that its process had ended, perhaps for lack of memory"))
 
 
-def _run(anonymizer: PhotoAnonymizer, force: bool, task: tuple[Path, Path], progress: Progress | None = None) -> Result:
-    photo, out = task
+def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progress | None = None) -> dict[str, Any]:
+    photo, error, out = task
 
     def report(done: int, total: int) -> None:
         if progress:
@@ -99,9 +103,15 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: tuple[Path, Path], prog
             progress.update(done)
 
     try:
-        return photo, anonymize(photo, out, anonymizer, force, report), ""
-    except Exception as error:  # any error of one file must not stop the others
-        return photo, None, " ".join(str(error).split()) or type(error).__name__
+        if error is not None:
+            raise error
+        return anonymize(photo, out, anonymizer, force, report)
+    except Exception as fault:  # any error of one file must not stop the others
+        return _failed(photo, fault)
+
+
+def _failed(photo: Path, error: Exception) -> dict[str, Any]:
+    return {"input": str(photo), "output": None, "error": failure_line(photo, error)}
 
 
 _process: dict[str, Any] = {}  # the anonymizer of a process of the pool
@@ -112,7 +122,7 @@ def _initialize(settings: dict[str, Any], force: bool, threads: int) -> None:
     _process.update(anonymizer=PhotoAnonymizer.load(**settings), force=force)
 
 
-def _run_in_process(task: tuple[Path, Path]) -> Result:
+def _run_in_process(task: Task) -> dict[str, Any]:
     return _run(_process["anonymizer"], _process["force"], task)
 
 
@@ -124,8 +134,9 @@ def _line(record: dict[str, Any]) -> str:
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
     ]
     exif = ", minimal EXIF" if record["metadata"] == "target" else ""
-    file = f"{record['photo']} -> {record['out']}: {record['psnr']} dB, {record['encoding']} encoding{exif}"
-    return f"{file}; {'; '.join(results)}"
+    level = "no pixel changed" if record["psnr"] is None else f"{record['psnr']} dB"
+    file = f"{record['input']} -> {record['output']}: {level}, {record['encoding']} encoding{exif}"
+    return "; ".join([file, *results, *(f"WARNING: {warning}" for warning in record["warnings"])])
 
 
 def _last_line(records: list[dict[str, Any]], failed: int, anonymizer: PhotoAnonymizer) -> str:
@@ -133,7 +144,10 @@ def _last_line(records: list[dict[str, Any]], failed: int, anonymizer: PhotoAnon
     unconvincing = sum(record["after"]["target"] < CONVINCING for record in records)
     if unconvincing:
         sentences.append(f"{unconvincing} NOT taken for {anonymizer.target} even by the model's own evaluator.")
-    visible = sum(record["psnr"] < VISIBLE_BELOW for record in records)
+    worse = sum(record["after"]["target"] < record["before"]["target"] for record in records)
+    if worse:
+        sentences.append(f"{worse} taken LESS for {anonymizer.target} after than before.")
+    visible = sum(record["psnr"] is not None and record["psnr"] < VISIBLE_BELOW for record in records)
     if visible:
         sentences.append(
             f"{visible} changed so much that it can be seen (below {VISIBLE_BELOW:g} dB): look before you share."

@@ -2,21 +2,55 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cama.core.errors import CamaError
+from cama.core.errors import CamaError, TooLargeError
 from cama.jpeg.coding import Coding, read_coding
-from cama.jpeg.profile import match_profile
+from cama.jpeg.profile import Profile, match_profile
 from cama.jpeg.quantisation import standard_quality
 from cama.jpeg.segments import Jpeg, read_segments
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import centre_crop, read_file, read_rgb
+from cama.storage.images import read_file, read_rgb
 
-FINGERPRINT_CROP = 1024  # pixels a side of the centre crop that fingerprints compare
+if TYPE_CHECKING:
+    from cama.photo.attribution import Attributor
+    from cama.photo.references import References
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What photographs are compared with: classifiers, references of one device, and container profiles by file name."""
+
+    attributors: "tuple[Attributor, ...]" = ()
+    references: "References | None" = None
+    profiles: tuple[tuple[str, Profile], ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        classifiers: Sequence[Path] | None = None,
+        references: Sequence[Path] | None = None,
+        profiles: Sequence[Path] | None = None,
+    ) -> "Comparison":
+        """`classifiers`: model files whose classifiers attribute the pixels to camera models. `references`: other photographs
+        of one device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that the file is
+        compared with.
+        """
+        attributors, device = (), None
+        if classifiers:
+            from cama.photo.attribution import load_attributor  # imports torch, which takes seconds
+
+            attributors = tuple(map(load_attributor, classifiers))
+        if references:
+            from cama.photo.references import References
+
+            device = References(references)
+        return cls(attributors, device, tuple((path.name, read_profile(path)) for path in profiles or ()))
 
 
 def inspect(
@@ -25,22 +59,29 @@ def inspect(
     references: Sequence[Path] | None = None,
     profiles: Sequence[Path] | None = None,
 ) -> dict[str, Any]:
-    """What the JPEG at `path` reveals, as a record of values for JSON; `docs/inspect.md` has its keys.
-
-    `classifiers`: model files whose classifiers attribute the pixels to camera models. `references`: other photographs of one
-    device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that the file is compared with.
+    """What the JPEG at `path` reveals, compared with what `Comparison.load` takes, as a record of values for JSON;
+    `docs/inspect.md` has its keys.
     """
+    return inspect_with(path, Comparison.load(classifiers, references, profiles))
+
+
+def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
+    """The record of `inspect`, with what is the same for several photographs loaded before."""
     data = read_file(path)
     jpeg = read_segments(data, str(path))
     coding = read_coding(jpeg, str(path))
-    picture, faults = _decode(path, coding, required=bool(classifiers or references))
+    required = bool(comparison.attributors or comparison.references)
+    picture, faults, warnings = _decode(path, coding, required)
     metadata = Leaks(jpeg, picture, str(path))
     record = {
+        "input": str(path),
+        "error": None,
         "file": path.name,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "width": coding.width,
         "height": coding.height,
+        "container": "JPEG",
         "coding": _coding(coding),
         "segments": [
             {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
@@ -50,30 +91,31 @@ def inspect(
         "leaks": metadata.leaks,
         "thumbnails": metadata.thumbnails,
         "faults": [*faults, *metadata.faults],
+        "warnings": warnings,
     }
-    if profiles:
-        record["profiles"] = [_match(jpeg, coding, file) for file in profiles]
-    if classifiers:
-        from cama.photo.attribution import attribute, load_attributor  # imports torch, which takes seconds
+    if comparison.profiles:
+        record["profiles"] = [_match(jpeg, coding, name, profile) for name, profile in comparison.profiles]
+    if comparison.attributors:
+        from cama.photo.attribution import attribute
 
-        record["attribution"] = [result for file in classifiers for result in attribute(picture, load_attributor(file))]
-    if references:
-        record["fingerprint"] = _fingerprint(picture, references, path)
+        record["attribution"] = [result for each in comparison.attributors for result in attribute(picture, each)]
+    if comparison.references is not None:
+        record["fingerprint"] = comparison.references.compare(picture, path)
     return record
 
 
-def _decode(path: Path, coding: Coding, required: bool) -> tuple[np.ndarray | None, list[str]]:
-    """The picture; or None with the fault where it cannot be decoded and is not `required`. Grey and CMYK pictures are only
-    decoded, to an error, where required.
+def _decode(path: Path, coding: Coding, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
+    """The picture; or None with its faults or a warning where it is damaged or too large and not `required`. Grey and CMYK
+    pictures are only decoded, to an error, where required.
     """
     if len(coding.components) != 3 and not required:
-        return None, []
+        return None, [], []
     try:
-        return read_rgb(path), []
+        return read_rgb(path), [], []
     except CamaError as error:
         if required:
             raise
-        return None, [str(error)]
+        return (None, [], [str(error)]) if isinstance(error, TooLargeError) else (None, [str(error)], [])
 
 
 def _coding(coding: Coding) -> dict[str, Any]:
@@ -87,25 +129,5 @@ def _coding(coding: Coding) -> dict[str, Any]:
     }
 
 
-def _match(jpeg: Jpeg, coding: Coding, file: Path) -> dict[str, Any]:
-    profile = read_profile(file)
-    return {"profile": file.name, **profile.camera.model_dump(), "matches": match_profile(jpeg, coding, profile)}
-
-
-def _fingerprint(picture: np.ndarray, references: Sequence[Path], path: Path) -> dict[str, Any]:
-    from cama.forensics.fingerprint import device_fingerprint, pce
-    from cama.forensics.thresholds import MATCH_PCE
-
-    def crop(image: np.ndarray, source: Path) -> np.ndarray:
-        if image.shape != picture.shape:
-            found, expected = (f"{shape[1]}x{shape[0]}" for shape in (image.shape, picture.shape))
-            raise CamaError(
-                f"{source}: found {found} pixels, expected {expected} as in {path}: fingerprints compare the same pixels"
-            )
-        return centre_crop(image, FINGERPRINT_CROP, 2)
-
-    if path.resolve() in {reference.resolve() for reference in references}:
-        raise CamaError(f"{path}: found it among its own references, expected other photographs of the device")
-    fingerprint = device_fingerprint(crop(read_rgb(reference), reference) for reference in references)
-    value = pce(crop(picture, path), fingerprint)
-    return {"references": len(references), "pce": round(value, 1), "match": value > MATCH_PCE}
+def _match(jpeg: Jpeg, coding: Coding, name: str, profile: Profile) -> dict[str, Any]:
+    return {"profile": name, **profile.camera.model_dump(), "matches": match_profile(jpeg, coding, profile)}

@@ -7,6 +7,7 @@ import numpy as np
 
 from cama.core.errors import CamaError
 from cama.jpeg.exif import Entry, read_exif
+from cama.jpeg.exif_text import text_of
 from cama.jpeg.photoshop import IPTC, read_resources
 from cama.jpeg.segments import COM, Jpeg, Segment
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
@@ -111,7 +112,7 @@ class Leaks:
             pointer = entry.name in POINTERS and entry.is_offset
             if not pointer and not (of_thumbnail and category == "settings"):
                 place = "thumbnail's" if of_thumbnail else "Exif"
-                self._add(category, f"{place} {entry.name}", _text(entry))
+                self._add(category, f"{place} {entry.name}", text_of(entry, exif))
         rest = exif.unreferenced
         if len(rest) > PADDING:
             self._add("unknown", "Exif", f"{len(rest)} bytes that no entry names: {_printable(rest)}")
@@ -139,12 +140,6 @@ class Leaks:
 
 def _category(entry: Entry) -> str:
     return CATEGORY_OF_TAG.get(entry.name, "place" if entry.group == "GPS" else "unknown")
-
-
-def _text(entry: Entry) -> str:
-    if entry.name == "UserComment" and isinstance(entry.value, bytes):
-        return _printable(entry.value[8:])  # after the 8 bytes that name its character code
-    return entry.text()
 
 
 def _printable(data: bytes, length: int = 60) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cama.core.errors import CamaError
+from cama.core.text import encoding_of
 from cama.jpeg.coding import Coding, describe, read_coding
 from cama.jpeg.exif import MAKE, MODEL, Exif, read_exif
 from cama.jpeg.profile import Profile
@@ -69,7 +70,7 @@ def write_profile(path: Path, profile: Profile) -> None:
 def read_profile(path: Path) -> Profile:
     """A profile that `write_profile` wrote."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding=encoding_of(path)))
     except (OSError, ValueError) as error:
         raise CamaError(f"{path}: not a container profile ({error})") from error
     if not isinstance(values, dict) or values.get("kind") != "container profile":

@@ -16,26 +16,22 @@ LABELS = {
     "unknown": "unknown data",
     "settings": "settings",
 }
-MAX_LENGTH = 72  # characters of a value
+MAX_LENGTH = 72  # characters of what a file says
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The file's name and a line for each finding; the settings of the exposure, which are many, share one line."""
+    """The file's path and a line for each finding; the settings of the exposure, which are many, share one line."""
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
     rows += [("damaged", fault) for fault in record["faults"]]
+    rows += [("warning", warning) for warning in record["warnings"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
     rows += [("attribution", _attribution(attribution)) for attribution in record.get("attribution", [])]
     if "fingerprint" in record:
-        result = record["fingerprint"]
-        verdict = "the same device" if result["match"] else "no match, which does not show another device"
-        rows.append(("fingerprint", f"PCE {result['pce']:.1f} with {result['references']} references: {verdict}"))
+        rows.append(("fingerprint", _fingerprint(record["fingerprint"])))
     width = max(len(label) for label, _ in rows)
-    lines = [
-        f"{label:<{width}}  {text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + '...'}"
-        for label, text in rows
-    ]
-    return "\n".join(printable(line) for line in (record["file"], *lines))
+    lines = [f"{label:<{width}}  {text}" for label, text in rows]
+    return "\n".join(printable(line) for line in (record["input"], *lines))
 
 
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -55,11 +51,17 @@ def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
 def _leaks(leaks: list[dict[str, str]]) -> list[tuple[str, str]]:
     settings = [leak["where"].removeprefix("Exif ") for leak in leaks if leak["tells"] == "settings"]
     rows = [
-        (LABELS[leak["tells"]], f"{leak['where']}: {leak['value']}") for leak in leaks if leak["tells"] != "settings"
+        (LABELS[leak["tells"]], _shortened(f"{leak['where']}: {leak['value']}"))
+        for leak in leaks
+        if leak["tells"] != "settings"
     ]
     if settings:
         rows.append((LABELS["settings"], f"{len(settings)} EXIF entries, such as {', '.join(settings[:3])}"))
     return rows
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
 
 
 def _thumbnail(thumbnail: dict[str, Any]) -> str:
@@ -80,3 +82,10 @@ def _profile(profile: dict[str, Any]) -> str:
 def _attribution(attribution: dict[str, Any]) -> str:
     best = list(attribution["probabilities"].items())[:3]
     return f"{', '.join(f'{label} {share:.2f}' for label, share in best)} ({attribution['classifier']})"
+
+
+def _fingerprint(result: dict[str, Any]) -> str:
+    if result["match"] is None:
+        return "cannot be decided: too little noise, as in black or white pictures"
+    verdict = "the same device" if result["match"] else "no match, which does not show another device"
+    return f"PCE {result['pce']:.1f} with {result['references']} references: {verdict}"

@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import os
+import secrets
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from cama.core.errors import CamaError
+from cama.core.text import encoding_of
 
 WEEK_S = 7 * 24 * 3600
 
@@ -26,27 +27,45 @@ def atomic(path: Path) -> Iterator[Path]:
     names `path`.
     """
     temporary = None
+    prefix = f".{path.stem[:100]}."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{path.stem[:100]}."
         _delete_leftovers(path.parent, prefix, path.suffix)
         owner = f"{socket.gethostname()}.{os.getpid()}."
-        handle, name = tempfile.mkstemp(path.suffix, prefix + owner, path.parent)
-        temporary = Path(name)
-        os.close(handle)
+        temporary = new_file(path.parent, prefix + owner, path.suffix)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # else a power failure could leave the new name without the content
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        # an error of writing names no file, or one of these; any other is of a file that the caller was reading
-        if error.errno is None or error.filename not in (None, str(path.parent), str(temporary)):
+        # an error of writing names no file, the folder or the temporary file; any other is of a file that the caller reads
+        ours = error.filename in (None, str(path.parent)) or str(error.filename).startswith(str(path.parent / prefix))
+        if error.errno is None or not ours:
             raise
         raise CamaError(f"{path}: could not be written ({os.strerror(error.errno)})") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def new_file(folder: Path, prefix: str, suffix: str) -> Path:
+    """A new empty file in `folder`, whose name goes on with something random behind `prefix`. Who may read it is as for any new
+    file: what the folder and the umask say.
+    """
+    path = folder / f"{prefix}{secrets.token_hex(8)}{suffix}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path
+
+
+def check_folder(folder: Path) -> None:
+    """An error where no file can be written to `folder`, or to the nearest folder above it where it does not exist yet: long
+    work asks before it begins.
+    """
+    there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    try:
+        new_file(there, ".cama-", "").unlink()
+    except OSError as error:
+        raise CamaError(f"{folder}: could not be written to ({os.strerror(error.errno or 0)})") from error
 
 
 def _delete_leftovers(folder: Path, prefix: str, suffix: str) -> None:
@@ -110,7 +129,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
         raise CamaError(f"{path}: no such table")
     try:
         with delay_signals():
-            return pd.read_csv(path, **options)
+            return pd.read_csv(path, encoding=encoding_of(path), **options)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 

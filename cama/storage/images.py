@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from cama.core.errors import CamaError
+from cama.core.errors import CamaError, TooLargeError
 
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
 MAX_PIXELS = 90_000_000  # more than any camera of the data sets has; processing such a photograph takes up to 2 GiB
@@ -31,15 +31,17 @@ def read_rgb(path: Path) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as image:
             size = f"{image.width}x{image.height} pixels"
             if image.width * image.height > MAX_PIXELS:
-                raise CamaError(f"{path}: found {size}, expected at most {MAX_PIXELS} in all")
+                raise TooLargeError(f"{path}: too large, found {size}, expected at most {MAX_PIXELS} in all")
             if too_slow_to_decode(data, image.width, image.height):
-                raise CamaError(f"{path}: found scan upon scan of {size}, expected a photograph")
+                raise TooLargeError(f"{path}: too large, found scan upon scan of {size}, expected a photograph")
             if image.mode != "RGB":
                 raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
             return np.array(image)
     except UnidentifiedImageError as error:  # whose text has an address in memory
         raise CamaError(f"{path}: cannot be decoded as a photograph (of no known format)") from error
-    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
+    except Image.DecompressionBombError as error:
+        raise TooLargeError(f"{path}: too large, expected at most {MAX_PIXELS} pixels in all") from error
+    except (OSError, SyntaxError) as error:
         raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error
 
 
@@ -54,7 +56,7 @@ def read_file(path: Path) -> bytes:
     if not path.is_file():
         raise CamaError(f"{path}: no such photograph")
     if path.stat().st_size > MAX_BYTES:
-        raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
+        raise TooLargeError(f"{path}: too large, found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
     return path.read_bytes()
 
 

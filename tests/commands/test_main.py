@@ -163,6 +163,23 @@ def test_memory_and_disks_are_one_line(error, expected, monkeypatch, capsys):
     assert expected in refusal(capsys, "check-config", "config.yaml")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["profile", "gone.jpg", "--out", "/proc/p.json"],
+        ["models", "export", "gone.safetensors", "--onnx", "/proc/g.onnx"],
+        ["bench", "no-row", "--json", "/proc/b.json"],
+        ["reference", "--photographs", "gone", "--out", "/proc/r.json"],
+        ["data", "fetch", "no-set", "--from", "nowhere", "--out", "/proc/new"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_that_cannot_be_written_to_is_named_before_the_work(arguments, capsys):
+    assert main(arguments) == 1
+    folder = arguments[-1] if arguments[0] == "data" else "/proc"
+    assert f": {folder}: could not be written to (" in capsys.readouterr().err
+
+
 def test_a_fault_of_the_program_is_not_hidden(monkeypatch):
     monkeypatch.setattr("cama.settings.config.load_config", raising(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):

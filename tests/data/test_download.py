@@ -227,9 +227,20 @@ def test_a_broken_body_is_taken_up_again_with_growing_pauses_until_bytes_come(se
 
 
 def test_a_list_of_other_bytes_than_text_is_refused(server, tmp_path):
-    server.sums = b"\xff\xfe"
+    server.sums = b"\xff\xff"
     with pytest.raises(CamaError, match=f"^{server.url}/SHA256SUMS: found no text in UTF-8"):
         fetch("dresden", server.url, tmp_path, timeout_s=SILENCE_S)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_that_a_program_of_windows_saved_is_read(encoding, server, tmp_path):
+    data = SUMS.replace("\n", "\r\n").encode(encoding)
+    (tmp_path / "sums").write_bytes(data)
+    assert fetch("dresden", server.url, tmp_path / "own", tmp_path / "sums")
+    assert complete(tmp_path / "own")
+    server.sums = data
+    assert fetch("dresden", server.url, tmp_path / "mirror")
+    assert complete(tmp_path / "mirror")
 
 
 def test_a_list_that_is_too_long_is_refused(server, tmp_path, monkeypatch):

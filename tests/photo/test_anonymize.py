@@ -157,7 +157,7 @@ def test_e_and_the_classifiers_are_asked_before_and_after(photo, model, tmp_path
     classifier = model.with_name("e.safetensors")
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path / "out.jpg")]
     assert main(["anonymize", *arguments, "--classifier", str(classifier), "--json"]) == 0
-    (record,) = json.loads(capsys.readouterr().out)
+    (record,) = json.loads(capsys.readouterr().out)["results"]
     attributor = load_attributor(classifier)
     for when, path in (("before", photo), ("after", tmp_path / "out.jpg")):
         (expected,) = attribute(read_rgb(path), attributor)
@@ -358,15 +358,17 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     assert main(["anonymize", *arguments, "--jobs", str(jobs)]) == 1
     captured = capsys.readouterr()
     *lines, last = captured.out.splitlines()
-    assert [line.partition(" -> ")[0] for line in lines] == ["second.jpg", photo.name]
+    assert [line.partition(" -> ")[0] for line in lines] == [str(tmp_path / "second.jpg"), str(photo)]
     assert all("Corvus C300 encoding; the evaluator gives Corvus_C300 0." in line for line in lines)
     unconvincing = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
     assert unconvincing  # E is not even trained
     visible = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
+    worse = sum(" less after than before" in line for line in lines)
+    less = f"{worse} taken LESS for Corvus_C300 after than before. " if worse else ""
     seen = f"{visible} changed so much that it can be seen (below 35 dB): look before you share. " if visible else ""
     assert last.startswith(
         f"2 written, 1 failed. {unconvincing} NOT taken for Corvus_C300 even by the model's own evaluator. "
-        f"{seen}The model knows"
+        f"{less}{seen}The model knows"
     )
     assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
     assert len(list((tmp_path / "out").iterdir())) == 2
@@ -374,11 +376,11 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     assert [read_rgb(path).shape for path in written] == [(64, 64, 3), (96, 128, 3)]
 
 
-def dies_of_the_second(task: tuple[Path, Path]) -> tuple[Path, dict | None, str]:
+def dies_of_the_second(task: anonymize_files.Task) -> dict:
     """What runs in a process of its own, and takes it down."""
     if task[0].name == "second.jpg":
         os._exit(9)
-    return task[0], None, "was reached"
+    return {"input": str(task[0]), "output": None, "error": f"{task[0]}: was reached"}
 
 
 def test_a_photograph_that_takes_its_process_down_stops_no_other(photo, model, tmp_path, capsys, monkeypatch):
@@ -400,21 +402,116 @@ def test_progress_and_errors_stay_out_of_the_json_record(photo, model, tmp_path,
     command = ["anonymize", str(photo), str(tmp_path / "bad.jpg"), "--model", str(model), "--to", "Corvus_C300"]
     assert main([*command, "--out", str(tmp_path), "--json"]) == 1
     captured = capsys.readouterr()
-    assert [record["photo"] for record in json.loads(captured.out)] == [photo.name]
+    done, failed = json.loads(captured.out)["results"]
+    assert (done["input"], done["error"]) == (str(photo), None)
+    assert Path(done["output"]).is_file()
     failure, progress = captured.err.splitlines()
+    assert failed == {
+        "input": str(tmp_path / "bad.jpg"),
+        "output": None,
+        "error": failure.removeprefix("cama anonymize: "),
+    }
     assert failure.startswith(f"cama anonymize: {tmp_path / 'bad.jpg'}: ")
     assert progress.startswith("photographs: 2/2, ")
 
 
-@pytest.mark.parametrize(("photos", "out"), [(1, "nowhere/out.jpg"), (2, "nowhere"), (2, "a.jpg")])
-def test_a_missing_folder_is_named_before_the_work(photos, out, photo, model, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("photos", "out", "expected"),
+    [
+        (1, "nowhere/out.jpg", "out.jpg: found no folder {}/nowhere, expected one"),
+        (1, "out.png", "--out: found {}/out.png, expected a name that ends with .jpg: the output is a JPEG"),
+        (1, "a.jpg", "a.jpg: there is a file of that name already, expected none without --force"),
+        (1, "a.jpg/", "--out: found the file {}/a.jpg, expected a folder"),
+        (2, "a.jpg", "--out: found the file {}/a.jpg, expected a folder"),
+        (2, "b.jpg", "--out: found {}/b.jpg, expected a folder"),
+        (2, "a.jpg/new", "a.jpg/new: could not be written to (Not a directory)"),
+        (1, "/proc/out.jpg", "/proc: could not be written to ("),
+        (2, "/proc/new/", "/proc/new: could not be written to ("),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_named_before_the_work(photos, out, expected, photo, tmp_path, capsys):
+    """Before the model file is read, which is not there."""
     (tmp_path / "a.jpg").write_bytes(b"")
+    model = tmp_path / "gone.safetensors"
     command = ["anonymize", *[str(photo)] * photos, "--model", str(model), "--to", "Corvus_C300"]
-    assert main([*command, "--out", str(tmp_path / out)]) == 1
-    assert (
-        f"found no folder {tmp_path / out if photos > 1 else tmp_path / 'nowhere'}, expected one"
-        in capsys.readouterr().err
-    )
+    assert main([*command, "--out", os.path.join(tmp_path, out)]) == 1
+    said = capsys.readouterr().err
+    assert expected.format(tmp_path) in said
+    assert said.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["IMG_2026.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize(("photos", "out"), [(1, "new/"), (1, "new/er/"), (2, "new"), (2, "new/er")])
+def test_a_folder_is_made(photos, out, photo, model, tmp_path, capsys):
+    command = ["anonymize", *[str(photo)] * photos, "--model", str(model), "--to", "Corvus_C300"]
+    assert main([*command, "--out", os.path.join(tmp_path, out)]) == 0
+    assert len(list((tmp_path / out).iterdir())) == photos
+
+
+def test_a_folder_that_nothing_was_written_to_is_not_left(model, tmp_path, capsys):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    command = ["anonymize", str(tmp_path / "bad.jpg"), "--model", str(model), "--to", "Corvus_C300"]
+    assert main([*command, "--out", f"{tmp_path}/new/er/"]) == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_who_may_read_a_written_file_is_what_the_umask_says(umask, mode, photo, model, tmp_path):
+    before = os.umask(umask)
+    try:
+        anonymize(photo, tmp_path / "out.jpg", how(model), force=False)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out.jpg").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize(("after", "worse"), [(0.2, True), (0.4, False), (0.3, False)])
+def test_a_photograph_taken_less_for_the_target_than_before_has_a_remark(
+    after, worse, photo, model, capsys, monkeypatch
+):
+    scores = iter((0.3, after))
+    monkeypatch.setattr(module, "_attribution", lambda *_: {"target": next(scores), "evaluator": [], "classifiers": []})
+    arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
+    assert main(["anonymize", *arguments]) == 0
+    line, last = capsys.readouterr().out.splitlines()
+    remark = "the model's own evaluator gives Corvus_C300 less after than before: 0.2000 instead of 0.3000"
+    assert (f"WARNING: {remark}" in line) == worse
+    assert ("1 taken LESS for Corvus_C300 after than before." in last) == worse
+    scores = iter((0.3, after))
+    assert main(["anonymize", *arguments, "--force", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["warnings"] == ([remark] if worse else [])
+
+
+def test_a_picture_in_which_nothing_changed_is_null_in_json_and_said(photo, model, capsys, monkeypatch):
+    monkeypatch.setattr(module, "psnr", lambda *_: float("inf"))
+    arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
+    assert main(["anonymize", *arguments]) == 0
+    assert ": no pixel changed, Corvus C300 encoding" in capsys.readouterr().out
+    assert main(["anonymize", *arguments, "--force", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["psnr"] is None
+
+
+def test_photographs_of_one_name_and_folders_are_told_apart(photo, model, tmp_path, capsys):
+    """Also the one that fails."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "a.jpg").write_bytes(jpeg(scene(64, 64, 1)))
+    (tmp_path / "two" / "a.jpg").write_bytes(jpeg(scene(64, 80, 2)))
+    (tmp_path / "three" / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "three" / "notes.txt").write_text("no photograph")
+    inputs = [tmp_path / "one" / "a.jpg", tmp_path / "three", tmp_path / "two" / "a.jpg"]
+    arguments = [*map(str, inputs), "--model", str(model), "--to", "Corvus_C300", "--out", f"{tmp_path}/new/"]
+    assert main(["anonymize", *arguments, "--json"]) == 1
+    out, err = capsys.readouterr()
+    one, three, two = json.loads(out)["results"]
+    assert [record["input"] for record in (one, three, two)] == [
+        str(tmp_path / name / "a.jpg") for name in ("one", "three", "two")
+    ]
+    assert [read_rgb(Path(record["output"])).shape for record in (one, two)] == [(64, 64, 3), (64, 80, 3)]
+    assert three["output"] is None
+    assert f"{tmp_path}/three/notes.txt: left out, it does not look like a photograph" in err
 
 
 def test_a_file_that_appears_meanwhile_is_kept(photo, model, tmp_path, monkeypatch):
@@ -523,4 +620,4 @@ def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path,
     monkeypatch.setattr(anonymize_files, "anonymize", once)
     arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
     assert main(["anonymize", str(photo), str(photo), *arguments]) == 130
-    assert json.loads(capsys.readouterr().out) == done
+    assert json.loads(capsys.readouterr().out)["results"] == done

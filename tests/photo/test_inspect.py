@@ -13,7 +13,7 @@ from cama.jpeg.segments import Segment, read_segments
 from cama.models.classifiers import save_classifier
 from cama.photo.inspect import inspect
 from cama.photo.summary import summary
-from tests.jpeg.helpers import jpeg, scene
+from tests.jpeg.helpers import jpeg, scene, with_frame
 from tests.models.helpers import net_spec, tiny_classifier
 from tests.real_photographs import DRESDEN, needs_photographs, photographs
 
@@ -55,7 +55,7 @@ def test_every_layer_is_told(photo):
         "JUMBF": "8 bytes: a C2PA manifest: a signed history of the picture",
         "IPTC": "3 bytes: names, places, captions",
     }
-    assert told(record, "place") == {"Exif GPSLatitude": "(59, 1) (54, 1) (61, 2)"}
+    assert told(record, "place") == {"Exif GPSLatitude": "59° 54' 30.5\" (59.908472, north or south is not told)"}
     assert told(record, "time") == {"Exif DateTimeOriginal": "2026:11:25 12:00:00"}
     assert told(record, "device") == {"Exif BodySerialNumber": "SN0042"}
     assert told(record, "camera") == {"Exif Make": "Alcyon", "Exif Model": "A10"}
@@ -122,9 +122,22 @@ def test_a_picture_too_large_to_decode_still_tells_what_its_file_holds(tmp_path,
     path.write_bytes(b"".join(segment.to_bytes() for segment in (start, Segment(0xE1, exif.tobytes()), *rest)))
     record = inspect(path)
     assert told(record, "person") == {"Exif Artist": "Jorunn Dahl"}
-    assert "expected at most 100 in all" in record["faults"][0]
+    assert record["faults"] == []
+    assert record["warnings"] == [f"{path}: too large, found 64x48 pixels, expected at most 100 in all"]
+    assert "too large" in summary(record)
+    assert "damaged" not in summary(record)
     with pytest.raises(CamaError, match="expected at most 100"):
         inspect(path, references=[path])
+
+
+@pytest.mark.parametrize("side", [9_500, 65_500])
+def test_a_picture_over_the_limit_is_too_large_and_not_damaged(side, tmp_path, capsys):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(with_frame(jpeg(), lambda frame: frame[:1] + struct.pack(">HH", side, side) + frame[5:]))
+    assert main(["inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{path}: too large, " in shown
+    assert "damaged" not in shown
 
 
 def test_a_video_behind_the_picture_is_a_video_and_no_scans(tmp_path):
@@ -174,7 +187,7 @@ def test_a_file_too_large_for_a_photograph_is_not_read(tmp_path):
     path = tmp_path / "large.jpg"
     with path.open("wb") as file:
         file.truncate(500_000_001)  # sparse
-    with pytest.raises(CamaError, match=r"large.jpg: found 500000001 bytes, expected at most 500000000"):
+    with pytest.raises(CamaError, match=r"large.jpg: too large, found 500000001 bytes, expected at most 500000000"):
         inspect(path)
 
 
@@ -197,8 +210,8 @@ def test_the_classifiers_are_asked(tmp_path):
 
 def test_references_must_be_other_photographs_of_the_same_size(tmp_path):
     paths = [tmp_path / f"{name}.jpg" for name in "abc"]
-    for path, size in zip(paths, ((64, 64), (64, 64), (64, 80)), strict=True):
-        path.write_bytes(jpeg(scene(*size)))
+    for seed, (path, size) in enumerate(zip(paths, ((64, 64), (64, 64), (64, 80)), strict=True)):
+        path.write_bytes(jpeg(scene(*size, seed)))
     assert inspect(paths[0], references=[paths[1]])["fingerprint"]["references"] == 1
     with pytest.raises(CamaError, match="found it among its own references"):
         inspect(paths[0], references=[paths[1], paths[0]])
@@ -209,10 +222,11 @@ def test_references_must_be_other_photographs_of_the_same_size(tmp_path):
 def test_the_command_prints_a_table_or_json(photo, capsys):
     assert main(["inspect", str(photo)]) == 0
     table = capsys.readouterr().out
-    assert table.splitlines()[0] == "photo.jpg"
+    assert table.splitlines()[0] == str(photo)
     assert "which device" in table
     assert main(["inspect", "--json", str(photo)]) == 0
-    assert json.loads(capsys.readouterr().out) == inspect(photo)
+    printed = {"format": "cama inspect", "version": 2, "results": [inspect(photo)]}
+    assert json.loads(capsys.readouterr().out) == printed
 
 
 @needs_photographs

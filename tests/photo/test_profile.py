@@ -100,6 +100,15 @@ def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
         assert main(["profile", *map(str, paths), "--out", str(tmp_path / "p.json")]) == 0
 
 
+def test_a_profile_that_an_editor_saved_is_the_same(paths, tmp_path):
+    path = tmp_path / "p.json"
+    write_profile(path, learn_profile(paths))
+    for encoding in ("utf-8-sig", "utf-16"):
+        other = tmp_path / f"{encoding}.json"
+        other.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+        assert read_profile(other) == read_profile(path)
+
+
 def test_two_models_make_no_profile(paths):
     paths[2].write_bytes(photo(2, model="A11"))
     with pytest.raises(CamaError, match=r"2.jpg: found the camera Alcyon A11, expected Alcyon A10 as in .*0.jpg"):

@@ -642,3 +642,11 @@ def test_faulty_text_of_a_spec_is_one_line(text):
 
 def test_an_empty_spec_gives_the_defaults():
     assert parse_json(TrainGeneratorSpec, "{}") == TrainGeneratorSpec()
+
+
+@pytest.mark.parametrize("form", ["bom", "crlf", "bom and crlf"])
+def test_a_config_that_a_program_of_windows_saved_is_the_same(form, tmp_path):
+    text = (PROJECT / "config.yaml").read_text()
+    data = (text.replace("\n", "\r\n") if "crlf" in form else text).encode("utf-8-sig" if "bom" in form else "utf-8")
+    (tmp_path / "config.yaml").write_bytes(data)
+    assert load_config(tmp_path / "config.yaml") == load_config(PROJECT / "config.yaml")

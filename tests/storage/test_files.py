@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from cama.core.errors import CamaError
-from cama.storage.files import atomic, delay_signals, file_hash, write_text
+from cama.storage.files import atomic, check_folder, delay_signals, file_hash, read_csv, write_text
 
 
 def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):
@@ -24,7 +25,16 @@ def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):
         assert not path.exists()
     assert path.read_text() == "new"
     assert [p.name for p in path.parent.iterdir()] == ["file.csv"]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_who_may_read_a_file_is_what_the_umask_says(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -115,3 +125,29 @@ def test_a_signal_waits_until_a_library_is_done(kind):
         assert seen == [kind]
     finally:
         signal.signal(kind, before)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_is_the_same_however_a_program_saved_it(encoding, end, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(end.join(["path,number", "Größe.jpg,1", ""]).encode(encoding))
+    assert read_csv(path).to_dict("list") == {"path": ["Größe.jpg"], "number": [1]}
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_before_the_work(tmp_path):
+    check_folder(tmp_path / "not" / "yet" / "there")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for folder in (Path("/proc"), Path("/proc/new/er"), tmp_path / "file", tmp_path / "file" / "new"):
+        with pytest.raises(CamaError, match=f"^{folder}: could not be written to"):
+            check_folder(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every folder")
+def test_a_folder_without_the_right_to_write_is_named(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(CamaError, match=r"could not be written to .Permission denied"):
+        check_folder(tmp_path)
+    with pytest.raises(CamaError, match=r"a.csv: could not be written .Permission denied"):
+        write_text(tmp_path / "a.csv", "x")
