@@ -60,6 +60,7 @@ class Coding:
     huffman: tuple[HuffmanTable, ...]
     restart: int  # restart interval in MCUs, 0 for none
     scans: tuple[Scan, ...]
+    layout: tuple[str, ...] = ()  # the segments of the coding in their order, with the tables that each holds
 
     @property
     def subsampling(self) -> str:
@@ -86,7 +87,7 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     known = {component.identifier for component in components}
     quantisation: dict[int, tuple[int, ...]] = {}
     for segment in jpeg.with_marker(DQT):
-        for identifier, table in _quantisation(segment, name):
+        for identifier, _, table in _quantisation(segment, name):
             if quantisation.setdefault(identifier, table) != table:
                 raise CamaError(f"{name}: found two quantisation tables {identifier}, expected one")
     for component in components:
@@ -96,14 +97,15 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
         for identifier, *_ in scan.components:
             if identifier not in known:
                 raise CamaError(f"{name}: found a scan of the component {identifier}, which the frame does not have")
-    huffman = tuple(table for segment in jpeg.with_marker(DHT) for table in _huffman(segment, name))
+    huffman = tuple(table for segment in jpeg.with_marker(DHT) for table in read_huffman(segment, name))
     restarts = jpeg.with_marker(DRI)
     if any(len(segment.payload) != 2 for segment in restarts):
         raise _size_error(name, restarts[0], "4 bytes")
     restart = struct.unpack(">H", restarts[-1].payload)[0] if restarts else 0
     kind = frames[0].marker - 0xC0
     process = PROCESSES.get(kind % 4, "") + ("" if kind < 4 else f" (SOF{kind})")
-    return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans)
+    layout = tuple(_content(part, name) for part in jpeg.with_marker(DQT, DHT, DRI, SOS, *FRAMES))
+    return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans, layout)
 
 
 def describe(coding: Coding) -> dict[str, Any]:
@@ -117,6 +119,7 @@ def describe(coding: Coding) -> dict[str, Any]:
         "huffman": "standard" if _by_name(coding.huffman).items() <= standard_huffman().items() else "own",
         "restart_interval": coding.restart,
         "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
+        "layout": list(coding.layout),
     }
 
 
@@ -169,7 +172,18 @@ def _scan(segment: Segment, name: str) -> Scan:
     return Scan(components, (first, last), (bits >> 4, bits & 15))
 
 
-def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _content(segment: Segment, name: str) -> str:
+    """A segment's name and the tables in it, such as `DQT 0 1` (`DQT 0/16` for steps of two bytes) or `DHT DC0 AC0`."""
+    tables: list[str] = []
+    if segment.marker == DQT:
+        tables = [f"{identifier}{'/16' if wide else ''}" for identifier, wide, _ in _quantisation(segment, name)]
+    if segment.marker == DHT:
+        tables = [f"{('DC', 'AC')[table.kind]}{table.identifier}" for table in read_huffman(segment, name)]
+    return " ".join([segment.name, *tables])
+
+
+def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, bool, tuple[int, ...]]]:
+    """Each table's identifier, whether its steps take two bytes, and the steps in the order of the block."""
     data, at = segment.payload, 0
     while at < len(data):
         wide, identifier = data[at] >> 4, data[at] & 15
@@ -182,11 +196,12 @@ def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, tuple[int,
         table = [0] * 64
         for place, step in zip(ZIGZAG, stored, strict=True):
             table[place] = step
-        yield identifier, tuple(table)
+        yield identifier, bool(wide), tuple(table)
         at += 1 + size
 
 
-def _huffman(segment: Segment, name: str) -> Iterator[HuffmanTable]:
+def read_huffman(segment: Segment, name: str = "picture") -> Iterator[HuffmanTable]:
+    """The tables of a segment DHT, in order."""
     data, at = segment.payload, 0
     while at < len(data):
         if at + 17 > len(data) or data[at] >> 4 > 1 or data[at] & 15 > 3:
