@@ -1,6 +1,7 @@
 """The commands for a person with a photograph."""
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -71,7 +72,10 @@ def _profile(options: Namespace) -> None:
 
     if options.out.exists():
         read_profile(options.out)  # fails unless it is a profile: no other file is replaced
-    write_profile(options.out, learn_profile(options.photographs))
+    photographs = list(dict.fromkeys(options.photographs))
+    write_profile(
+        options.out, learn_profile(photographs, lambda line: print(printable(f"cama profile: {line}"), file=sys.stderr))
+    )
 
 
 def _add_show(parser: ArgumentParser) -> None:

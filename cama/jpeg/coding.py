@@ -72,6 +72,11 @@ class Coding:
             return SUBSAMPLINGS[factors[0]]
         return ",".join(f"{h}x{v}" for h, v in factors)
 
+    @property
+    def standard_huffman(self) -> bool:
+        """Whether all Huffman tables are those of `standard_huffman`."""
+        return _by_name(self.huffman).items() <= standard_huffman().items()
+
 
 def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     """The coding of a JPEG; a violation of the standard or a contradiction is an error that begins with `name`."""
@@ -116,7 +121,7 @@ def describe(coding: Coding) -> dict[str, Any]:
         "components": [[c.identifier, c.horizontal, c.vertical, c.table] for c in coding.components],
         "subsampling": coding.subsampling,
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
-        "huffman": "standard" if _by_name(coding.huffman).items() <= standard_huffman().items() else "own",
+        "huffman": "standard" if coding.standard_huffman else "own",
         "restart_interval": coding.restart,
         "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
         "layout": list(coding.layout),

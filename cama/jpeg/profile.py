@@ -89,6 +89,7 @@ class Profile(Spec):
     version: Literal[2] = 2
     camera: Camera
     photographs: int
+    left_out: int = 0  # photographs that were no such camera's, or edited or damaged
     codings: list[SeenTraits] = Field(min_length=1)
     segments: list[SeenSegments] = Field(min_length=1)
     dimensions: list[SeenSize] = Field(min_length=1)

@@ -55,7 +55,7 @@ def _profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
     profiles = {}
     for label, paths in photographs.items():
         try:
-            profile = learn_profile(paths)
+            profile = learn_profile(paths, lambda line, label=label: print(f"package: {label}: {line}", flush=True))
         except CamaError as error:
             print(f"package: no container profile of {label}: {error}", flush=True)
         else:
