@@ -114,7 +114,7 @@ def _wanted(order: list[str], layout: list[str], exif: bool) -> list[str]:
                 raise CamaError(
                     f"encoding: found {name} in the order of segments, which the coding does not have there"
                 )
-    if next(coded, None) or [*names[:1], *names[-2:]] != ["SOI", layout[-1], "EOI"] or layout[-1] != "SOS":
+    if next(coded, None) or [*names[:1], *names[-1:]] != ["SOI", "EOI"]:
         raise CamaError("encoding: found another order of segments than the coding has, which cannot be imitated")
     return names
 
@@ -127,6 +127,15 @@ def _check(coding: dict[str, Any], components: Sequence[Component]) -> None:
     if len(components) != 3:
         raise CamaError(f"encoding: found {len(components)} components, expected 3: a picture in colour")
     numbers = {component.identifier: number for number, component in enumerate(components)}
+    for c in components:
+        known = str(c.table) in coding["quantisation"] and 0 <= c.table < 4
+        if (
+            not (known and 1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4 and 0 <= c.identifier < 256)
+            or len(numbers) < 3
+        ):
+            raise CamaError(f"encoding: found the components {coding['components']}, expected those of a JPEG")
+    if any(name not in numbers for scan in coding["scans"] for name, *_ in scan[0]):
+        raise CamaError("encoding: found a scan of a component that the frame does not have")
     scans = [[numbers[name] for name, *_ in scan[0]] for scan in coding["scans"]]
     check_sampling(components, scans)
     if process != "progressive" and sorted(number for scan in scans for number in scan) != [0, 1, 2]:
@@ -189,6 +198,8 @@ def _quantisation(name: str, coding: dict[str, Any]) -> bytes:
     """A table of a segment DQT, such as `0`, or `0/16` with steps of two bytes."""
     identifier, _, wide = name.partition("/")
     steps = [coding["quantisation"][identifier][place] for place in ZIGZAG]
+    if max(steps) > 255 and not wide:
+        raise CamaError(f"encoding: found the step {max(steps)} in a table of one byte a step, expected at most 255")
     return struct.pack(">B64H" if wide else ">65B", bool(wide) << 4 | int(identifier), *steps)
 
 

@@ -86,6 +86,7 @@ ORDERS = {
         *end,
     ],
     "extended": lambda head, frame, end, dht, dqt: [*head, *dqt, Segment(0xC1, frame.payload), *dht, *end],
+    "tables behind the scan": lambda head, frame, end, dht, dqt: [*head, *dqt, frame, *dht, *end[:-1], dqt[0], end[-1]],
     "an empty segment": lambda head, frame, end, dht, dqt: [*head, Segment(DQT), *dqt, frame, *dht, *end],
 }  # fmt: skip
 
@@ -262,6 +263,11 @@ def test_progressive_files_are_pillows(options):
         ({"components": [[1, 2, 2, 0], [2, 2, 2, 1], [3, 2, 2, 1]]}, "expected at most 10 blocks in an MCU"),
         ({"layout": ["SOF0", "SOS"]}, "found DQT in the order of segments, which the coding does not have there"),
         ({"huffman": "own", "layout": ["DQT 0", "DQT 1", "SOF0", *["DHT"] * 4, "SOS"]}, "found other "),
+        ({"components": [[1, 0, 1, 0], [2, 1, 1, 1], [3, 1, 1, 1]]}, "expected those of a JPEG"),
+        ({"components": [[1, 2, 2, 0], [1, 1, 1, 1], [3, 1, 1, 1]]}, "expected those of a JPEG"),
+        ({"components": [[1, 2, 2, 0], [2, 1, 1, 3], [3, 1, 1, 1]]}, "expected those of a JPEG"),
+        ({"scans": [[[[9, 0, 0]], [0, 63], [0, 0]]]}, "found a scan of a component that the frame does not have"),
+        ({"quantisation": {"0": [300] * 64, "1": [9] * 64}}, "found the step 300 in a table of one byte a step"),
         ({"scans": []}, "found 0 scans of baseline, expected each component in one of them"),
     ],
 )

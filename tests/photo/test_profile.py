@@ -9,13 +9,13 @@ from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.jpeg.coding import read_coding
 from cama.jpeg.profile import match_profile
-from cama.jpeg.segments import DQT, Jpeg, Segment, read_segments
+from cama.jpeg.segments import DHT, DQT, DRI, SOS, Jpeg, Segment, read_segments
 from cama.jpeg.writing import encode_like
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, read_profile, write_profile
 from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg, scene
-from tests.photo.helpers import camera_file
+from tests.photo.helpers import camera_file, model_file
 from tests.real_photographs import CASES, needs_cases, needs_photographs, photographs
 
 
@@ -284,3 +284,43 @@ def test_the_case_of_two_qualities_is_not_said_to_be_the_common_encoders():
     record = inspect(CASES / "unequal-quality.jpg")
     assert record["coding"]["standard_quality"] is None
     assert "not the common encoder's at any quality" in summary(record)
+
+
+def test_what_pillow_cannot_write_is_imitated_by_anonymize(tmp_path, capsys):
+    """Components from 0, 4:4:0, three tables in one segment of which two are equal, an interval of 0, Huffman tables first."""
+    start, _, exif, *found = read_segments(photo(0)).segments
+    tables = b"".join(bytes([number, *range(3 + min(number, 1), 67 + min(number, 1))]) for number in range(3))
+    frame, scan = (bytearray(next(s.payload for s in found if s.marker == marker)) for marker in (0xC0, SOS))
+    frame[6:] = bytes([0, 0x12, 0, 1, 0x11, 1, 2, 0x11, 2])
+    scan[1:7:2] = bytes(range(3))
+    huffman = b"".join(segment.payload for segment in found if segment.marker == DHT)
+    data = next(segment.scan for segment in found if segment.marker == SOS)
+    built = [
+        start,
+        Segment(DHT, huffman),
+        exif,
+        Segment(DRI, b"\0\0"),
+        Segment(0xC0, bytes(frame)),
+        Segment(DQT, tables),
+    ]
+    path, out = tmp_path / "camera.jpg", tmp_path / "out.jpg"
+    path.write_bytes(Jpeg((*built, Segment(SOS, bytes(scan), data), found[-1])).to_bytes())
+    assert main(["profile", str(path), "--out", str(tmp_path / "p.json")]) == 0
+    photograph = tmp_path / "photograph.jpg"
+    photograph.write_bytes(jpeg(scene(64, 96)))
+    call = [
+        "anonymize",
+        str(photograph),
+        "--model",
+        str(model_file(tmp_path)),
+        "--to",
+        "Corvus_C300",
+        "--out",
+        str(out),
+    ]
+    assert main([*call, "--profile", str(tmp_path / "p.json"), "--metadata", "target"]) == 0
+    capsys.readouterr()
+    (found,) = inspect(out, profiles=[tmp_path / "p.json"])["profiles"]
+    assert {trait for trait, same in found["matches"].items() if not same} == {"dimensions"}
+    with Image.open(out) as image:
+        assert (image.mode, image.size) == ("RGB", (96, 64))
