@@ -1,5 +1,6 @@
 """Which files of a folder are photographs, with every other one by the reason why it is none: nothing is left out silently."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ LEFTOVERS = {
     ".trashes", "@eadir", "__macosx", "desktop.ini", "ehthumbs.db", "picasa.ini", ".picasa.ini", "system volume information",
     "thumbs.db",
 }  # fmt: skip
+MOST_FILES = 2_000_000  # and folders; links that cross each other lead to the same ones again and again
 EXAMPLES = 3  # names that a line gives
 
 OTHER = f"with another ending than {', '.join(SUFFIXES)}"
@@ -30,6 +32,7 @@ class Listing:
     photographs: list[Path] = field(default_factory=list)
     dead_links: list[Path] = field(default_factory=list)
     left_out: dict[str, list[Path]] = field(default_factory=dict)
+    seen: int = 0  # files and folders
 
 
 def list_photographs(folder: Path) -> Listing:
@@ -51,30 +54,30 @@ def _add(listing: Listing, folder: Path, around: frozenset[tuple[int, int]]) -> 
     """Add what a folder holds, `around` which are folders of these devices and inodes."""
     try:
         status = folder.stat()
-        paths = sorted(folder.iterdir())
+        with os.scandir(folder) as found:  # which mostly knows what is a file without asking for each
+            entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise CamaError(f"{folder}: found a folder that cannot be read ({error.strerror})") from error
-    inside = around | {(status.st_dev, status.st_ino)}
-    for path in paths:
-        try:
-            found = path.stat()
-        except OSError as error:
-            if not path.is_symlink():
-                raise CamaError(f"{path}: cannot be read ({error.strerror})") from error
-            found = None
-        if path.name.casefold() in LEFTOVERS or path.name.startswith("._"):
+    place = (status.st_dev, status.st_ino)
+    if place in around:
+        listing.left_out.setdefault(LOOP, []).append(folder)
+        return
+    listing.seen += len(entries)
+    if listing.seen > MOST_FILES:
+        raise CamaError(f"{folder}: found more than {MOST_FILES} files, expected fewer: do links cross each other?")
+    for entry in entries:
+        path, ending = folder / entry.name, Path(entry.name).suffix.lower()
+        if entry.name.casefold() in LEFTOVERS or entry.name.startswith("._"):
             reason = SYSTEM
-        elif found is None and path.suffix.lower() in (*SUFFIXES, ""):
+        elif entry.is_symlink() and not os.path.exists(path) and ending in (*SUFFIXES, ""):
             listing.dead_links.append(path)
             continue
-        elif path.is_dir():
-            if (found.st_dev, found.st_ino) not in inside:
-                _add(listing, path, inside)
-                continue
-            reason = LOOP
-        elif path.suffix.lower() not in SUFFIXES:
+        elif os.path.isdir(path) if entry.is_symlink() else entry.is_dir():
+            _add(listing, path, around | {place})
+            continue
+        elif ending not in SUFFIXES:
             reason = OTHER
-        elif path.is_file():
+        elif os.path.isfile(path) if entry.is_symlink() else entry.is_file():
             listing.photographs.append(path)
             continue
         else:

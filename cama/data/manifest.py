@@ -16,6 +16,7 @@ from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.data.conventions import CONVENTIONS, Origin
 from cama.data.listing import left_out_line, list_photographs
+from cama.jpeg.names import UNSAFE, label
 from cama.storage.files import read_csv
 from cama.storage.images import read_rgb
 
@@ -126,9 +127,12 @@ def _origins(
 
 
 def _spelt(origin: Origin, models: Collection[str]) -> Origin:
-    """The origin with its model in the capital and small letters of the config."""
+    """The origin with its model as a label that can name a file, in the capital and small letters of the config."""
     if origin.model in models:
         return origin
+    if UNSAFE.search(origin.model):
+        make, _, model = origin.model.partition("_")
+        origin = replace(origin, model=label(make, model), camera=origin.camera or origin.model)
     alike = [model for model in models if model.casefold() == origin.model.casefold()]
     return replace(origin, model=alike[0]) if len(alike) == 1 else origin
 

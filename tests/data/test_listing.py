@@ -10,6 +10,7 @@ from cama.core.errors import CamaError
 from cama.data.listing import LOOP, NO_FILE, OTHER, SYSTEM, left_out_line, list_photographs
 from cama.data.manifest import build_manifest
 from cama.data.splits import check
+from cama.jpeg.names import label
 from tests.jpeg.helpers import jpeg, scene
 
 
@@ -91,6 +92,16 @@ def test_links_in_a_circle_end(root, capsys):
     assert names(listing.left_out[LOOP], root) == ["Nikon D70/a/up", "Nikon D70/b/same"]
     assert len(manifest(root)[0]) == 8
     assert f"left out 2 {LOOP}: Nikon D70/a/up, Nikon D70/b/same" in capsys.readouterr().out
+
+
+def test_links_that_cross_each_other_end(root, monkeypatch):
+    monkeypatch.setattr("cama.data.listing.MOST_FILES", 10_000)
+    for one in range(9):
+        (root / f"{one}").mkdir()
+        for other in range(9):
+            (root / f"{one}/{other}").symlink_to(root / f"{other}", target_is_directory=True)
+    with pytest.raises(CamaError, match="found more than 10000 files, expected fewer: do links cross each other"):
+        list_photographs(root)
 
 
 def test_what_is_no_file_is_left_out(root):
@@ -191,3 +202,11 @@ def test_two_cameras_of_one_label_are_refused(tmp_path):
     assert str(error.value) == (
         f"{second}: found the camera 'nikon d-70', expected 'nikon d 70' as in {first}: the label of both is Nikon_D-70"
     )
+
+
+def test_a_models_name_in_a_file_name_becomes_a_label_too(tmp_path):
+    (tmp_path / "Pentax_*ist DS_0_1.JPG").write_bytes(jpeg())
+    (tmp_path / "Pentax_ist-DS_0_1.JPG").write_bytes(jpeg(scene(40, 40, seed=1)))
+    models = (label("Pentax", "*ist DS"), "Pentax_ist-DS")
+    table, _ = build_manifest([tmp_path], tmp_path, models, "dresden", False, 32)
+    assert list(table.model) == list(models)
