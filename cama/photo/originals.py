@@ -24,7 +24,6 @@ EDITORS = re.compile(
 )
 MAKER_NOTE = ("Exif", 0x927C)
 PROGRAMS = ("Adobe", "Photoshop")  # kinds of segments that programs write, and few cameras
-FEW = 10  # photographs that differ from most are odd if they are one, or one of so many
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def read_original(path: Path) -> Original:
 
 def find_odd(files: Sequence[Original]) -> dict[Path, str]:
     """The photographs that are not as the camera of most of them wrote them, each with the reason: another camera, an editor
-    that names itself, or a trait that hardly varies within a model and that only few have: of the encoding (not its
+    that names itself, or a trait that hardly varies within a model: of the encoding (not its
     quality, subsampling or restart interval, which cameras change), of EXIF, or segments that programs write.
 
     Raises CamaError where no camera took more than a half.
@@ -74,8 +73,7 @@ def find_odd(files: Sequence[Original]) -> dict[Path, str]:
         counts = Counter(values)
         (most, count), *_ = counts.most_common(1) or [("", 0)]
         for file, value in zip(own, values, strict=True):
-            few = counts[value] <= max(1, len(own) // FEW)
-            if value != most and few and 2 * count > len(own):
+            if value != most and 2 * count > len(own):
                 odd.setdefault(file.path, f"found {trait} {value}, expected {most} as in most of the others")
     return odd
 
