@@ -37,6 +37,11 @@ class HuffmanTable:
     counts: tuple[int, ...]
     symbols: bytes
 
+    @property
+    def name(self) -> str:
+        """Kind and identifier, such as `DC0`."""
+        return f"{('DC', 'AC')[self.kind]}{self.identifier}"
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -121,7 +126,7 @@ def describe(coding: Coding) -> dict[str, Any]:
         "components": [[c.identifier, c.horizontal, c.vertical, c.table] for c in coding.components],
         "subsampling": coding.subsampling,
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
-        "huffman": "standard" if coding.standard_huffman else "own",
+        "huffman": _huffman_trait(coding),
         "restart_interval": coding.restart,
         "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
         "layout": list(coding.layout),
@@ -134,6 +139,19 @@ def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG")
     return _by_name(read_coding(read_segments(buffer.getvalue())).huffman)
+
+
+def _huffman_trait(coding: Coding) -> str | dict[str, str]:
+    """`standard`; or the tables as hexadecimal text by names such as `DC0`, where they have all symbols and so were not made for
+    the picture; or `own`.
+    """
+    if coding.standard_huffman:
+        return "standard"
+    whole = {kind: set(standard_huffman()[kind, 0].symbols) for kind in (0, 1)}
+    if not all(whole[table.kind] <= set(table.symbols) for table in coding.huffman):
+        return "own"
+    tables = sorted(_by_name(coding.huffman).values(), key=lambda table: (table.kind, table.identifier))
+    return {table.name: (bytes(table.counts) + table.symbols).hex() for table in tables}
 
 
 def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTable]:
@@ -183,7 +201,7 @@ def _content(segment: Segment, name: str) -> str:
     if segment.marker == DQT:
         tables = [f"{identifier}{'/16' if wide else ''}" for identifier, wide, _ in _quantisation(segment, name)]
     if segment.marker == DHT:
-        tables = [f"{('DC', 'AC')[table.kind]}{table.identifier}" for table in read_huffman(segment, name)]
+        tables = [table.name for table in read_huffman(segment, name)]
     return " ".join([segment.name, *tables])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import Component, HuffmanTable, Scan, standard_huffman
+from cama.jpeg.coding import Component, HuffmanTable, Scan
 from cama.jpeg.huffman import optimal_table, pack, symbols, table_codes
 
 BLOCKS = 1 << 16  # that are coded at a time, which bounds the memory
@@ -47,9 +47,9 @@ def encode_scans(
     scans: Sequence[Scan],
     restart: int,
     size: tuple[int, int],
-    optimize: bool,
+    tables: Tables | None,
 ) -> tuple[list[bytes], Tables]:
-    """The data of each scan, and the Huffman tables: those of T.81, annex K.3, or with `optimize` the shortest.
+    """The data of each scan, coded with the Huffman `tables`, and those that it needs; None is for the shortest.
 
     `blocks`: each component's coefficients, (rows, columns, 64), as `coefficients` gives them. `restart`: MCUs from one
     restart marker to the next, 0 for none. `size`: height and width in pixels.
@@ -58,7 +58,7 @@ def encode_scans(
     layouts = [_layout(blocks, components, [places[name] for name, *_ in scan.components], size) for scan in scans]
     check_sampling(components, [layout.components for layout in layouts])
     keys = [[(kind, tables[kind]) for kind in (0, 1) for _, *tables in scan.components] for scan in scans]
-    if optimize:
+    if tables is None:
         counts: dict[tuple[int, int], np.ndarray] = {}
         for layout, own in zip(layouts, keys, strict=True):
             for table, code, _, _ in _items(blocks, layout, restart):
@@ -66,16 +66,13 @@ def encode_scans(
                 for key, count in zip(own, both, strict=True):
                     counts[key] = counts.get(key, 0) + count
         tables = {key: optimal_table(*key, count) for key, count in counts.items()}
-    else:
-        known = standard_huffman()
-        tables = {key: known[key] for own in keys for key in own if key in known}
-    if missing := [key for own in keys for key in own if key not in tables]:
-        raise CamaError(f"encoding: found no standard Huffman table {missing[0][1]}, which a scan names")
+    for kind, identifier in (key for own in keys for key in own if key not in tables):
+        raise CamaError(f"encoding: found no Huffman table {('DC', 'AC')[kind]}{identifier}, which a scan names")
     found = [
         b"".join(_coded(_items(blocks, layout, restart), [tables[key] for key in own], layout, restart))
         for layout, own in zip(layouts, keys, strict=True)
     ]
-    return found, tables
+    return found, {key: tables[key] for own in keys for key in own}
 
 
 def _layout(

@@ -8,6 +8,8 @@ from cama.jpeg.coding import Coding, describe
 from cama.jpeg.segments import Jpeg
 from cama.settings.spec import Spec
 
+HuffmanName = Annotated[str, Field(pattern="^[DA]C[0-3]$")]
+HuffmanText = Annotated[str, Field(pattern="^([0-9a-f]{2}){16,272}$")]
 Content = Annotated[str, Field(pattern=r"^(DQT( [0-3](/16)?)*|DHT( [DA]C[0-3])*|SOF[0-9]+|DRI|SOS)$")]
 Table = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=64, max_length=64)]
 TRAITS = ("quantisation", "subsampling", "huffman", "components", "restart_interval", "layout")  # that are compared
@@ -28,7 +30,7 @@ class Traits(Spec):
     components: list[Annotated[list[int], Field(min_length=4, max_length=4)]]
     subsampling: str
     quantisation: dict[str, Table]
-    huffman: Literal["standard", "own"]
+    huffman: Literal["standard", "own"] | dict[HuffmanName, HuffmanText]
     restart_interval: int = Field(ge=0, le=65535)
     scans: list[list[Any]]
     layout: list[Content] = Field(min_length=1)

@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str], e
     height, width = picture.shape[:2]
     frame = struct.pack(">BHHB", coding["precision"], height, width, len(components))
     frame += bytes(value for c in components for value in (c.identifier, c.horizontal << 4 | c.vertical, c.table))
-    segments = []
+    segments, given = [], _given_tables(coding)
     done = 0  # number of scans
     for name in names:
         kind, *held = name.split()
@@ -54,7 +55,7 @@ def encode_like(picture: np.ndarray, coding: dict[str, Any], order: list[str], e
         elif kind == "DQT":
             segments.append(Segment(DQT, b"".join(_quantisation(table, coding) for table in held)))
         elif kind == "DHT":
-            segments.append(Segment(DHT, b"".join(_huffman(table, tables[done:]) for table in held)))
+            segments.append(Segment(DHT, b"".join(_huffman(table, [*tables[done:], given]) for table in held)))
         elif kind == "DRI":
             segments.append(Segment(DRI, struct.pack(">H", coding["restart_interval"])))
         elif kind == "SOS":
@@ -149,8 +150,8 @@ def _sequential(
     steps = [coding["quantisation"][str(component.table)] for component in components]
     scans = [Scan(tuple(map(tuple, own)), tuple(band), tuple(bits)) for own, band, bits in coding["scans"]]
     blocks = coefficients(picture, components, steps, rgb)
-    optimize, restart = coding["huffman"] == "own", coding["restart_interval"]
-    data, tables = encode_scans(blocks, components, scans, restart, picture.shape[:2], optimize)
+    given = None if coding["huffman"] == "own" else _given_tables(coding)
+    data, tables = encode_scans(blocks, components, scans, coding["restart_interval"], picture.shape[:2], given)
     return data, [{key: tables[key] for key in _named(scan.components)} for scan in scans]
 
 
@@ -203,14 +204,36 @@ def _quantisation(name: str, coding: dict[str, Any]) -> bytes:
     return struct.pack(">B64H" if wide else ">65B", bool(wide) << 4 | int(identifier), *steps)
 
 
+def _given_tables(coding: dict[str, Any]) -> Tables:
+    """The Huffman tables of the traits; the standard ones where they have none, also by the identifiers 2 and 3."""
+    if isinstance(coding["huffman"], str):
+        own = standard_huffman()
+        return {
+            (kind, number): replace(own[kind, min(number, 1)], identifier=number)
+            for kind in (0, 1)
+            for number in range(4)
+        }
+    tables = {}
+    for name, text in coding["huffman"].items():
+        counts, symbols = bytes.fromhex(text)[:16], bytes.fromhex(text)[16:]
+        if sum(counts) != len(symbols):
+            raise CamaError(
+                f"encoding: found {len(symbols)} symbols in the Huffman table {name}, expected {sum(counts)}"
+            )
+        if sum(count << 16 - length for length, count in enumerate(counts, start=1)) > 1 << 16:
+            raise CamaError(f"encoding: found more codes in the Huffman table {name} than their lengths allow")
+        key = ("DC", "AC").index(name[:2]), int(name[2:])
+        tables[key] = HuffmanTable(*key, tuple(counts), symbols)
+    return tables
+
+
 def _huffman(name: str, tables: Sequence[Tables]) -> bytes:
-    """A table of a segment DHT, such as `DC0`: the one that the next scan with a table of that name needs. A table that none
-    needs is the standard one.
-    """
-    kind, identifier = ("DC", "AC").index(name[:2]), int(name[2:])
-    found: HuffmanTable | None = next((own[kind, identifier] for own in tables if (kind, identifier) in own), None)
-    table = found or standard_huffman()[kind, min(identifier, 1)]
-    return bytes([kind << 4 | identifier, *table.counts]) + table.symbols
+    """A table of a segment DHT, such as `DC0`: the first of that name."""
+    key = ("DC", "AC").index(name[:2]), int(name[2:])
+    table = next((own[key] for own in tables if key in own), None)
+    if table is None:
+        raise CamaError(f"encoding: found no Huffman table {name}, which a segment is to hold")
+    return bytes([key[0] << 4 | key[1], *table.counts]) + table.symbols
 
 
 def _scan_header(scan: list[Any]) -> bytes:

@@ -17,7 +17,7 @@ SOFTWARE = (0x0131, 0x000B)  # tags of IFD0: Software, ProcessingSoftware
 CREATOR = re.compile(rb"CreatorTool(?:\s*=\s*[\"']|>)([^\"'<]*)")  # in XMP
 EDITORS = re.compile(
     r"acdsee|adobe|affinity|aperture|capture (nx|one)|corel|darktable|digikam|digital photo professional|facetune|faststone"
-    r"|fotor|gimp|google photos|gthumb|image ?magick|graphicsmagick|instagram|iphoto|irfanview|lightroom|luminar|meitu|paint"
+    r"|fotor|gimp|google photos|gthumb|image ?magick|graphicsmagick|instagram|iphoto|irfanview|lightroom|luminar|paint"
     r"|photo ?(editor|filtre|scape|shop|viewer|works)|picasa|picsart|pixelmator|pixlr|polarr|raw ?therapee|shotwell|silkypix"
     r"|snapseed|viewnx|vsco|xnview",
     re.IGNORECASE,
@@ -53,8 +53,8 @@ def read_original(path: Path) -> Original:
 
 def find_odd(files: Sequence[Original]) -> dict[Path, str]:
     """The photographs that are not as the camera of most of them wrote them, each with the reason: another camera, an editor
-    that names itself, or a trait that hardly varies within a model: of the encoding (not its
-    quality, subsampling or restart interval, which cameras change), of EXIF, or segments that programs write.
+    that names itself, or a trait that hardly varies within a model: of the encoding (not its quality, subsampling or restart
+    interval, which cameras change), of EXIF, or segments that programs write.
 
     Raises CamaError where no camera took more than a half.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import Component, Scan, read_coding
+from cama.jpeg.coding import Component, Scan, read_coding, standard_huffman
 from cama.jpeg.coefficients import BAND, coefficients
 from cama.jpeg.encoding import check_sampling, encode_scans
 from cama.jpeg.huffman import optimal_table, pack, table_codes
@@ -32,7 +32,14 @@ def test_every_byte_is_the_common_encoders(picture, subsampling, options, optimi
     saved = read_segments(jpeg(picture, subsampling=subsampling, optimize=optimize, **options))
     coding = read_coding(saved)
     blocks = coefficients(picture, coding.components, [coding.quantisation[c.table] for c in coding.components])
-    scans, tables = encode_scans(blocks, coding.components, coding.scans, coding.restart, picture.shape[:2], optimize)
+    scans, tables = encode_scans(
+        blocks,
+        coding.components,
+        coding.scans,
+        coding.restart,
+        picture.shape[:2],
+        None if optimize else standard_huffman(),
+    )
     assert scans == [segment.scan for segment in saved.with_marker(SOS)]
     assert tables == {(table.kind, table.identifier): table for table in coding.huffman}
 
@@ -45,7 +52,7 @@ def test_parts_of_a_scan_join_at_any_bit(monkeypatch):
     monkeypatch.setattr("cama.jpeg.encoding.BLOCKS", 1)
     for restart in (0, 4):
         own = read_segments(jpeg(picture, restart_marker_blocks=restart, quality=98)).with_marker(SOS)[0].scan
-        scans, _ = encode_scans(blocks, coding.components, coding.scans, restart, picture.shape[:2], False)
+        scans, _ = encode_scans(blocks, coding.components, coding.scans, restart, picture.shape[:2], standard_huffman())
         assert scans == [own]
 
 
@@ -83,10 +90,10 @@ def test_a_sampling_that_decoders_refuse_is_refused():
     check_sampling(components((2, 2), (2, 2), (2, 2)), [[0], [1], [2]])
 
 
-def test_a_table_that_is_no_standard_one_is_refused():
+def test_a_table_that_is_not_given_is_refused():
     picture = PICTURES["scene"]
     parts = components((1, 1), (1, 1), (1, 1))
     blocks = coefficients(picture, parts, [[1] * 64] * 3)
     scan = Scan(((1, 0, 0), (2, 3, 1), (3, 1, 1)), (0, 63), (0, 0))
-    with pytest.raises(CamaError, match="found no standard Huffman table 3, which a scan names"):
-        encode_scans(blocks, parts, [scan], 0, picture.shape[:2], optimize=False)
+    with pytest.raises(CamaError, match="found no Huffman table DC3, which a scan names"):
+        encode_scans(blocks, parts, [scan], 0, picture.shape[:2], standard_huffman())

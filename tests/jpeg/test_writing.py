@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import describe, read_coding
+from cama.jpeg.coding import HuffmanTable, describe, read_coding, standard_huffman
+from cama.jpeg.coefficients import coefficients
+from cama.jpeg.encoding import encode_scans
 from cama.jpeg.profile import Traits
 from cama.jpeg.quantisation import ZIGZAG
 from cama.jpeg.segments import APP0, DHT, DQT, DRI, FRAMES, SOS, Jpeg, Segment, read_segments
@@ -245,6 +247,35 @@ def test_components_share_huffman_tables(tables, optimize):
     assert np.array_equal(decoded(written), decoded(jpeg(PICTURE)))
 
 
+def flat_table(kind: int, identifier: int) -> HuffmanTable:
+    """A table of all symbols, the same for every picture, with codes of other lengths than the standard's."""
+    symbols = bytes(reversed(standard_huffman()[kind, 0].symbols))
+    counts = [0, 0, 0, 6, 6, *[0] * 11] if kind == 0 else [*[0] * 7, 162, *[0] * 8]
+    return HuffmanTable(kind, identifier, tuple(counts), symbols)
+
+
+def test_huffman_tables_that_are_not_made_for_a_picture_are_the_cameras():
+    picture = scene(45, 70, seed=5)
+    found = read_segments(jpeg(picture))
+    coding = read_coding(found)
+    tables = {(kind, number): flat_table(kind, number) for kind in (0, 1) for number in (0, 1)}
+    steps = [coding.quantisation[component.table] for component in coding.components]
+    blocks = coefficients(picture, coding.components, steps)
+    (scan,), _ = encode_scans(blocks, coding.components, coding.scans, 0, picture.shape[:2], tables)
+    parts, left = [], dict(tables)
+    for part in found.segments:
+        if part.marker == DHT:
+            table = left.pop((part.payload[0] >> 4, part.payload[0] & 15))
+            parts.append(Segment(DHT, part.payload[:1] + bytes(table.counts) + table.symbols))
+        else:
+            parts.append(Segment(part.marker, part.payload, scan if part.marker == SOS else b""))
+    data = Jpeg(tuple(parts)).to_bytes()
+    assert np.array_equal(decoded(data), decoded(jpeg(picture)))
+    assert list(describe(read_coding(read_segments(data)))["huffman"]) == ["DC0", "DC1", "AC0", "AC1"]
+    assert like(data, picture) == data
+    assert np.array_equal(decoded(like(data)), decoded(jpeg(PICTURE)))
+
+
 @pytest.mark.parametrize("options", [{}, {"subsampling": "4:4:4"}, {"restart_marker_blocks": 4}])
 def test_progressive_files_are_pillows(options):
     data = jpeg(PICTURE, progressive=True, **options)
@@ -268,6 +299,12 @@ def test_progressive_files_are_pillows(options):
         ({"components": [[1, 2, 2, 0], [2, 1, 1, 3], [3, 1, 1, 1]]}, "expected those of a JPEG"),
         ({"scans": [[[[9, 0, 0]], [0, 63], [0, 0]]]}, "found a scan of a component that the frame does not have"),
         ({"quantisation": {"0": [300] * 64, "1": [9] * 64}}, "found the step 300 in a table of one byte a step"),
+        ({"huffman": {"DC0": "00" * 15 + "0201"}}, "found 1 symbols in the Huffman table DC0, expected 2"),
+        (
+            {"huffman": {"DC0": "03" + "00" * 15 + "000102"}},
+            "found more codes in the Huffman table DC0 than their lengths",
+        ),
+        ({"huffman": {"DC0": "00" * 15 + "0101"}}, "found no Huffman table DC1, which a scan names"),
         ({"scans": []}, "found 0 scans of baseline, expected each component in one of them"),
     ],
 )
