@@ -142,8 +142,8 @@ def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
 
 
 def _huffman_trait(coding: Coding) -> str | dict[str, str]:
-    """`standard`; the tables as hexadecimal text by names such as `DC0`, where they have all symbols and so were not made for the
-    picture; or else `own`.
+    """`standard`; the tables as hexadecimal text by names such as `DC0`, where they have all symbols and so were not made for
+    one picture; or else `own`.
     """
     if coding.standard_huffman:
         return "standard"
