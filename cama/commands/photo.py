@@ -72,10 +72,11 @@ def _profile(options: Namespace) -> None:
 
     if options.out.exists():
         read_profile(options.out)  # fails unless it is a profile: no other file is replaced
-    photographs = list(dict.fromkeys(options.photographs))
-    write_profile(
-        options.out, learn_profile(photographs, lambda line: print(printable(f"cama profile: {line}"), file=sys.stderr))
-    )
+
+    def say(line: str) -> None:
+        print(printable(f"cama profile: {line}"), file=sys.stderr)
+
+    write_profile(options.out, learn_profile(options.photographs, say))
 
 
 def _add_show(parser: ArgumentParser) -> None:

@@ -27,11 +27,12 @@ def learn_profile(photographs: Sequence[Path], say: Callable[[str], None] = prin
     """
     if not photographs:
         raise CamaError("profile: found no photographs, expected some of one camera model")
+    photographs = list(dict.fromkeys(photographs))
     files, odd = [], {}
     for path in photographs:
         try:
             files.append(read_original(path))
-        except CamaError as error:
+        except (CamaError, OSError) as error:
             odd[path] = str(error).removeprefix(f"{path}: ")
     if files:
         odd |= find_odd(files)

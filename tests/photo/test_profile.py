@@ -12,6 +12,7 @@ from cama.jpeg.profile import match_profile
 from cama.jpeg.segments import DHT, DQT, DRI, SOS, Jpeg, Segment, read_segments
 from cama.jpeg.writing import encode_like
 from cama.photo.inspect import inspect
+from cama.photo.originals import read_original
 from cama.photo.profile import learn_profile, read_profile, write_profile
 from cama.photo.summary import summary
 from tests.jpeg.helpers import jpeg, scene
@@ -164,6 +165,19 @@ def test_one_odd_file_is_left_out_with_a_line_that_names_it(kind, paths, tmp_pat
     assert (found.photographs, found.left_out) == (4, 1)
     assert found == expected.model_copy(update={"left_out": 1})
     assert odd.name not in (tmp_path / "p.json").read_text()
+
+
+def test_a_photograph_that_cannot_be_opened_is_left_out_and_one_named_twice_counts_once(paths, monkeypatch):
+    def read(path):
+        if path == paths[0]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_original(path)
+
+    monkeypatch.setattr("cama.photo.profile.read_original", read)
+    lines = []
+    profile = learn_profile([*paths, *paths], lines.append)
+    assert (profile.photographs, profile.left_out) == (3, 1)
+    assert lines == [f"left out {paths[0]}: [Errno 13] Permission denied: '{paths[0]}'"]
 
 
 @pytest.mark.parametrize(("count", "fails"), [(1, False), (3, False), (4, False), (5, True)])
