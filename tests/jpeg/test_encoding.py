@@ -97,3 +97,14 @@ def test_a_table_that_is_not_given_is_refused():
     scan = Scan(((1, 0, 0), (2, 3, 1), (3, 1, 1)), (0, 63), (0, 0))
     with pytest.raises(CamaError, match="found no Huffman table DC3, which a scan names"):
         encode_scans(blocks, parts, [scan], 0, picture.shape[:2], standard_huffman())
+
+
+@pytest.mark.parametrize("down", [1, 2, 3, 4])
+@pytest.mark.parametrize("across", [1, 2, 3, 4])
+def test_bands_of_a_picture_join_without_a_seam(across, down, monkeypatch):
+    picture = scene(BAND + 37, 21)
+    parts = components((across, down), (1, 1), (1, down))
+    found = coefficients(picture, parts, [[1] * 64] * 3)
+    monkeypatch.setattr("cama.jpeg.coefficients.BAND", 10**6)
+    whole = coefficients(picture, parts, [[1] * 64] * 3)
+    assert all(np.array_equal(one, other) for one, other in zip(found, whole, strict=True))
