@@ -7,9 +7,8 @@ import numpy as np
 from cama.jpeg.coding import Component
 from cama.jpeg.quantisation import ZIGZAG
 
-BAND = (
-    480  # rows that are worked on at a time, which bounds the memory; a multiple of the height of every MCU (8 to 32)
-)
+# Rows that are worked on at a time, which bounds the memory: a multiple of the height of every MCU, 8 to 32.
+BAND = 480
 # R, G and B to Y, Cb and Cr (ITU-R BT.601): weights in units of 1 / 65536, and what is added to the sum before it is rounded.
 COLOUR = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]])
 ADDED = np.array([32768, (128 << 16) + 32767, (128 << 16) + 32767])
