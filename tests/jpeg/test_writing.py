@@ -162,9 +162,11 @@ def renamed(data: bytes, names: tuple[int, ...], factors: tuple[int, ...] = (0x2
     return Jpeg(tuple(parts)).to_bytes()
 
 
-@pytest.mark.parametrize("names", [(0, 1, 2), (1, 2, 3), (1, 34, 35), (255, 7, 9), (3, 2, 1)])
-def test_components_have_the_names_of_the_other_file(names):
-    data = renamed(jpeg(PICTURE), names)
+@pytest.mark.parametrize("names", [(0, 1, 2), (1, 2, 3), (1, 34, 35), (255, 7, 9), (3, 2, 1), (66, 71, 82)])
+@pytest.mark.parametrize("header", [False, True])
+def test_components_have_the_names_of_the_other_file(names, header):
+    parts = read_segments(renamed(jpeg(PICTURE), names)).segments
+    data = Jpeg(tuple(part for part in parts if header or part.marker != APP0)).to_bytes()
     assert like(data) == data
     assert np.array_equal(decoded(data), decoded(jpeg(PICTURE)))
 
