@@ -1,5 +1,6 @@
 """The commands for a person with a photograph."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -77,7 +78,11 @@ def _profile(options: Namespace) -> None:
     check_folder(options.out.parent)
     if options.out.exists():
         read_profile(options.out)  # fails unless it is a profile: no other file is replaced
-    write_profile(options.out, learn_profile(options.photographs))
+
+    def say(line: str) -> None:
+        print(printable(f"cama profile: {line}"), file=sys.stderr)
+
+    write_profile(options.out, learn_profile(options.photographs, say))
 
 
 def _add_show(parser: ArgumentParser) -> None:

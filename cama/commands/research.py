@@ -125,7 +125,7 @@ def _paper_scale(options: Namespace) -> None:
         compute = config.compute.model_copy(update={"device": options.device})
         config = config.model_copy(update={"compute": compute})
     result = PaperScale(config, options.out, options.minutes, begun).run()
-    print(json.dumps(result, indent=1))
+    print(to_json(result))
 
 
 def _add_provenance(parser: ArgumentParser) -> None:

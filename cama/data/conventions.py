@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cama import plugins
 from cama.core.errors import CamaError
-from cama.jpeg.exif import MAKE, MODEL, SERIAL, read_exif
+from cama.jpeg.exif import SERIAL, read_exif
+from cama.jpeg.names import camera_name, clean, label, same_camera
 from cama.jpeg.segments import read_segments
 from cama.storage.images import read_file
 
-CAMERA_ENTRIES = ("IFD0", MAKE), ("IFD0", MODEL), ("Exif", SERIAL)  # of EXIF
 VISION = re.compile(
     r"(?P<device>D\d\d)_(?P<make>[^_/]+)_(?P<model>[^/]+)/images/nat/(?P=device)_I_nat_(?P<number>\d+)\.jpe?g"
 )
@@ -23,13 +23,15 @@ SPCUP = re.compile(r"(?P<make>[^-/]+)-(?P<model>[^/]+)/\([^()/]+\)(?P<number>\d+
 @dataclass(frozen=True)
 class Origin:
     """The origin of a photograph: `model` as `Make_Model`, `device` as the data set calls it, its `number`, and the name of its
-    `scene` (empty if unknown). Photographs without a number are numbered in the order of their names.
+    `scene` (empty if unknown). Photographs without a number are numbered in the order of their names. `camera`: the model's own
+    name where `model` may not show all of it; two of one `model` are an error.
     """
 
     model: str
     device: int | str
     number: int | None = None
     scene: str = ""
+    camera: str = field(default="", compare=False)
 
 
 def dresden(name: str, path: Path) -> Origin:
@@ -73,20 +75,17 @@ def folder(name: str, path: Path) -> Origin:
         make, _, model = parts[0].partition(" ")
         if not model:
             raise _unexpected_name(path, "Make Model/device/photograph.jpg, with a space in the first")
-        return Origin(f"{make}_{model.replace(' ', '-')}", parts[1])
+        return Origin(label(make, model), parts[1], camera=" ".join(same_camera(make, model)))
     if len(parts) > 1:
         raise _unexpected_name(path, "Make Model/device/photograph.jpg, or all photographs in one folder")
     segments = read_segments(read_file(path), str(path)).of_kind("Exif")
     exif = read_exif(segments[0].payload, str(path)) if segments else None
-    make, model, serial = (str(exif.get(*key) or "").strip() if exif else "" for key in CAMERA_ENTRIES)
+    make, model, serial = (*camera_name(exif), clean(exif.get("Exif", SERIAL))) if exif else ("", "", "")
     if not (make and model and serial):
         lacking = [key for key, value in (("make", make), ("model", model), ("serial number", serial)) if not value]
         missing = " and no ".join(lacking)
         raise CamaError(f"{path}: found no {missing} in its EXIF, expected them, or folders Make Model/device")
-    # `NIKON CORPORATION` with `NIKON D70` is NIKON_D70
-    first = make.split()[0]
-    rest = model.removeprefix(first).strip() or model
-    return Origin(f"{first}_{rest.replace(' ', '-').replace('/', '-')}", serial)
+    return Origin(label(make, model), serial, camera=" ".join(same_camera(make, model)))
 
 
 _BUILTIN: dict[str, Callable[[str, Path], Origin | None]] = {

@@ -14,7 +14,7 @@ from urllib3.util import Retry
 from cama.core.errors import CamaError, printable
 from cama.core.text import read_text
 from cama.data.conventions import CONVENTIONS
-from cama.data.manifest import SUFFIXES
+from cama.data.listing import SUFFIXES
 from cama.storage.files import file_hash
 from cama.storage.images import MAX_BYTES
 

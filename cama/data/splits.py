@@ -11,6 +11,7 @@ from cama.data.manifest import UNKNOWN_SCENE
 from cama.settings.data import ModelsSpec, SplitSpec
 
 TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")
+MOST_NAMED = 4  # paths in an error
 FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "image": ()}
 
 
@@ -73,15 +74,20 @@ def check_counts(table: pd.DataFrame, expected: Mapping[str, int]) -> None:
 def check(table: pd.DataFrame, policy: str) -> None:
     """Raise where two roles share a device, a scene or an image that the policy forbids them to share."""
     table = table.assign(device_id=table.model + "_" + table.device.astype(str))
-    for column in ("sha256", *FORBIDDEN[policy]):
+    for column in ("sha256", "pixels", *FORBIDDEN[policy]):
         if column == "scene" and (table.scene == UNKNOWN_SCENE).any():
             raise CamaError("split.policy: found 'device+scene', but some photographs do not name their scene")
         roles = table.groupby(column).role.unique()
         shared = roles[roles.map(len) > 1]
         if len(shared):
             owners = " and ".join(sorted(shared.iloc[0]))
-            raise CamaError(f"split: {column} {shared.index[0]} stands in {owners}, which policy {policy!r} forbids")
+            paths = ", ".join(table.path[table[column] == shared.index[0]][:MOST_NAMED])
+            raise CamaError(
+                f"split: {column} {shared.index[0]} stands in {owners}, which policy {policy!r} forbids: {paths}"
+            )
     repeated = table.sha256[table.sha256.duplicated()]
     if len(repeated):
         paths = ", ".join(table.path[table.sha256 == repeated.iloc[0]])
         raise CamaError(f"split: found one image under two names: {paths}")
+    for _, alike in table[table.pixels.duplicated(keep=False)].groupby("pixels").path:
+        print(f"split: the same pixels with other metadata in one role: {', '.join(alike)}", flush=True)

@@ -37,6 +37,11 @@ class HuffmanTable:
     counts: tuple[int, ...]
     symbols: bytes
 
+    @property
+    def name(self) -> str:
+        """Kind and identifier, such as `DC0`."""
+        return f"{('DC', 'AC')[self.kind]}{self.identifier}"
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -60,6 +65,7 @@ class Coding:
     huffman: tuple[HuffmanTable, ...]
     restart: int  # restart interval in MCUs, 0 for none
     scans: tuple[Scan, ...]
+    layout: tuple[str, ...] = ()  # the segments of the coding in their order, with the tables that each holds
 
     @property
     def subsampling(self) -> str:
@@ -70,6 +76,11 @@ class Coding:
         if len(factors) == 3 and factors[1:] == [(1, 1), (1, 1)] and factors[0] in SUBSAMPLINGS:
             return SUBSAMPLINGS[factors[0]]
         return ",".join(f"{h}x{v}" for h, v in factors)
+
+    @property
+    def standard_huffman(self) -> bool:
+        """Whether all Huffman tables are those of `standard_huffman`."""
+        return _by_name(self.huffman).items() <= standard_huffman().items()
 
 
 def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
@@ -86,7 +97,7 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     known = {component.identifier for component in components}
     quantisation: dict[int, tuple[int, ...]] = {}
     for segment in jpeg.with_marker(DQT):
-        for identifier, table in _quantisation(segment, name):
+        for identifier, _, table in _quantisation(segment, name):
             if quantisation.setdefault(identifier, table) != table:
                 raise CamaError(f"{name}: found two quantisation tables {identifier}, expected one")
     for component in components:
@@ -96,14 +107,15 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
         for identifier, *_ in scan.components:
             if identifier not in known:
                 raise CamaError(f"{name}: found a scan of the component {identifier}, which the frame does not have")
-    huffman = tuple(table for segment in jpeg.with_marker(DHT) for table in _huffman(segment, name))
+    huffman = tuple(table for segment in jpeg.with_marker(DHT) for table in read_huffman(segment, name))
     restarts = jpeg.with_marker(DRI)
     if any(len(segment.payload) != 2 for segment in restarts):
         raise _size_error(name, restarts[0], "4 bytes")
     restart = struct.unpack(">H", restarts[-1].payload)[0] if restarts else 0
     kind = frames[0].marker - 0xC0
     process = PROCESSES.get(kind % 4, "") + ("" if kind < 4 else f" (SOF{kind})")
-    return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans)
+    layout = tuple(_content(part, name) for part in jpeg.with_marker(DQT, DHT, DRI, SOS, *FRAMES))
+    return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans, layout)
 
 
 def describe(coding: Coding) -> dict[str, Any]:
@@ -114,9 +126,10 @@ def describe(coding: Coding) -> dict[str, Any]:
         "components": [[c.identifier, c.horizontal, c.vertical, c.table] for c in coding.components],
         "subsampling": coding.subsampling,
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
-        "huffman": "standard" if _by_name(coding.huffman).items() <= standard_huffman().items() else "own",
+        "huffman": _huffman_trait(coding),
         "restart_interval": coding.restart,
         "scans": [[[list(c) for c in s.components], list(s.band), list(s.bits)] for s in coding.scans],
+        "layout": list(coding.layout),
     }
 
 
@@ -126,6 +139,19 @@ def standard_huffman() -> dict[tuple[int, int], HuffmanTable]:
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG")
     return _by_name(read_coding(read_segments(buffer.getvalue())).huffman)
+
+
+def _huffman_trait(coding: Coding) -> str | dict[str, str]:
+    """`standard`; the tables as hexadecimal text by names such as `DC0`, where they have all symbols and so were not made for
+    one picture; or else `own`.
+    """
+    if coding.standard_huffman:
+        return "standard"
+    whole = {kind: set(standard_huffman()[kind, 0].symbols) for kind in (0, 1)}
+    if not all(whole[table.kind] <= set(table.symbols) for table in coding.huffman):
+        return "own"
+    tables = sorted(_by_name(coding.huffman).values(), key=lambda table: (table.kind, table.identifier))
+    return {table.name: (bytes(table.counts) + table.symbols).hex() for table in tables}
 
 
 def _by_name(tables: Sequence[HuffmanTable]) -> dict[tuple[int, int], HuffmanTable]:
@@ -169,7 +195,18 @@ def _scan(segment: Segment, name: str) -> Scan:
     return Scan(components, (first, last), (bits >> 4, bits & 15))
 
 
-def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _content(segment: Segment, name: str) -> str:
+    """A segment's name and the tables in it, such as `DQT 0 1` (`DQT 0/16` for steps of two bytes) or `DHT DC0 AC0`."""
+    tables: list[str] = []
+    if segment.marker == DQT:
+        tables = [f"{identifier}{'/16' if wide else ''}" for identifier, wide, _ in _quantisation(segment, name)]
+    if segment.marker == DHT:
+        tables = [table.name for table in read_huffman(segment, name)]
+    return " ".join([segment.name, *tables])
+
+
+def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, bool, tuple[int, ...]]]:
+    """Each table's identifier, whether its steps take two bytes, and the steps in the order of the block."""
     data, at = segment.payload, 0
     while at < len(data):
         wide, identifier = data[at] >> 4, data[at] & 15
@@ -182,11 +219,12 @@ def _quantisation(segment: Segment, name: str) -> Iterator[tuple[int, tuple[int,
         table = [0] * 64
         for place, step in zip(ZIGZAG, stored, strict=True):
             table[place] = step
-        yield identifier, tuple(table)
+        yield identifier, bool(wide), tuple(table)
         at += 1 + size
 
 
-def _huffman(segment: Segment, name: str) -> Iterator[HuffmanTable]:
+def read_huffman(segment: Segment, name: str = "picture") -> Iterator[HuffmanTable]:
+    """The tables of a segment DHT, in order."""
     data, at = segment.payload, 0
     while at < len(data):
         if at + 17 > len(data) or data[at] >> 4 > 1 or data[at] & 15 > 3:

@@ -148,6 +148,13 @@ def _directory(
         if offset + size * values > len(tiff):
             faults.append(f"{group}: an entry 0x{tag:04x} that ends behind the segment")
             continue
+        if kind == ASCII and tag in (MAKE, MODEL) and (nul := tiff.find(b"\0", offset, offset + values)) > offset:
+            behind = tiff[nul : offset + values].strip(b"\0 ")
+            if behind:
+                faults.append(
+                    f"{group}: {len(behind)} bytes behind the end of {TAGS[tag]}: {behind[:60].decode('latin-1')!r}"
+                )
+            values = nul + 1 - offset
         total += size * values
         if total > len(tiff):
             faults.append(f"{group}: entries that share their bytes")

@@ -3,6 +3,8 @@
 Tables are of 64 steps in the order of the 8x8 block, row by row.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # fmt: off
@@ -39,7 +41,14 @@ def scale_table(table: np.ndarray, quality: int) -> np.ndarray:
     return np.clip((table * percent + 50) // 100, 1, 255)
 
 
-def standard_quality(luminance: tuple[int, ...]) -> int | None:
-    """The quality (1 to 100) at which the Independent JPEG Group's encoder writes this luminance table, or None."""
-    qualities = range(100, 0, -1)
-    return next((q for q in qualities if np.array_equal(scale_table(LUMINANCE, q).ravel(), luminance)), None)
+def standard_quality(tables: Sequence[Sequence[int]]) -> int | None:
+    """The one quality (1 to 100) at which the Independent JPEG Group's encoder writes these tables, each component's in their
+    order, or None. It has the chrominance table for Cb and Cr, and the luminance table for all else.
+    """
+    wanted = [CHROMINANCE if number in (1, 2) and len(tables) > 2 else LUMINANCE for number in range(len(tables))]
+    if len(tables) == 4 and tuple(tables[1]) == tuple(tables[0]):  # inks rather than luminance and chrominance
+        wanted = [LUMINANCE] * 4
+    for quality in range(100, 0, -1):
+        if all(np.array_equal(scale_table(own, quality).ravel(), t) for own, t in zip(wanted, tables, strict=True)):
+            return quality
+    return None

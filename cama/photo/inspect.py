@@ -122,7 +122,7 @@ def _coding(coding: Coding) -> dict[str, Any]:
     return {
         "process": coding.process,
         "subsampling": coding.subsampling,
-        "standard_quality": standard_quality(coding.quantisation[coding.components[0].table]),
+        "standard_quality": standard_quality([coding.quantisation[c.table] for c in coding.components]),
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
         "restart_interval": coding.restart,
         "scans": len(coding.scans),

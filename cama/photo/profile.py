@@ -2,19 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cama.core.errors import CamaError
 from cama.core.text import encoding_of
-from cama.jpeg.coding import Coding, describe, read_coding
-from cama.jpeg.exif import MAKE, MODEL, Exif, read_exif
+from cama.jpeg.coding import describe
 from cama.jpeg.profile import Profile
-from cama.jpeg.segments import Jpeg, read_segments
+from cama.photo.originals import Original, find_odd, read_original
 from cama.settings.spec import parse
 from cama.storage.files import write_text
-from cama.storage.images import read_file
 
 # EXIF entries whose values depend on the camera's firmware alone, and not on a photograph, a device or a person.
 FIRMWARE_TAGS = {
@@ -24,41 +22,28 @@ FIRMWARE_TAGS = {
 }  # fmt: skip
 
 
-def learn_profile(photographs: Sequence[Path]) -> Profile:
-    """The profile of the camera model that took `photographs`; the EXIF of all must have the same make and model."""
+def learn_profile(photographs: Sequence[Path], say: Callable[[str], None] = print) -> Profile:
+    """The profile of the camera model that took `photographs`. One that is damaged, edited or another camera's is left out, and
+    `say` gets a line that names it and says why; it is an error if that is more than a half.
+    """
     if not photographs:
         raise CamaError("profile: found no photographs, expected some of one camera model")
-    cameras: dict[tuple[str, str], Path] = {}
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("codings", "segments", "dimensions")}
-    values: dict[tuple[str, int, int], list[str]] = {}  # of EXIF entries, by directory, tag and type
-    names: dict[tuple[str, int, int], str] = {}
-    orders: Counter[str] = Counter()
+    photographs = list(dict.fromkeys(photographs))
+    files, odd = [], {}
     for path in photographs:
-        jpeg, coding, exif = _read(path)
-        cameras.setdefault(_camera(exif, path), path)
-        counts["codings"][_key(describe(coding))] += 1
-        counts["segments"][_key([segment.name for segment in jpeg.segments])] += 1
-        counts["dimensions"][_key([coding.width, coding.height])] += 1
-        orders[_key("little" if exif.order == "<" else "big")] += 1
-        for entry in exif.entries:
-            key = (entry.group, entry.tag, entry.kind)
-            names[key] = entry.name
-            values.setdefault(key, []).append(_key(_json_value(entry.value)))
-    if len(cameras) > 1:
-        (first, path), (second, other) = list(cameras.items())[:2]
-        raise CamaError(f"{other}: found the camera {' '.join(second)}, expected {' '.join(first)} as in {path}")
-    ((make, model),) = cameras
-    entries = [
-        {"group": key[0], "tag": key[1], "type": key[2], "name": names[key], "count": len(seen)}
-        | ({"value": json.loads(seen[0])} if names[key] in FIRMWARE_TAGS and len(set(seen)) == 1 else {})
-        for key, seen in values.items()
-    ]
-    return Profile(
-        camera={"make": make, "model": model},
-        photographs=len(photographs),
-        exif={"byte_order": _ranked(orders), "entries": entries},
-        **{name: _ranked(count) for name, count in counts.items()},
-    )
+        try:
+            files.append(read_original(path))
+        except (CamaError, OSError) as error:
+            odd[path] = str(error).removeprefix(f"{path}: ")
+    if files:
+        odd |= find_odd(files)
+    if 2 * len(odd) > len(photographs):
+        path, reason = next(iter(odd.items()))
+        many = f"; {len(odd)} of {len(photographs)} are odd, expected at most a half" if len(photographs) > 1 else ""
+        raise CamaError(f"{path}: {reason}{many}")
+    for path, reason in odd.items():
+        say(f"left out {path}: {reason}")
+    return _count([file for file in files if file.path not in odd], len(odd))
 
 
 def write_profile(path: Path, profile: Profile) -> None:
@@ -78,19 +63,34 @@ def read_profile(path: Path) -> Profile:
     return parse(Profile, values, str(path))
 
 
-def _read(path: Path) -> tuple[Jpeg, Coding, Exif]:
-    jpeg = read_segments(read_file(path), str(path))
-    segments = jpeg.of_kind("Exif")
-    if not segments:
-        raise CamaError(f"{path}: found no EXIF, expected a photograph as a camera wrote it")
-    return jpeg, read_coding(jpeg, str(path)), read_exif(segments[0].payload, str(path))
-
-
-def _camera(exif: Exif, path: Path) -> tuple[str, str]:
-    make, model = (str(exif.get("IFD0", tag) or "").strip() for tag in (MAKE, MODEL))
-    if not (make and model):
-        raise CamaError(f"{path}: found no make and model in its EXIF, expected a photograph as a camera wrote it")
-    return make, model
+def _count(files: Sequence[Original], left_out: int) -> Profile:
+    """The profile of photographs that are all of one camera."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("codings", "segments", "dimensions")}
+    values: dict[tuple[str, int, int], list[str]] = {}  # of EXIF entries, by directory, tag and type
+    names: dict[tuple[str, int, int], str] = {}
+    orders: Counter[str] = Counter()
+    for file in files:
+        counts["codings"][_key(describe(file.coding))] += 1
+        counts["segments"][_key([segment.name for segment in file.jpeg.segments])] += 1
+        counts["dimensions"][_key([file.coding.width, file.coding.height])] += 1
+        orders[_key("little" if file.exif.order == "<" else "big")] += 1
+        for entry in file.exif.entries:
+            key = (entry.group, entry.tag, entry.kind)
+            names[key] = entry.name
+            values.setdefault(key, []).append(_key(_json_value(entry.value)))
+    entries = [
+        {"group": key[0], "tag": key[1], "type": key[2], "name": names[key], "count": len(seen)}
+        | ({"value": json.loads(seen[0])} if names[key] in FIRMWARE_TAGS and len(set(seen)) == 1 else {})
+        for key, seen in values.items()
+    ]
+    camera = _ranked(Counter(_key([file.make, file.model]) for file in files))[0]["value"]
+    return Profile(
+        camera={"make": camera[0], "model": camera[1]},
+        photographs=len(files),
+        left_out=left_out,
+        exif={"byte_order": _ranked(orders), "entries": entries},
+        **{name: _ranked(count) for name, count in counts.items()},
+    )
 
 
 def _json_value(value: Any) -> Any:

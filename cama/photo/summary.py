@@ -40,7 +40,7 @@ def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
     tables = (
         f"those of the common encoder at quality {quality}"
         if quality
-        else "not the common encoder's (they can name a camera model or a program)"
+        else "not the common encoder's at any quality (may name camera or program)"
     )
     return [
         ("picture", f"{record['width']}x{record['height']} pixels, {coding['process']}, {coding['subsampling']}"),

@@ -85,7 +85,10 @@ def _profiles(header: Header) -> str:
         )
     missing = [label for label in header.labels if label not in header.profiles]
     lacking = f" None of {', '.join(missing)}: pictures for these are written in a neutral encoding." if missing else ""
-    return f"Learnt from {_counted({k: v.photographs for k, v in header.profiles.items()})} photographs.{lacking}"
+    odd = {name: profile.left_out for name, profile in header.profiles.items() if profile.left_out}
+    left_out = f" Left out as damaged, edited or another camera's: {_counted(odd)}." if odd else ""
+    learnt = _counted({name: profile.photographs for name, profile in header.profiles.items()})
+    return f"Learnt from {learnt} photographs.{left_out}{lacking}"
 
 
 def _counted(counts: dict[str, int]) -> str:

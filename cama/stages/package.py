@@ -40,7 +40,7 @@ def package(
             "dataset": spec.dataset,
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
-            "profiles": _profiles(photographs),
+            "profiles": learn_profiles(photographs),
             "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
             "versions": {"cama": __version__, "torch": torch.__version__},
             "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, splits)},
@@ -50,12 +50,12 @@ def package(
     save_anonymizer(out, tensors, header.model_copy(update={"card": model_card(header)}))
 
 
-def _profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
+def learn_profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
     """A profile of each camera model, where its photographs are as the camera wrote them."""
     profiles = {}
     for label, paths in photographs.items():
         try:
-            profile = learn_profile(paths)
+            profile = learn_profile(paths, lambda line, label=label: print(f"package: {label}: {line}", flush=True))
         except CamaError as error:
             print(f"package: no container profile of {label}: {error}", flush=True)
         else:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cama.core.errors import CamaError
 from cama.data.crops import crop_origins
+from cama.data.listing import left_out_line, list_photographs
 from cama.forensics.statistics import photograph_statistics
 from cama.settings.data import PatchesSpec
 from cama.storage.files import write_text
@@ -17,11 +18,13 @@ CROP = PatchesSpec(size=64, crop=256)
 
 def reference(photographs: Path, out: Path) -> None:
     """Write median and extremes of each figure over the central crops of a folder's JPEG files."""
-    paths = sorted(path for path in photographs.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
-    if not paths:
+    listing = list_photographs(photographs)
+    if not listing.photographs:
         raise CamaError(f"{photographs}: found no JPEG file")
+    for reason, paths in listing.left_out.items():
+        print(f"reference: {left_out_line(reason, paths, photographs)}", flush=True)
     rows = []
-    for path in paths:
+    for path in (*listing.photographs, *listing.dead_links):  # a dead link is an error
         picture = read_rgb(path)
         row, column = crop_origins(*picture.shape[:2], CROP, 0)[0]
         rows.append(photograph_statistics(picture[row : row + CROP.crop, column : column + CROP.crop]))

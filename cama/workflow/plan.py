@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cama.core.errors import CamaError
+from cama.data.listing import list_photographs
 from cama.settings.config import Config
 from cama.settings.spec import parse
 from cama.settings.stages import run_names, run_of, stage_spec
@@ -80,7 +81,7 @@ class Plan:
         """
         if self.config.dataset.kind == "simulated":
             return self.paths("photographs/{}", self.models)
-        names = sorted(str(path) for path in Path(self.root).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+        names = [str(path) for path in list_photographs(Path(self.root)).photographs]
         for name in names:
             if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
                 raise CamaError(

@@ -31,7 +31,7 @@ def photographs(devices, each=20):
     table = pd.DataFrame(rows, columns=["model", "device", "number"])
     table["path"] = [f"{model}_{device}_{number:03d}.JPG" for model, device, number in rows]
     table["scene"] = [str(i) for i in range(len(rows))]
-    table["sha256"] = [f"{i:064x}" for i in range(len(rows))]
+    table["sha256"] = table["pixels"] = [f"{i:064x}" for i in range(len(rows))]
     return table.assign(width=64, height=64)
 
 

@@ -209,3 +209,23 @@ def test_real_photographs_have_what_pillow_reads():
         assert {tag: exif.get("Exif", tag) for tag in inner} == inner
         with Image.open(io.BytesIO(exif.thumbnail)) as thumbnail:
             assert thumbnail.size == (160, 120)
+
+
+@pytest.mark.parametrize(
+    ("stored", "name", "behind"),
+    [
+        (b"X10\0\0\xffqz9\0", "X10", ["IFD0: 4 bytes behind the end of Model: '\xffqz9'"]),
+        (b"X10\0\0\0\0\0", "X10", []),
+        (b"X10   \0", "X10   ", []),
+        (b"X10", "X10", []),
+        (b"\0X10\0", "; X10", []),
+    ],
+)
+def test_a_cameras_name_ends_at_its_first_nul(stored, name, behind):
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHII", 1, MODEL, 2, len(stored), 26) + b"\0" * 4 + stored
+    found = read_exif(b"Exif\0\0" + tiff)
+    if len(stored) > 4:
+        assert (found.get("IFD0", MODEL), found.faults) == (name, behind)
+    else:
+        tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4s", 1, MODEL, 2, len(stored), stored) + b"\0" * 4
+        assert read_exif(b"Exif\0\0" + tiff).get("IFD0", MODEL) == name

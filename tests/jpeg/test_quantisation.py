@@ -39,12 +39,24 @@ def test_scaled_tables_are_pillows_at_all_qualities(pillow):
         assert scale_table(CHROMINANCE, quality).ravel().tolist() == tables[1]
 
 
-def test_every_quality_is_recognised_by_its_luminance_table(pillow):
-    assert [standard_quality(tuple(tables[0])) for tables in pillow.values()] == list(pillow)
+def test_every_quality_is_recognised_by_its_tables(pillow):
+    for quality, tables in pillow.items():
+        lumi, chroma = (tuple(tables[number]) for number in (0, 1))
+        for components in ([lumi], [lumi, chroma, chroma], [lumi] * 4, [lumi, chroma, chroma, lumi]):
+            assert standard_quality(components) == quality
+
+
+@pytest.mark.parametrize("quality", [50, 75, 92])
+@pytest.mark.parametrize("other", [40, 74, 93, 100])
+def test_tables_of_two_qualities_have_none(quality, other, pillow):
+    lumi, chroma = tuple(pillow[quality][0]), tuple(pillow[other][1])
+    assert standard_quality([lumi, chroma, chroma]) is None
+    assert standard_quality([lumi, tuple(pillow[quality][1]), chroma]) is None
+    assert standard_quality([lumi, lumi, lumi]) is None
 
 
 def test_a_table_of_another_maker_has_no_quality(pillow):
-    assert standard_quality(tuple(7 + i % 5 for i in range(64))) is None
+    assert standard_quality([tuple(7 + i % 5 for i in range(64))]) is None
     one_step_off = [pillow[75][0][0] + 1, *pillow[75][0][1:]]
-    assert standard_quality(tuple(one_step_off)) is None
-    assert standard_quality(tuple(pillow[75][1])) is None
+    assert standard_quality([tuple(one_step_off)]) is None
+    assert standard_quality([tuple(pillow[75][1])]) is None

@@ -9,13 +9,15 @@ from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.jpeg.coding import read_coding
 from cama.jpeg.profile import match_profile
-from cama.jpeg.segments import read_segments
+from cama.jpeg.segments import DHT, DQT, DRI, SOS, Jpeg, Segment, read_segments
+from cama.jpeg.writing import encode_like
 from cama.photo.inspect import inspect
+from cama.photo.originals import read_original
 from cama.photo.profile import learn_profile, read_profile, write_profile
 from cama.photo.summary import summary
-from tests.jpeg.helpers import jpeg
-from tests.photo.helpers import camera_file
-from tests.real_photographs import needs_photographs, photographs
+from tests.jpeg.helpers import jpeg, scene
+from tests.photo.helpers import camera_file, model_file
+from tests.real_photographs import CASES, needs_cases, needs_photographs, photographs
 
 
 def photo(number: int, model: str = "A10", size: tuple[int, int] = (48, 64), **options: object) -> bytes:
@@ -109,10 +111,146 @@ def test_a_profile_that_an_editor_saved_is_the_same(paths, tmp_path):
         assert read_profile(other) == read_profile(path)
 
 
-def test_two_models_make_no_profile(paths):
-    paths[2].write_bytes(photo(2, model="A11"))
+def odd_files() -> dict[str, tuple[bytes, str]]:
+    """Photographs that do not belong to the others, and what is said of them."""
+    good = photo(9)
+    segments = read_segments(good).segments
+    adobe = Segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
+    xmp = Segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x xmp:CreatorTool='Snapseed 2.0'/>")
+    whole = Jpeg(segments)
+    return {
+        "no EXIF": (jpeg(scene(48, 64)), "found no EXIF"),
+        "no camera": (jpeg(exif=Image.Exif().tobytes()), "found no make and model"),
+        "no photograph": (b"GIF89a", "found no JPEG"),
+        "empty": (b"", "found no JPEG"),
+        "truncated": (good[: len(good) // 2], "it is truncated"),
+        "two tables": (
+            Jpeg((*segments[:-1], Segment(DQT, b"\0" + bytes([9] * 64)), segments[-1])).to_bytes(),
+            "found two quantisation tables 0",
+        ),
+        "other model": (photo(9, model="A11"), "found the camera Alcyon A11, expected Alcyon A10 as in"),
+        "other maker": (camera_file("Borealis_A10"), "found the camera Borealis A10, expected Alcyon A10 as in"),
+        "editor": (with_software("GIMP 2.10"), "found the editor 'GIMP 2.10'"),
+        "editor in XMP": (Jpeg((segments[0], xmp, *segments[1:])).to_bytes(), "found the editor 'Snapseed 2.0'"),
+        "Adobe": (
+            Jpeg((*segments[:2], adobe, *segments[2:])).to_bytes(),
+            "found segments of programs Adobe, expected absent",
+        ),
+        "progressive": (photo(9, progressive=True), "found the process progressive, expected baseline"),
+        "own Huffman": (photo(9, optimize=True), "found the Huffman tables of its own, expected standard"),
+        "joined tables": (joined_tables(whole), "found the segments of tables DQT 0 1, SOF0,"),
+        "no header": (
+            Jpeg(tuple(s for s in segments if s.marker != 0xE0)).to_bytes(),
+            "found the JFIF header absent, expected present",
+        ),
+    }
+
+
+def with_software(name: str) -> bytes:
+    exif = Image.Exif()
+    exif.load(read_segments(photo(9)).of_kind("Exif")[0].payload)
+    exif[0x0131] = name
+    return jpeg(scene(48, 64), exif=exif.tobytes(), quality=93)
+
+
+def joined_tables(found: Jpeg) -> bytes:
+    first, second = found.with_marker(DQT)
+    joined = Segment(DQT, first.payload + second.payload)
+    return Jpeg(tuple(joined if s == first else s for s in found.segments if s != second)).to_bytes()
+
+
+@pytest.mark.parametrize("kind", sorted(odd_files()))
+def test_one_odd_file_is_left_out_with_a_line_that_names_it(kind, paths, tmp_path, capsys):
+    data, words = odd_files()[kind]
+    expected = learn_profile(paths)
+    odd = tmp_path / "1a.jpg"
+    odd.write_bytes(data)
+    assert main(["profile", *map(str, [odd, *paths]), "--out", str(tmp_path / "p.json")]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"cama profile: left out {odd}: ")
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    found = read_profile(tmp_path / "p.json")
+    assert (found.photographs, found.left_out) == (4, 1)
+    assert found == expected.model_copy(update={"left_out": 1})
+    assert odd.name not in (tmp_path / "p.json").read_text()
+
+
+def test_a_photograph_that_cannot_be_opened_is_left_out_and_one_named_twice_counts_once(paths, monkeypatch):
+    def read(path):
+        if path == paths[0]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_original(path)
+
+    monkeypatch.setattr("cama.photo.profile.read_original", read)
+    lines = []
+    profile = learn_profile([*paths, *paths], lines.append)
+    assert (profile.photographs, profile.left_out) == (3, 1)
+    assert lines == [f"left out {paths[0]}: [Errno 13] Permission denied: '{paths[0]}'"]
+
+
+@pytest.mark.parametrize(("count", "fails"), [(1, False), (3, False), (4, False), (5, True)])
+def test_more_than_a_half_of_odd_files_is_an_error(count, fails, paths, tmp_path):
+    odd = [tmp_path / f"odd-{number}.jpg" for number in range(count)]
+    for path in odd:
+        path.write_bytes(b"nothing")
+    if not fails:
+        assert learn_profile([*paths, *odd]).left_out == count
+        return
+    with pytest.raises(CamaError, match=r"odd-0.jpg: found no JPEG .*; 5 of 9 are odd, expected at most a half"):
+        learn_profile([*paths, *odd])
+
+
+def test_two_models_alike_in_number_make_no_profile(paths):
+    for path in paths[2:]:
+        path.write_bytes(photo(2, model="A11"))
     with pytest.raises(CamaError, match=r"2.jpg: found the camera Alcyon A11, expected Alcyon A10 as in .*0.jpg"):
         learn_profile(paths)
+
+
+@pytest.mark.parametrize(("edited", "kept"), [(4, 4), (3, 5), (1, 7)])
+def test_ways_of_one_camera_are_kept_unless_most_photographs_have_another(edited, kept, paths, tmp_path):
+    for number in range(4, 8):
+        paths.append(tmp_path / f"{number}.jpg")
+        paths[-1].write_bytes(photo(number, subsampling="4:2:2"))
+    for number in range(edited):
+        paths[-1 - number].write_bytes(photo(number, subsampling="4:2:2", optimize=True))
+    profile = learn_profile(paths)
+    assert (profile.photographs, profile.left_out) == ((8, 0) if edited == 4 else (kept, edited))
+    assert {seen.value.huffman for seen in profile.codings} == ({"standard", "own"} if edited == 4 else {"standard"})
+
+
+def test_makers_that_spell_their_name_in_two_ways_are_one(paths):
+    names = [
+        ("NIKON CORPORATION", "NIKON D70"),
+        ("NIKON", "NIKON D70"),
+        ("Nikon", "D70"),
+        ("NIKON CORPORATION", "NIKON D70"),
+    ]
+    for path, (make, model) in zip(paths, names, strict=True):
+        path.write_bytes(camera_file(f"{make}_{model}"))
+    profile = learn_profile(paths)
+    assert (profile.camera.make, profile.camera.model) == ("NIKON CORPORATION", "NIKON D70")
+    assert (profile.photographs, profile.left_out) == (4, 0)
+
+
+@pytest.mark.parametrize("model", ["A10\0\0\xc3qz9", "A10   ", " A10\0x"])
+def test_bytes_behind_a_nul_and_blanks_are_no_part_of_a_name(model, paths):
+    paths[0].write_bytes(photo(0, model=model))
+    profile = learn_profile(paths)
+    assert (profile.camera.model, profile.photographs) == ("A10", 4)
+
+
+def test_a_rare_order_of_segments_does_not_cost_the_profile_its_use(paths):
+    """The order and the coding that are imitated fit each other, though each is counted for itself."""
+    profile = learn_profile(paths)
+    joined = joined_tables(read_segments(photo(7)))
+    other = [segment.name for segment in read_segments(joined).segments]
+    swapped = profile.model_copy(
+        update={"segments": [profile.segments[0].model_copy(update={"value": other}), *profile.segments]}
+    )
+    assert swapped.order == profile.order
+    assert swapped.order != other
 
 
 @pytest.mark.parametrize(
@@ -134,6 +272,12 @@ def test_what_is_no_profile_is_refused(text, tmp_path):
 
 
 @needs_photographs
+def test_no_real_photograph_is_odd():
+    for model in ("D70", "D70s", "D200"):
+        assert learn_profile([p for p in photographs() if p.name.startswith(f"Nikon_{model}_")]).left_out == 0
+
+
+@needs_photographs
 def test_real_models_have_profiles_of_their_own():
     files = {model: [p for p in photographs() if p.name.startswith(f"Nikon_{model}_")] for model in ("D70", "D200")}
     profiles = {model: learn_profile(paths) for model, paths in files.items()}
@@ -144,3 +288,61 @@ def test_real_models_have_profiles_of_their_own():
             matches = match_profile(jpeg_file, coding, profile)
             assert matches["dimensions"] == matches["quantisation"] == (model == other)
             assert matches["subsampling"]
+
+
+@needs_cases
+@pytest.mark.parametrize("name", ["restart-of-zero", "three-tables", "model-0", "model-1", "unequal-quality"])
+def test_the_collected_cases_are_imitated_in_every_trait(name):
+    path = CASES / f"{name}.jpg"
+    profile = learn_profile([path])
+    written = read_segments(encode_like(scene(480, 640), profile.coding, profile.order))
+    matches = match_profile(written, read_coding(written), profile)
+    assert {trait for trait, same in matches.items() if not same} == {"segments"}  # it has no EXIF
+    assert profile.camera.model == ("X10" if name.startswith("model") else "Acme X10")
+
+
+@needs_cases
+def test_the_case_of_two_qualities_is_not_said_to_be_the_common_encoders():
+    record = inspect(CASES / "unequal-quality.jpg")
+    assert record["coding"]["standard_quality"] is None
+    assert "not the common encoder's at any quality" in summary(record)
+
+
+def test_what_pillow_cannot_write_is_imitated_by_anonymize(tmp_path, capsys):
+    """Components from 0, 4:4:0, three tables in one segment of which two are equal, an interval of 0, Huffman tables first."""
+    start, _, exif, *found = read_segments(photo(0)).segments
+    tables = b"".join(bytes([number, *range(3 + min(number, 1), 67 + min(number, 1))]) for number in range(3))
+    frame, scan = (bytearray(next(s.payload for s in found if s.marker == marker)) for marker in (0xC0, SOS))
+    frame[6:] = bytes([0, 0x12, 0, 1, 0x11, 1, 2, 0x11, 2])
+    scan[1:7:2] = bytes(range(3))
+    huffman = b"".join(segment.payload for segment in found if segment.marker == DHT)
+    data = next(segment.scan for segment in found if segment.marker == SOS)
+    built = [
+        start,
+        Segment(DHT, huffman),
+        exif,
+        Segment(DRI, b"\0\0"),
+        Segment(0xC0, bytes(frame)),
+        Segment(DQT, tables),
+    ]
+    path, out = tmp_path / "camera.jpg", tmp_path / "out.jpg"
+    path.write_bytes(Jpeg((*built, Segment(SOS, bytes(scan), data), found[-1])).to_bytes())
+    assert main(["profile", str(path), "--out", str(tmp_path / "p.json")]) == 0
+    photograph = tmp_path / "photograph.jpg"
+    photograph.write_bytes(jpeg(scene(64, 96)))
+    call = [
+        "anonymize",
+        str(photograph),
+        "--model",
+        str(model_file(tmp_path)),
+        "--to",
+        "Corvus_C300",
+        "--out",
+        str(out),
+    ]
+    assert main([*call, "--profile", str(tmp_path / "p.json"), "--metadata", "target"]) == 0
+    capsys.readouterr()
+    (found,) = inspect(out, profiles=[tmp_path / "p.json"])["profiles"]
+    assert {trait for trait, same in found["matches"].items() if not same} == {"dimensions"}
+    with Image.open(out) as image:
+        assert (image.mode, image.size) == ("RGB", (96, 64))

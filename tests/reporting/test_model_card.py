@@ -1,8 +1,9 @@
 """Tests of cama.reporting.model_card: a card says what was measured, and what was not."""
 
 from cama.models.packaged import Header, Scores
+from cama.photo.profile import learn_profile
 from cama.reporting.model_card import model_card
-from tests.photo.helpers import LABELS, SPEC
+from tests.photo.helpers import LABELS, SPEC, camera_file
 
 ROW = {"method": "cama", "save": "png", "labels": 3, "photographs": 12, "psnr": 36.08}
 RATE = {"targeted": 0.617, "targeted_low": 0.599, "targeted_high": 0.636}
@@ -66,3 +67,16 @@ def test_a_rate_without_an_interval_stands_alone():
     bare = [{k: v for k, v in row.items() if k not in ("targeted_low", "targeted_high")} for row in SUMMARY]
     card = model_card(header(scores=Scores(summary=bare, transfer=TRANSFER)))
     assert "| in-distribution | png | 3 | 12 | 0.62 | 0.33 |" in card
+
+
+def test_photographs_that_no_profile_counts_are_said(tmp_path):
+    path = tmp_path / "0.jpg"
+    path.write_bytes(camera_file(LABELS[0]))
+    profile = learn_profile([path])
+    assert f"Learnt from {LABELS[0]} 1 photographs. None of {LABELS[1]}" in model_card(
+        header(profiles={LABELS[0]: profile})
+    )
+    odd = {label: profile.model_copy(update={"left_out": n}) for n, label in enumerate(LABELS[:2])}
+    assert f"photographs. Left out as damaged, edited or another camera's: {LABELS[1]} 1." in model_card(
+        header(profiles=odd)
+    )

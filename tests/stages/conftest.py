@@ -39,7 +39,7 @@ def inputs(tmp_path_factory) -> Path:
         name = f"{model}_0_{index}.JPG"
         Image.fromarray(rng.integers(0, 256, (288, 288, 3), dtype=np.uint8)).save(folder / name)
         about = {"path": name, "sha256": str(index), "model": model, "device": "0", "number": index, "scene": name}
-        rows.append({**about, "width": 288, "height": 288, "role": "adversary", "part": "train"})
+        rows.append({**about, "pixels": str(index), "width": 288, "height": 288, "role": "adversary", "part": "train"})
     pd.DataFrame(rows).to_csv(folder / "splits.csv", index=False)
     write_patches(folder / "patches.h5")
     spec = TrainClassifierSpec(classifier=CLASSIFIER.model_copy(update={"training": TrainingSpec(steps=2, batch=4)}))

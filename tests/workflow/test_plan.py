@@ -87,6 +87,16 @@ def test_photographs_of_a_folder_are_its_jpegs(tmp_path):
     assert plan.root_option() == ["--root", str(tmp_path)]
 
 
+def test_links_are_followed_and_what_systems_leave_is_no_photograph(tmp_path):
+    for name in ("elsewhere/1.jfif", "root/a/._1.jpg", "root/a/@eaDir/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    root = tmp_path / "root"
+    (root / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (root / "c.jpg").symlink_to(tmp_path / "nowhere")
+    assert make_plan(folder_values(root)).photographs == [f"{root}/b/1.jfif"]
+
+
 @pytest.mark.parametrize("name", ["{x}.jpg", "a}.jpg", "<b>.jpg"])
 def test_a_name_that_snakemake_would_read_is_an_error_of_one_line(tmp_path, name):
     (tmp_path / "< x >.jpg").touch()  # which it does not read
