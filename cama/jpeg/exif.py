@@ -3,15 +3,20 @@
 The reader never reads outside the segment, always ends, and takes memory in proportion to the segment, whatever it holds.
 """
 
+import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL.ExifTags import GPSTAGS, TAGS
 
 from cama.core.errors import CamaError
+from cama.jpeg.readable import WIDE, decode_text
 
 HEADER = b"Exif\0\0"
+TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
+MAX_BEFORE = 64  # bytes in which a TIFF header is looked for that is not where it should be
 # The types of TIFF by number: bytes of a value, and its struct format ("" for raw bytes).
 TYPES = {
     1: (1, "B"), 2: (1, ""), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 6: (1, "b"), 7: (1, ""), 8: (2, "h"), 9: (4, "i"),
@@ -24,6 +29,7 @@ THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 MAKE, MODEL, ORIENTATION, SERIAL = 0x010F, 0x0110, 0x0112, 0xA431  # the last one in the directory Exif
 INTEROP_INDEX = 1  # in the directory Interop
 USER_COMMENT, GPS_COMMENTS = 0x9286, (0x1B, 0x1C)  # the latter: GPSProcessingMethod, GPSAreaInformation
+XMP, IPTC, PHOTOSHOP = BLOCKS = 0x02BC, 0x83BB, 0x8649  # what has its own segment in most files
 MAX_VALUES = 64  # values of one entry that are kept
 MAX_DIRECTORIES = 9  # in the chain that begins with IFD0; the standard has two
 # tags of EXIF 3.0, which Pillow does not name yet
@@ -80,12 +86,21 @@ class Exif:
 
 
 def read_exif(payload: bytes, name: str = "picture") -> Exif:
-    """Read an APP1 payload that begins with `Exif`. Only a missing TIFF header is an error; other damage is in `faults`."""
+    """Read an APP1 payload that begins with `Exif`. Only a missing TIFF header is an error; other damage is in `faults`, also a
+    header that does not follow at once.
+    """
     tiff = payload[len(HEADER) :]
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or len(tiff) < 8 or struct.unpack_from(f"{order}H", tiff, 2)[0] != 42:
+    header = TIFF_HEADER.match(tiff) or TIFF_HEADER.search(payload[:MAX_BEFORE])
+    if header is None or len(payload) < len(HEADER) + 8:
         raise CamaError(f"{name}: found EXIF that begins with {tiff[:4].hex(' ') or 'nothing'}, expected a TIFF header")
-    exif = Exif(order)
+    faults = []
+    if header.string != tiff:
+        tiff = payload[header.start() :]
+        faults.append(f"EXIF: its TIFF header stands at byte {header.start()}, expected it at byte {len(HEADER)}")
+    if len(tiff) < 8:
+        raise CamaError(f"{name}: found EXIF that ends within its TIFF header, expected all of it")
+    order = "<" if tiff.startswith(b"II") else ">"
+    exif = Exif(order, faults=faults)
     referenced = bytearray(len(tiff))  # 1 for bytes that belong to a directory, a value or a thumbnail
     referenced[:8] = b"\1" * 8
     seen: set[str] = set()
@@ -121,6 +136,19 @@ def read_exif(payload: bytes, name: str = "picture") -> Exif:
     return exif
 
 
+def join_exif(payloads: Iterable[bytes]) -> list[bytes]:
+    """The payloads of a file's EXIF segments. One without a TIFF header continues the one before: EXIF that is longer than a
+    segment.
+    """
+    joined: list[bytes] = []
+    for payload in payloads:
+        if joined and not TIFF_HEADER.search(payload[:MAX_BEFORE]):
+            joined[-1] += payload[len(HEADER) :]
+        else:
+            joined.append(payload)
+    return joined
+
+
 def _directory(
     tiff: bytes, order: str, group: str, start: int, faults: list[str], referenced: bytearray
 ) -> tuple[list[Entry], int]:
@@ -132,9 +160,10 @@ def _directory(
         return [], 0
     count = struct.unpack_from(f"{order}H", tiff, start)[0]
     end = start + 2 + 12 * count
-    if end > len(tiff):
+    whole = end <= len(tiff)
+    if not whole:
         faults.append(f"{group}: {count} entries that end behind the segment")
-        return [], 0
+        end = start + 2 + 12 * _likely(tiff[start + 2 :], order)
     last = min(end + 4, len(tiff))
     referenced[start:last] = b"\1" * (last - start)
     entries, total = [], 0
@@ -147,7 +176,9 @@ def _directory(
         offset = at + 8 if size * values <= 4 else struct.unpack_from(f"{order}I", tiff, at + 8)[0]
         if offset + size * values > len(tiff):
             faults.append(f"{group}: an entry 0x{tag:04x} that ends behind the segment")
-            continue
+            values = len(tiff) - offset if size == 1 else 0  # of texts and bytes those that are there
+            if values <= 0:
+                continue
         if kind == ASCII and tag in (MAKE, MODEL) and (nul := tiff.find(b"\0", offset, offset + values)) > offset:
             behind = tiff[nul : offset + values].strip(b"\0 ")
             if behind:
@@ -160,17 +191,31 @@ def _directory(
             faults.append(f"{group}: entries that share their bytes")
             break
         referenced[offset : offset + size * values] = b"\1" * (size * values)
-        # a comment is bytes, of whatever type programs write it
-        read = UNDEFINED if size == 1 and Entry(group, tag, b"").is_comment else kind
+        # a comment or a block is bytes, of whatever type programs write it
+        read = UNDEFINED if tag in BLOCKS or (size == 1 and Entry(group, tag, b"").is_comment) else kind
         entries.append(Entry(group, tag, _value(tiff, order, read, offset, values, size, form), kind))
-    following = struct.unpack_from(f"{order}I", tiff, end)[0] if end + 4 <= len(tiff) else 0
+    following = struct.unpack_from(f"{order}I", tiff, end)[0] if whole and end + 4 <= len(tiff) else 0
     return entries, following
+
+
+def _likely(rows: bytes, order: str) -> int:
+    """How many entries there are at most in a directory that says it is longer than the segment: those of known types, with
+    tags in order, as the standard asks for.
+    """
+    number, last = 0, -1
+    while 12 * number + 12 <= len(rows):
+        tag, kind = struct.unpack_from(f"{order}HH", rows, 12 * number)
+        if kind not in TYPES or tag <= last:
+            break
+        number, last = number + 1, tag
+    return number
 
 
 def _value(tiff: bytes, order: str, kind: int, offset: int, count: int, size: int, form: str) -> Any:
     raw = tiff[offset : offset + size * count]
     if kind in (ASCII, UTF8):  # may hold several texts, such as the copyright of a photographer and of an editor
-        return "; ".join(text.decode("utf-8", "replace") for text in raw.rstrip(b"\0").split(b"\0"))
+        whole = any(pattern.fullmatch(raw) for pattern in WIDE)  # UTF-16, in which every letter has a zero
+        return decode_text(raw) if whole else "; ".join(map(decode_text, raw.rstrip(b"\0").split(b"\0")))
     if kind == UNDEFINED or (kind == 1 and count > MAX_VALUES):
         return raw
     shown = min(count, MAX_VALUES)

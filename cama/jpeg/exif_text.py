@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from cama.jpeg.exif import BYTES, RATIONALS, UNDEFINED, Entry, Exif
+from cama.jpeg.readable import describe
 
 ENCODINGS = {b"ASCII": "ascii", b"UNICODE": "utf-16", b"JIS": "jis"}  # what the first eight bytes of a comment declare
 PLACES = {2: 1, 4: 3, 20: 19, 22: 21}  # GPS tags of latitudes and longitudes, and the tag that says N, S, E or W
 UNITS = {"K": "km", "M": "miles", "N": "nautical miles"}
 SPEEDS = {"K": "km/h", "M": "mph", "N": "knots"}
 NORTHS = {"T": "true north", "M": "magnetic north"}
+MIN_LETTERS = 6  # of what is taken for a text although it is stored as numbers
+LIMITS = {2: 90, 4: 180, 20: 90, 22: 180}  # degrees that a latitude or longitude can have
 LEVELS = {0: "above sea level", 1: "below sea level", 2: "above the ellipsoid", 3: "below the ellipsoid"}
 
 
@@ -26,8 +29,13 @@ def text_of(entry: Entry, exif: Exif) -> str:
     xp = entry.name.startswith("XP") and entry.group == "IFD0" and entry.kind in (BYTES, UNDEFINED)
     if xp and isinstance(value, (bytes, tuple)):
         return bytes(value).decode("utf-16-le", "replace").rstrip("\0")  # the encoding of Windows' XP tags
+    if entry.kind == BYTES and isinstance(value, tuple) and len(value) >= MIN_LETTERS and min(value[:-1]) >= ord(" "):
+        value = bytes(value)  # a text of another type than the standard's
     if isinstance(value, bytes):
-        return f"{len(value)} bytes"
+        text = value.rstrip(b"\0")
+        return (
+            text.decode("ascii") if text.isascii() and text.decode("ascii").isprintable() and text else describe(value)
+        )
     if isinstance(value, str):
         return value.strip()
     return " ".join(_as_stored(entry))
@@ -129,6 +137,10 @@ def _angle(entry: Entry, exif: Exif) -> str:
         return f"{text} (no place can be told)"
     degrees = sum((part or 0) / 60**power for power, part in enumerate(parts))
     degrees = -abs(degrees) if side in ("S", "W") and side else degrees
+    if abs(degrees) > LIMITS[entry.tag]:
+        return f"{text} (no place on Earth)"
+    if not any(parts) and None not in parts:
+        return f"{text} (0, which programs also write where they removed the place)"
     about = "about " if None in parts else ""
     unknown = "" if side else f", {'north or south' if entry.tag in (2, 20) else 'east or west'} is not told"
     return f"{text} ({about}{degrees:.6f}{unknown})"
@@ -161,6 +173,8 @@ def _measure(entry: Entry, unit: str) -> str:
 def _reference(exif: Exif, tag: int) -> str:
     """The letter of a GPS entry that says what another one counts."""
     value = exif.get("GPS", tag)
+    if isinstance(value, int) and 0 < value < 128:  # a letter as a number
+        value = chr(value)
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
     return text.strip()[:1].upper()
 

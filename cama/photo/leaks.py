@@ -1,15 +1,23 @@
 """What the segments of a JPEG reveal besides its picture, by category, and the thumbnails in them."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.jpeg.exif import Entry, read_exif
+from cama.jpeg.exif import BLOCKS, Entry, join_exif, read_exif
+from cama.jpeg.exif import IPTC as IPTC_TAG
+from cama.jpeg.exif import XMP as XMP_TAG
 from cama.jpeg.exif_text import text_of
+from cama.jpeg.photoshop import HEADER as PHOTOSHOP
 from cama.jpeg.photoshop import IPTC, read_resources
+from cama.jpeg.readable import decode_text, describe, kinds, texts, visible
 from cama.jpeg.segments import COM, Jpeg, Segment
+from cama.jpeg.xmp import HEADER as XMP
+from cama.jpeg.xmp import extended_xmp
+from cama.photo.embedded import Leak, find_blocks, iptc_leaks, xmp_leaks
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
@@ -37,13 +45,13 @@ TAGS = {
 }
 CATEGORY_OF_TAG = {tag: category for category, tags in TAGS.items() for tag in tags.split()}
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
-# Segments other than EXIF and Photoshop's: the category of what they reveal, and a description.
+# Segments that are not read: the category of what they reveal, and a description; JOINED may have several for one thing.
 SEGMENTS = {
     "JFXX": ("thumbnail", "a thumbnail"),
-    "XMP": ("content", "whatever programs wrote there: names, places, edits"),
-    "extended XMP": ("content", "whatever programs wrote there: depth maps, other pictures"),
-    "ICC": ("camera", "a colour profile, which may name the device"),
     "MPF": ("content", "an index of further pictures in the file"),
+}
+JOINED = {
+    "ICC": ("camera", "a colour profile, which may name the device"),
     "JUMBF": ("person", "a C2PA manifest: a signed history of the picture"),
 }
 HEADER_BYTES = {
@@ -65,25 +73,29 @@ class Leaks:
         self.thumbnails: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self._picture, self._name = picture, name
+        for payload in join_exif(segment.payload for segment in jpeg.of_kind("Exif")):
+            self._add_exif(payload)
         for segment in jpeg.segments:
             self._add_segment(segment)
+        self._add_joined(jpeg)
         if jpeg.trailer:
-            self._add_bytes("unknown", "behind the picture", jpeg.trailer)
+            self._add_unknown("behind the picture", jpeg.trailer)
         order = list(TAGS)
         self.leaks.sort(key=lambda leak: order.index(leak["tells"]))
 
     def _add(self, category: str, where: str, value: str) -> None:
         self.leaks.append({"tells": category, "where": where, "value": value})
 
-    def _add_bytes(self, category: str, where: str, data: bytes) -> None:
-        self._add(category, where, f"{len(data)} bytes: {_printable(data)}")
+    def _add_all(self, leaks: Iterable[Leak]) -> None:
+        for leak in leaks:
+            self._add(*leak)
 
     def _add_segment(self, segment: Segment) -> None:
         payload = segment.payload
         if segment.marker == COM:
-            self._add("content", "comment", _printable(payload))
-        elif segment.kind == "Exif":
-            self._add_exif(payload)
+            self._add("content", "comment", visible(decode_text(payload)))
+        elif segment.kind == "XMP":
+            self._add_all(xmp_leaks(payload[len(XMP) :]))
         elif segment.kind == "Photoshop":
             self._add_photoshop(payload)
         elif segment.kind in SEGMENTS:
@@ -96,42 +108,78 @@ class Leaks:
             or segment.name.startswith("marker")
             or len(payload) > HEADER_BYTES.get(segment.kind, len(payload))
         ):
-            self._add_bytes("unknown", segment.name, payload)
+            self._add_unknown(segment.name, payload)
+
+    def _add_joined(self, jpeg: Jpeg) -> None:
+        """Add what may be longer than a segment, once for all of its segments."""
+        for packet in extended_xmp(jpeg):
+            self._add_all(xmp_leaks(packet, "extended XMP"))
+        for kind, (category, description) in JOINED.items():
+            parts = [segment.payload for segment in jpeg.of_kind(kind)]
+            if parts:
+                text = visible(" ".join(texts(b"".join(parts))))
+                number = f" in {len(parts)} segments" if len(parts) > 1 else ""
+                value = f"{sum(map(len, parts))} bytes{number}: {description}"
+                self._add(category, kind, f"{value}: {text}" if text else value)
+
+    def _add_unknown(self, where: str, data: bytes) -> None:
+        """Add bytes that no standard names, and the metadata in them."""
+        self._add("content" if kinds(data) else "unknown", where, describe(data))
+        found = find_blocks(data)
+        for payload in found.exif:
+            self._add_exif(payload)
+        for packet in found.xmp:
+            self._add_all(xmp_leaks(packet))
+        for block in found.photoshop:
+            self._add_photoshop(PHOTOSHOP + block)
+        for records in found.iptc:
+            self._add_all(leak for leak in iptc_leaks(records) if leak[1] != "IPTC")
+        for place in found.places:
+            self._add("place", where, place)
 
     def _add_exif(self, payload: bytes) -> None:
         try:
             exif = read_exif(payload, self._name)
         except CamaError as error:
             self.faults.append(str(error))
-            self._add("unknown", "Exif", f"{len(payload)} bytes that cannot be read")
+            self._add("unknown", "Exif", describe(payload, " that cannot be read"))
             return
         self.faults += exif.faults
         for entry in exif.entries:
             category = _category(entry)
             of_thumbnail = entry.group == "IFD1"
             pointer = entry.name in POINTERS and entry.is_offset
-            if not pointer and not (of_thumbnail and category == "settings"):
+            if entry.tag in BLOCKS and entry.group == "IFD0" and isinstance(entry.value, bytes):
+                self._add_block(entry)
+            elif not pointer and not (of_thumbnail and category == "settings"):
                 place = "thumbnail's" if of_thumbnail else "Exif"
                 self._add(category, f"{place} {entry.name}", text_of(entry, exif))
         rest = exif.unreferenced
-        if len(rest) > PADDING:
-            self._add("unknown", "Exif", f"{len(rest)} bytes that no entry names: {_printable(rest)}")
+        if len(rest) > PADDING or texts(rest):
+            self._add("unknown", "Exif", describe(rest, " that no entry names"))
         self._add_thumbnail(exif.thumbnail)
+
+    def _add_block(self, entry: Entry) -> None:
+        """Add what has its own segment in most files, and here is in EXIF."""
+        if entry.tag == XMP_TAG:
+            self._add_all(xmp_leaks(entry.value))
+        elif entry.tag == IPTC_TAG:
+            self._add_all(iptc_leaks(entry.value))
+        else:
+            self._add_photoshop(PHOTOSHOP + entry.value)
 
     def _add_photoshop(self, payload: bytes) -> None:
         resources, rest = read_resources(payload)
         for resource in resources:
-            size = f"{len(resource.data)} bytes"
             if resource.number == IPTC:
-                self._add("person", "IPTC", f"{size}: names, places, captions")
+                self._add_all(iptc_leaks(resource.data))
             elif resource.thumbnail:
-                self._add("thumbnail", "Photoshop", f"{size}: a thumbnail")
+                self._add("thumbnail", "Photoshop", f"{len(resource.data)} bytes: a thumbnail")
                 self._add_thumbnail(resource.thumbnail)
             else:
-                value = f"{size}, block 0x{resource.number:04x}: {_printable(resource.data)}"
-                self._add("software", "Photoshop", value)
+                self._add("software", "Photoshop", describe(resource.data, f", block 0x{resource.number:04x}"))
         if rest.strip(b"\0"):
-            self._add_bytes("unknown", "Photoshop", rest)
+            self._add_unknown("Photoshop", rest)
 
     def _add_thumbnail(self, data: bytes) -> None:
         if data and len(self.thumbnails) < MAX_THUMBNAILS:
@@ -140,12 +188,6 @@ class Leaks:
 
 def _category(entry: Entry) -> str:
     return CATEGORY_OF_TAG.get(entry.name, "place" if entry.group == "GPS" else "unknown")
-
-
-def _printable(data: bytes, length: int = 60) -> str:
-    """The first bytes as text of at most `length` characters, without control characters, which a terminal would obey."""
-    text = data[: 4 * length].decode("latin-1")
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:length]
 
 
 def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def _leaks(leaks: list[dict[str, str]]) -> list[tuple[str, str]]:
         if leak["tells"] != "settings"
     ]
     if settings:
-        rows.append((LABELS["settings"], f"{len(settings)} EXIF entries, such as {', '.join(settings[:3])}"))
+        kind = "" if any(" " in name for name in settings) else "EXIF "
+        rows.append((LABELS["settings"], f"{len(settings)} {kind}entries, such as {', '.join(settings[:3])}"))
     return rows
 
 

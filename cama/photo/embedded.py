@@ -1,0 +1,98 @@
+"""What IPTC records and XMP packets tell, by category, as leaks: `tells`, `where` and `value`."""
+
+import re
+from dataclasses import dataclass
+
+from cama.jpeg.exif import HEADER as EXIF
+from cama.jpeg.exif import MAX_BEFORE, TIFF_HEADER
+from cama.jpeg.iptc import read_iptc
+from cama.jpeg.readable import describe, texts, visible
+from cama.jpeg.xmp import Property, read_xmp
+
+Leak = tuple[str, str, str]
+# Properties of XMP, by the last part of their name, and the category of what they tell; the prefixes of whole vocabularies, of
+# which other properties are settings; and all others are content, which people and programs write.
+NAMES = {
+    "person": """creator Creator Artist artist rights Copyright copyright OwnerName CameraOwnerName Credit CaptionWriter
+        AuthorsPosition PersonInImage PersonDisplayName UsageTerms WebStatement Owner owner author Author Photographer
+        CreatorContactInfo CiAdrExtadr CiAdrCity CiAdrCtry CiAdrPcode CiAdrRegion CiEmailWork CiTelWork CiUrlWork Source
+        contributor publisher LicensorName CopyrightOwnerName ImageCreatorName ImageEditor CameraOwner Name""",
+    "place": """City State Country Location CountryCode Sublocation ProvinceState CountryName WorldRegion LocationCreated
+        LocationShown AbsoluteAltitude RelativeAltitude Latitude Longitude""",
+    "time": """CreateDate ModifyDate MetadataDate DateCreated DateTime DateTimeOriginal DateTimeDigitized date when
+        DigitalCreationDate SubSecTime OffsetTime OffsetTimeOriginal""",
+    "device": """SerialNumber CameraSerialNumber BodySerialNumber LensSerialNumber LensID ImageNumber ImageUniqueID DocumentID
+        InstanceID OriginalDocumentID documentID instanceID originalDocumentID CaptureMode BurstID DroneSerialNumber""",
+    "camera": "Make Model Lens LensModel LensMake LensInfo UniqueCameraModel LensSpecification",
+    "software": """CreatorTool softwareAgent Software xmptk Toolkit action changed parameters LegacyIPTCDigest DerivedFrom
+        ProcessingSoftware RawFileName PreservedFileName""",
+}
+CATEGORY = {name: category for category, names in NAMES.items() for name in names.split()}
+IPTC_START = re.compile(rb"\x1c[\x01\x02].[\x00-\x0f].", re.DOTALL)
+XMP_PACKET = re.compile(rb"<x:xmpmeta.*</x:xmpmeta>|<rdf:RDF.*</rdf:RDF>", re.DOTALL)
+IPTC_BLOCK = b"8BIM\x04\x04"
+ISO_6709 = re.compile(rb"[+-]\d{2}\.\d{2,8}[+-]\d{3}\.\d{2,8}(?:[+-]\d{1,6}(?:\.\d{1,6})?)?/")  # a place in a video
+SETTINGS = ("tiff", "exif", "exifEX", "aux", "crs", "crss", "crd", "hdrgm", "HDRGainMap", "apdi", "xmpNote", "xmpGImg")
+
+
+def iptc_leaks(data: bytes) -> list[Leak]:
+    """What IPTC records tell. Records of one name are told in one."""
+    records, rest = read_iptc(data)
+    told: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        told.setdefault((record.tells, f"IPTC {record.name}"), []).append(record.text)
+    leaks = [(tells, where, visible("; ".join(dict.fromkeys(values)))) for (tells, where), values in told.items()]
+    if rest.strip(b"\0") or not leaks:
+        text = visible(" ".join(texts(rest)))
+        leaks.append(("person", "IPTC", f"{len(rest)} bytes: {text or 'names, places, captions'}"))
+    return leaks
+
+
+def xmp_leaks(data: bytes, where: str = "XMP") -> list[Leak]:
+    """What an XMP packet tells. Properties of one name are told in one; a packet that has none, in bytes."""
+    packet = read_xmp(data)
+    told: dict[tuple[str, str], list[str]] = {}
+    for each in packet.properties:
+        told.setdefault((_category(each), f"{where} {each.name}"), []).append(each.text)
+    leaks = [(tells, place, visible("; ".join(dict.fromkeys(values)))) for (tells, place), values in told.items()]
+    if not leaks or not packet.whole:
+        leaks.append(("content", where, describe(data, " that are damaged or hold more")))
+    return leaks
+
+
+def _category(found: Property) -> str:
+    leaf = found.name.split()[-1]
+    prefix, _, name = leaf.partition(":")
+    if name.startswith("GPS"):
+        return "time" if name in ("GPSTimeStamp", "GPSDateStamp") else "place"
+    if name in CATEGORY:
+        return CATEGORY[name]
+    return "settings" if prefix in SETTINGS else "content"
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Metadata in bytes that no standard names: payloads of EXIF segments, XMP packets, Photoshop's blocks, IPTC records, and
+    places as videos write them.
+    """
+
+    exif: list[bytes]
+    xmp: list[bytes]
+    photoshop: list[bytes]
+    iptc: list[bytes]
+    places: list[str]
+
+
+def find_blocks(data: bytes) -> Blocks:
+    """The metadata that programs which look at the bytes alone find, such as EXIF in a segment of another number."""
+    header = TIFF_HEADER.search(data[:MAX_BEFORE])
+    packet = XMP_PACKET.search(data)
+    block, record = data.find(IPTC_BLOCK), IPTC_START.search(data)
+    bare = record is not None and block < 0 and len(read_iptc(data[record.start() :])[0]) > 1
+    return Blocks(
+        exif=[EXIF + data[header.start() :]] if header else [],
+        xmp=[packet.group()] if packet else [],
+        photoshop=[data[block:]] if block >= 0 else [],
+        iptc=[data[record.start() :]] if bare else [],
+        places=list(dict.fromkeys(place.group().decode("ascii") for place in ISO_6709.finditer(data))),
+    )
