@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import Coding, read_coding
+from cama.jpeg.coding import Coding
 from cama.jpeg.profile import match_profile
 from cama.jpeg.quantisation import standard_quality
-from cama.jpeg.segments import Jpeg, read_segments
+from cama.jpeg.segments import Jpeg
+from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import centre_crop, read_file, read_rgb
+from cama.storage.images import centre_crop, decode_rgb, read_file, read_rgb
 
 FINGERPRINT_CROP = 1024  # pixels a side of the centre crop that fingerprints compare
 
@@ -31,17 +32,19 @@ def inspect(
     device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that the file is compared with.
     """
     data = read_file(path)
-    jpeg = read_segments(data, str(path))
-    coding = read_coding(jpeg, str(path))
-    picture, faults = _decode(path, coding, required=bool(classifiers or references))
+    reading = read_tolerant(data, str(path))
+    jpeg, coding = reading.jpeg, reading.coding
+    picture, faults = _decode(path, reading, required=bool(classifiers or references))
     metadata = Leaks(jpeg, picture, str(path))
     record = {
         "file": path.name,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "width": coding.width,
-        "height": coding.height,
-        "coding": _coding(coding),
+        "width": reading.width or None,
+        "height": reading.height or None,
+        "coding": None if coding is None else _coding(coding),
+        "decodes": reading.decodes,
+        "damage": [{"offset": place.offset, "what": place.what} for place in reading.damage],
         "segments": [
             {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
             for segment in jpeg.segments
@@ -52,6 +55,8 @@ def inspect(
         "faults": [*faults, *metadata.faults],
     }
     if profiles:
+        if coding is None:
+            raise CamaError(f"{path}: found no whole coding of a picture, expected one to compare with profiles")
         record["profiles"] = [_match(jpeg, coding, file) for file in profiles]
     if classifiers:
         from cama.photo.attribution import attribute, load_attributor  # imports torch, which takes seconds
@@ -62,14 +67,16 @@ def inspect(
     return record
 
 
-def _decode(path: Path, coding: Coding, required: bool) -> tuple[np.ndarray | None, list[str]]:
+def _decode(path: Path, reading: Reading, required: bool) -> tuple[np.ndarray | None, list[str]]:
     """The picture; or None with the fault where it cannot be decoded and is not `required`. Grey and CMYK pictures are only
-    decoded, to an error, where required.
+    decoded, to an error, where required. A picture that does not decode whole is none.
     """
-    if len(coding.components) != 3 and not required:
+    if required:
+        require_whole(reading, str(path))
+    elif reading.decodes in ("partly", "no") or (reading.coding and len(reading.coding.components) != 3):
         return None, []
     try:
-        return read_rgb(path), []
+        return decode_rgb(reading.picture, path), []
     except CamaError as error:
         if required:
             raise
@@ -82,6 +89,7 @@ def _coding(coding: Coding) -> dict[str, Any]:
         "subsampling": coding.subsampling,
         "standard_quality": standard_quality(coding.quantisation[coding.components[0].table]),
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
+        "precision": coding.precision,
         "restart_interval": coding.restart,
         "scans": len(coding.scans),
     }

@@ -23,6 +23,7 @@ def summary(record: dict[str, Any]) -> str:
     """The file's name and a line for each finding; the settings of the exposure, which are many, share one line."""
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
+    rows += [("damaged", f"byte {place['offset']}: {place['what']}") for place in record["damage"]]
     rows += [("damaged", fault) for fault in record["faults"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
     rows += [("attribution", _attribution(attribution)) for attribution in record.get("attribution", [])]
@@ -40,6 +41,10 @@ def summary(record: dict[str, Any]) -> str:
 
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
     coding = record["coding"]
+    size = f"{record['width']}x{record['height']} pixels" if record["width"] else "of no known size"
+    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record["decodes"], "")
+    if coding is None:
+        return [("picture", size)]
     quality = coding["standard_quality"]
     tables = (
         f"those of the common encoder at quality {quality}"
@@ -47,7 +52,7 @@ def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
         else "not the common encoder's (they can name a camera model or a program)"
     )
     return [
-        ("picture", f"{record['width']}x{record['height']} pixels, {coding['process']}, {coding['subsampling']}"),
+        ("picture", f"{size}, {coding['process']}, {coding['subsampling']}"),
         ("quantisation", tables),
     ]
 

@@ -1,0 +1,117 @@
+"""The tolerant reader: all that can be found in a damaged JPEG, each damaged place, and whether viewers see its picture.
+
+The strict reader (`segments.read_segments`, `coding.read_coding`) is what checks the files that this project writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cama.core.errors import CamaError
+from cama.jpeg.coding import Coding, read_coding
+from cama.jpeg.division import Damage, Division, divide, find_start
+from cama.jpeg.judge import Decodes, Verdict, data_offset, judge
+from cama.jpeg.segments import JUNK, SOS, Jpeg, Segment
+from cama.jpeg.viewed import KEPT, frames, oddities, view
+from cama.storage.images import MAX_PIXELS, too_slow_to_decode
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the tolerant reader finds. `picture` is a JPEG of what viewers take for the picture, with the segments that say how
+    its colours are meant, for a decoder. `width` and `height` are 0 where there is no frame that can be read; `coding` is None
+    where it contradicts itself or is not whole; `decodes` is None for a picture that is too large to be tried.
+    """
+
+    jpeg: Jpeg
+    damage: tuple[Damage, ...]
+    width: int
+    height: int
+    coding: Coding | None
+    decodes: Decodes | None
+    picture: bytes
+
+
+def read_tolerant(data: bytes, name: str = "picture") -> Reading:
+    """Read any file that begins like a JPEG; another one is an error that begins with `name`."""
+    start = find_start(data)
+    if start is None:
+        raise CamaError(
+            f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
+        )
+    division = divide(data, start)
+    reading = _read(division)
+    if reading.decodes == "no" and division.damage:
+        other = _read(divide(data, start, trusting=False))
+        if other.decodes != "no":
+            return other
+    return reading
+
+
+def require_whole(reading: Reading, name: str) -> None:
+    """An error of one line, which begins with `name`, unless the picture decodes whole or is too large to be tried."""
+    if reading.decodes in ("whole", None):
+        return
+    first = f" ({reading.damage[0].what} at byte {reading.damage[0].offset})" if reading.damage else ""
+    how = "only in part" if reading.decodes == "partly" else "not at all"
+    raise CamaError(f"{name}: found a picture that decodes {how}{first}, expected a whole one")
+
+
+def _read(division: Division) -> Reading:
+    readings = [_with_frame(division, frame) for frame in frames(division.segments) or [None]]
+    return next((reading for reading in readings if reading.decodes == "whole"), readings[0])
+
+
+def _with_frame(division: Division, frame: Segment | None) -> Reading:
+    """The reading with one of several frames."""
+    parts = view(division.segments, frame)
+    picture = Jpeg(tuple(parts))
+    viewed = next((part for part in parts if frame is not None and part.marker == frame.marker), None)
+    height, width = (int.from_bytes(viewed.payload[at : at + 2]) if viewed else 0 for at in (1, 3))
+    damage = [*division.damage, *oddities(division.segments)]
+    coding = None
+    try:
+        coding = read_coding(picture, "")
+    except CamaError as error:
+        damage.append(Damage(viewed.offset if viewed else division.segments[-1].offset, str(error).removeprefix(": ")))
+    jpeg = Jpeg(division.segments, division.trailer)
+    data = picture.to_bytes()
+    decodes: Decodes | None = "no"
+    if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
+        decodes = None
+    elif width and height:
+        # without what is about colours, of which libjpeg has complaints too
+        verdict = judge([part for part in parts if part.kind not in KEPT], width * height)
+        decodes = verdict.decodes
+        damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
+        jpeg = _without_surplus(division, verdict)
+    ordered = tuple(sorted(damage, key=lambda place: place.offset))
+    return Reading(jpeg, ordered, width, height, coding, decodes, data)
+
+
+def _without_surplus(division: Division, verdict: Verdict) -> Jpeg:
+    """The segments with what does not belong to the picture of a scan's data as junk behind it, or, where the file has no end,
+    as trailer.
+    """
+    segments: list[Segment] = []
+    for segment in division.segments:
+        kept = verdict.kept.get(segment.offset) if segment.marker == SOS else None
+        if kept is None:
+            segments.append(segment)
+            continue
+        segments.append(replace(segment, scan=segment.scan[:kept]))
+        segments.append(Segment(JUNK, segment.scan[kept:], offset=data_offset(segment) + kept))
+    trailer = division.trailer
+    if not division.complete and segments[-1].marker == JUNK:
+        trailer = segments.pop().payload + trailer
+    return Jpeg(_merged(segments), trailer)
+
+
+def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The segments with junk that follows junk in one."""
+    merged: list[Segment] = []
+    for segment in segments:
+        if merged and segment.marker == merged[-1].marker == JUNK:
+            merged[-1] = replace(merged[-1], payload=merged[-1].payload + segment.payload)
+        else:
+            merged.append(segment)
+    return tuple(merged)
