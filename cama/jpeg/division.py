@@ -25,6 +25,7 @@ from cama.jpeg.segments import (
 
 KNOWN = {*FRAMES, DHT, DAC, DQT, DRI, SOS, DNL, COM, DHP, EXP, *range(0xE0, 0xF0)}  # markers of segments with a length
 MAX_PLACES = 40  # damaged places after which a file is given up: a search behind each may read all of the file
+MAX_LENGTH = 0xFFFF  # of a segment, without its marker
 MAX_BEFORE = 4096  # bytes before the start
 # The first bytes of files of other kinds, in which a JPEG may stand (previews of raw files, pages of documents).
 OTHERS = (
@@ -175,17 +176,18 @@ class _Divider:
         fits = 2 <= length <= size - body
         if fits and (stated == needed or (marker != SOS and (stated == size or self._marker_at(stated) is not None))):
             return stated
-        if needed is not None and needed <= size and (marker == SOS or self._marker_at(needed) is not None):
+        possible = needed is not None and needed <= min(size, body + MAX_LENGTH)
+        if possible and (marker == SOS or self._marker_at(needed) is not None):
             self._report(start, f"found the length {length}, expected {needed - body}")
             return needed
         if marker not in KNOWN:
             return None
-        if fits and self.trusting:
+        end = None if fits and self.trusting else self._search(body + 2)
+        if end is None and fits:
             return stated
-        end = self._search(body + 2)
         if end is not None:
             self._report(start, f"found the length {length}, expected one that leads to a marker")
-            return end
+            return min(end, body + MAX_LENGTH)
         if length < 2:
             return None
         self._report(start, f"found {size - body} bytes of a segment of {length}: it is truncated")

@@ -26,8 +26,8 @@ PADS = b"\0" * 64, b"\x5a" * 64
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a picture decodes `whole`, `partly` or not at all (`no`), what is wrong in its scans, and how many bytes of a scan's
-    data belong to the picture where that is not all of them, by the offset of the scan's header.
+    """Whether a picture decodes `whole`, `partly` or not at all (`no`), what is wrong in its scans, and, by the offset of a
+    scan, how many bytes of its data belong to the picture where that is not all.
     """
 
     decodes: Decodes
