@@ -26,6 +26,7 @@ from cama.jpeg.segments import (
 KNOWN = {*FRAMES, DHT, DAC, DQT, DRI, SOS, DNL, COM, DHP, EXP, *range(0xE0, 0xF0)}  # markers of segments with a length
 MAX_PLACES = 40  # damaged places after which a file is given up: a search behind each may read all of the file
 MAX_LENGTH = 0xFFFF  # of a segment, without its marker
+NEAR = 32  # bytes behind a segment, among which a marker is looked for
 MAX_BEFORE = 4096  # bytes before the start
 # The first bytes of files of other kinds, in which a JPEG may stand (previews of raw files, pages of documents).
 OTHERS = (
@@ -69,11 +70,11 @@ class Division:
 
 def find_start(data: bytes) -> int | None:
     """The offset of the start (SOI) of a JPEG, mostly 0, or None. Before it a few bytes may stand that begin no file of another
-    kind, and its first byte may be wrong.
+    kind, and one of its two bytes may be wrong.
     """
     if data[:2] == b"\xff\xd8":
         return 0
-    if data[1:3] == b"\xd8\xff":
+    if (data[:1] == b"\xff" or data[1:2] == b"\xd8") and _MARKER.match(data, 2):
         return 0
     if data.startswith(OTHERS) or data[4:8] == b"ftyp":
         return None
@@ -101,8 +102,8 @@ class _Divider:
         if start:
             self._add_junk(0, start)
             self._report(0, f"found {start} bytes before the start, expected ff d8")
-        if self.data[start] != 0xFF:
-            self._report(start, f"found {self.data[start]:02x} d8, expected the start, ff d8")
+        if self.data[start : start + 2] != b"\xff\xd8":
+            self._report(start, f"found {self.data[start : start + 2].hex(' ')}, expected the start, ff d8")
         self.segments.append(Segment(SOI, offset=start))
         self.at = start + 2
         complete = False
@@ -149,7 +150,7 @@ class _Divider:
             self.segments.append(Segment(marker, fill=fill, offset=start))
             self.at = body
             if marker == EOI:
-                self.ended = self.scanned or self._marker_at(body) is None
+                self.ended = self.scanned or self._search(body) is None
             if marker != EOI or not self.ended:
                 name = {SOI: "a second start", EOI: "an end before the picture"}.get(marker, "a restart")
                 self._report(start, f"found {name} (ff {marker:02x}), expected a segment")
@@ -172,7 +173,8 @@ class _Divider:
         if body + 2 > size:
             return None
         length = int.from_bytes(data[body : body + 2])
-        stated, needed = body + length, self._needed(marker, body)
+        stated = body + length
+        needed = self._needed(marker, body, stated)
         fits = 2 <= length <= size - body
         if fits and (stated == needed or (marker != SOS and (stated == size or self._marker_at(stated) is not None))):
             return stated
@@ -193,8 +195,10 @@ class _Divider:
         self._report(start, f"found {size - body} bytes of a segment of {length}: it is truncated")
         return size
 
-    def _needed(self, marker: int, body: int) -> int | None:
-        """Where a segment ends by its content; None where that does not say."""
+    def _needed(self, marker: int, body: int, stated: int) -> int | None:
+        """Where a segment ends by its content, at the place that its length has `stated` if that is one; None where the content
+        does not say.
+        """
         data, at = self.data, body + 2
         if marker in FRAMES:
             return at + 6 + 3 * data[at + 5] if at + 5 < len(data) and data[at + 5] else None
@@ -204,7 +208,7 @@ class _Divider:
             return at + 2
         if marker not in (DQT, DHT):
             return None
-        while at < len(data) and data[at] >> 4 <= 1 and data[at] & 15 <= 3:
+        while at != stated and at < len(data) and data[at] >> 4 <= 1 and data[at] & 15 <= 3:
             size = sum(data[at + 1 : at + 17]) + 17 if marker == DHT else 65 + 64 * (data[at] >> 4)
             if at + size > len(data) or size > 17 + 256:
                 break
@@ -217,16 +221,17 @@ class _Divider:
         return two[1] if len(two) == 2 and two[0] == 0xFF and two[1] and two[1] not in RESTARTS else None
 
     def _is_segment(self, at: int) -> bool:
-        """Whether the byte at `at`, of any value, and those behind it are a whole segment with a marker behind it."""
+        """Whether the byte at `at`, of any value, and those behind it are a whole segment: its content is as long as it
+        says, or a marker stands soon behind it.
+        """
         data = self.data
         if at + 4 > len(data) or data[at + 1] not in KNOWN:
             return False
-        end, needed = at + 2 + int.from_bytes(data[at + 2 : at + 4]), self._needed(data[at + 1], at + 2)
-        if data[at + 1] == SOS:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        needed = self._needed(data[at + 1], at + 2, end)
+        if needed is not None or end < at + 4:
             return end == needed and end < len(data)
-        if end < at + 4 or needed not in (None, end):
-            return False
-        return self._marker_at(end) is not None
+        return end < len(data) and _MARKER.search(data, end, end + NEAR) is not None
 
     def _search(self, at: int) -> int | None:
         """The next place of a segment, or of the end behind a scan. A picture in between, as a thumbnail is, is passed over."""

@@ -20,7 +20,8 @@ NOT_MISSING = re.compile(f"(?!{MISSING})")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 NO_SAMPLING = "Could not determine subsampling level"  # simplejpeg knows fewer samplings than Pillow
 MAX_TRIMS = 8  # places with surplus bytes that are looked behind
-MAX_WORK = 3_000_000_000  # pixels times scans that are decoded in all to find the place of a damage; some seconds
+MAX_WORK = 1_000_000_000  # pixels times scans that are decoded in all to find the place of a damage; some seconds
+AHEAD = 9  # bytes
 PADS = b"\0" * 64, b"\x5a" * 64
 
 
@@ -143,6 +144,12 @@ class _Judge:
         if before_restart and self._said(place, scan[:end]):  # unless all that follows is surplus
             following = RESTART.search(scan, end)
             rest = b"" if following is None else scan[following.start() :]
+            for cut in range(
+                end, max(end - AHEAD, 0), -1
+            ):  # libjpeg has read some bytes ahead, which it does not count
+                if not EXTRA.match(self._said(place, scan[:cut] + rest)):
+                    end = cut
+                    break
         surplus = len(scan) - end - len(rest)
         if not surplus:
             return False

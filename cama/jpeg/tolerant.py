@@ -10,6 +10,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.coding import Coding, read_coding
 from cama.jpeg.division import Damage, Division, divide, find_start
 from cama.jpeg.judge import Decodes, Verdict, data_offset, judge
+from cama.jpeg.missing import lost_bytes, unfinished
 from cama.jpeg.segments import JUNK, SOS, Jpeg, Segment
 from cama.jpeg.viewed import KEPT, frames, oddities, view
 from cama.storage.images import MAX_PIXELS, too_slow_to_decode
@@ -72,7 +73,9 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
     try:
         coding = read_coding(picture, "")
     except CamaError as error:
-        damage.append(Damage(viewed.offset if viewed else division.segments[-1].offset, str(error).removeprefix(": ")))
+        where = viewed.offset if viewed else division.segments[-1].offset
+        if not any(place.offset == where for place in damage):
+            damage.append(Damage(where, str(error).removeprefix(": ")))
     jpeg = Jpeg(division.segments, division.trailer)
     data = picture.to_bytes()
     decodes: Decodes | None = "no"
@@ -82,7 +85,16 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         # without what is about colours, of which libjpeg has complaints too
         verdict = judge([part for part in parts if part.kind not in KEPT], width * height)
         decodes = verdict.decodes
-        damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
+        if coding or decodes == "partly":  # else it is said already why not
+            damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
+        lost = unfinished(parts)
+        if decodes == "whole" and lost and (damage or not division.complete or "component" in lost):
+            decodes = "partly"
+            damage.append(Damage(division.segments[-1].offset, f"found {lost}, expected all of the picture"))
+        zeros = lost_bytes(parts, verdict.kept)
+        if decodes == "whole" and zeros:
+            decodes = "partly"
+            damage.append(zeros)
         jpeg = _without_surplus(division, verdict)
     ordered = tuple(sorted(damage, key=lambda place: place.offset))
     return Reading(jpeg, ordered, width, height, coding, decodes, data)

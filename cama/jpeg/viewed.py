@@ -29,7 +29,10 @@ def oddities(segments: Sequence[Segment]) -> list[Damage]:
     scans = 0
     for segment in segments:
         scans += segment.marker == SOS
-        for number, table in _tables(segment):
+        rest = len(segment.payload) - sum(len(table) for _, table in tables(segment))
+        if segment.marker in (DQT, DHT) and rest:
+            damage.append(Damage(segment.offset, f"found {rest} bytes of no whole table in {segment.name}"))
+        for number, table in tables(segment):
             before = seen.get((segment.marker, number))
             seen[segment.marker, number] = table, scans
             # Huffman tables change between scans in every progressive picture
@@ -60,38 +63,45 @@ def view(segments: Sequence[Segment], frame: Segment | None) -> list[Segment]:
     there once, as it was when a component's first scan began, and a height behind the scan is put into the frame.
     """
     parts = [Segment(SOI)]
-    tables = _QuantisationTables(frame)
+    quantisation = _QuantisationTables(frame)
     restart = b""
     scanned = False
     for segment in segments:
-        if segment.marker in (DHT, DAC) or len(segment.payload) >= KEPT.get(segment.kind, 1 << 16):
+        if segment.marker == DAC or len(segment.payload) >= KEPT.get(segment.kind, 1 << 16):
             parts.append(segment)
+        elif segment.marker == DHT:
+            whole = b"".join(table for _, table in tables(segment))
+            parts += [replace(segment, payload=whole)] if whole else []
         elif segment.marker == DQT:
-            tables.define(segment)
+            quantisation.define(segment)
         elif segment.marker == DRI and len(segment.payload) >= 2 and segment.payload[:2] != restart:
             restart = segment.payload[:2]
             parts.append(replace(segment, payload=restart))
         elif segment is frame:
             parts.append(segment)
-        elif segment.marker == SOS:
-            parts += tables.for_scan(segment, first=not scanned)
+        elif segment.marker == SOS and _is_scan(segment):
+            parts += quantisation.for_scan(segment, first=not scanned)
             parts.append(segment)
             scanned = True
     heights = [segment.payload for segment in segments if segment.marker == DNL and len(segment.payload) == 2]
     if frame is not None:
         place = next(place for place, part in enumerate(parts) if part is frame)
-        payload = tables.renumbered()
+        payload = quantisation.renumbered()
         if _height(frame) == 0 and heights:
             payload = payload[:1] + heights[0] + payload[3:]
         parts[place] = replace(frame, payload=payload)
     return [*parts, Segment(EOI)]
 
 
+def _is_scan(segment: Segment) -> bool:
+    return len(segment.payload) > 5 and len(segment.payload) == 4 + 2 * segment.payload[0]
+
+
 def _height(frame: Segment) -> int:
     return int.from_bytes(frame.payload[1:3])
 
 
-def _tables(segment: Segment) -> Iterator[tuple[int, bytes]]:
+def tables(segment: Segment) -> Iterator[tuple[int, bytes]]:
     """The whole tables of a DQT or DHT, each with its number (for DHT of two digits, the first 1 for AC)."""
     data, at = segment.payload, 0
     while segment.marker in (DQT, DHT) and at < len(data):
@@ -116,7 +126,7 @@ class _QuantisationTables:
 
     def define(self, segment: Segment) -> None:
         """Take the tables of a DQT."""
-        self._defined.update(_tables(segment))
+        self._defined.update(tables(segment))
 
     def for_scan(self, scan: Segment, first: bool) -> Iterator[Segment]:
         """The tables that must stand before a scan; before the `first` one those of all components."""
