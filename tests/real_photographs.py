@@ -14,3 +14,7 @@ def photographs(kind: str = "*") -> list[Path]:
     found = sorted(DRESDEN.glob(f"{kind}/*.JPG"))
     assert found
     return found
+
+
+CASES = DRESDEN.parent / "cases"
+needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="shared/data/cases is not beside the repository")

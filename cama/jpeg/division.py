@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from cama.jpeg.segments import (
+    APP0,
     BARE,
     COM,
     DAC,
@@ -18,13 +19,17 @@ from cama.jpeg.segments import (
     JUNK,
     MAX_SEGMENTS,
     RESTARTS,
+    SIGNATURES,
     SOI,
     SOS,
     Segment,
 )
 
 KNOWN = {*FRAMES, DHT, DAC, DQT, DRI, SOS, DNL, COM, DHP, EXP, *range(0xE0, 0xF0)}  # markers of segments with a length
-MAX_PLACES = 40  # damaged places after which a file is given up: a search behind each may read all of the file
+MAX_PLACES = 40  # damaged places after which a file is given up
+MAX_SEARCHED = (
+    1_000_000_000  # bytes in which the next segment is looked for, since each search may read all of the file
+)
 MAX_LENGTH = 0xFFFF  # of a segment, without its marker
 NEAR = 32  # bytes behind a segment, among which a marker is looked for
 MAX_BEFORE = 4096  # bytes before the start
@@ -96,6 +101,7 @@ class _Divider:
         self.segments: list[Segment] = []
         self.damage: list[Damage] = []
         self.ended = self.scanned = False
+        self.searched = 0  # bytes
 
     def divide(self, start: int) -> Division:
         size = len(self.data)
@@ -158,6 +164,9 @@ class _Divider:
             if marker not in KNOWN:
                 self._report(start, f"found the marker {marker:02x}, expected one that viewers know")
             end = self._end(start, marker, body)
+            found, marker = marker, self._meant(marker, body)
+            if found in KNOWN and found != marker:
+                self._report(start, f"found the marker {found:02x}, expected {marker:02x} for what it holds")
             if end is None:
                 self._skip(start)
                 return
@@ -194,6 +203,15 @@ class _Divider:
             return None
         self._report(start, f"found {size - body} bytes of a segment of {length}: it is truncated")
         return size
+
+    def _meant(self, marker: int, body: int) -> int:
+        """The marker of an application segment by what it holds, where another one stands there."""
+        if marker in KNOWN and not APP0 <= marker < APP0 + 16:
+            return marker
+        content = self.data[body + 2 : body + 2 + NEAR + 8]
+        return next(
+            (own for own, sign, _ in SIGNATURES if sign[4:].endswith(b"\0") and content.startswith(sign)), marker
+        )
 
     def _needed(self, marker: int, body: int, stated: int) -> int | None:
         """Where a segment ends by its content, at the place that its length has `stated` if that is one; None where the content
@@ -235,8 +253,9 @@ class _Divider:
 
     def _search(self, at: int) -> int | None:
         """The next place of a segment, or of the end behind a scan. A picture in between, as a thumbnail is, is passed over."""
-        inside = 0
-        for found in _MARKER.finditer(self.data, at):
+        inside, place = 0, at
+        for found in _MARKER.finditer(self.data, at) if self.searched < MAX_SEARCHED else ():
+            self.searched += found.start() - place
             place = found.start()
             marker = self.data[place + 1]
             if marker == SOI:
@@ -245,6 +264,7 @@ class _Divider:
                 inside -= 1
             elif not inside and (self.scanned if marker == EOI else self._is_segment(place)):
                 return place
+        self.searched += len(self.data) - place
         return None
 
     def _skip(self, start: int) -> None:

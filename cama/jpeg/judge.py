@@ -11,16 +11,18 @@ import simplejpeg
 from PIL import Image
 
 from cama.jpeg.division import Damage
+from cama.jpeg.pieces import EXTRA, broken_piece, with_restarts
 from cama.jpeg.segments import EOI, RESTARTS, SOS, Segment
 
 Decodes = Literal["whole", "partly", "no"]
-EXTRA = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x(\w\w)")
 MISSING = "Corrupt JPEG data: premature end of data segment"
 NOT_MISSING = re.compile(f"(?!{MISSING})")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 NO_SAMPLING = "Could not determine subsampling level"  # simplejpeg knows fewer samplings than Pillow
 MAX_TRIMS = 8  # places with surplus bytes that are looked behind
-MAX_WORK = 1_000_000_000  # pixels times scans that are decoded in all to find the place of a damage; some seconds
+MAX_WORK = (
+    1_000_000_000  # pixels of scans, and bytes, that are read in all to find the place of a damage; a few seconds
+)
 AHEAD = 9  # bytes
 PADS = b"\0" * 64, b"\x5a" * 64
 
@@ -82,8 +84,8 @@ def _decodes_at_all(data: bytes) -> bool:
 
 class _Judge:
     def __init__(self, parts: Sequence[Segment], pixels: int) -> None:
-        self.parts = list(parts)
-        self.places = [place for place, part in enumerate(parts) if part.marker == SOS]
+        self.parts = with_restarts(parts)
+        self.places = [place for place, part in enumerate(self.parts) if part.marker == SOS]
         self.pixels, self.work = pixels, 0
         self.damage: list[Damage] = []
         self.kept: dict[int, int] = {}
@@ -99,7 +101,11 @@ class _Judge:
         at_all = _decodes_at_all(self._bytes(self.places[-1]))
         if said or not at_all:
             self.damage.append(self._placed(said, at_all))
-        decodes: Decodes = "no" if not at_all else "partly" if said else "whole"
+        broken = broken_piece(self.parts, _complaint) if at_all and not said else None
+        if broken is not None:
+            begin = data_offset(self.parts[self.places[0]])
+            self.damage.append(Damage(begin + broken, "found a broken scan (bad Huffman code) there or behind"))
+        decodes: Decodes = "no" if not at_all else "partly" if said or broken is not None else "whole"
         return Verdict(decodes, tuple(self.damage), self.kept)
 
     def _bytes(self, last: int, data: bytes | None = None) -> bytes:
@@ -109,8 +115,9 @@ class _Judge:
         return b"".join(part.to_bytes() for part in (*self.parts[:last], scan, *rest))
 
     def _said(self, last: int, data: bytes | None = None) -> str:
-        self.work += self.pixels * (self.places.index(last) + 1)
-        return _complaint(self._bytes(last, data))
+        jpeg = self._bytes(last, data)
+        self.work += self.pixels * (self.places.index(last) + 1) + len(jpeg)
+        return _complaint(jpeg)
 
     def _first(self) -> int:
         """The place of the first scan with a complaint."""

@@ -14,7 +14,9 @@ RESTARTS = range(0xD0, 0xD8)
 BARE = {SOI, EOI, 0x01, *RESTARTS}  # markers without a length
 JUNK = 0x00  # no marker: bytes between segments that belong to none, which only the tolerant reader finds
 NAMES = {SOI: "SOI", EOI: "EOI", SOS: "SOS", DQT: "DQT", DHT: "DHT", DRI: "DRI", DNL: "DNL", COM: "COM"}
-NAMES |= {DAC: "DAC", DHP: "DHP", EXP: "EXP", JUNK: "junk"} | {marker: f"RST{marker - 0xD0}" for marker in RESTARTS}
+NAMES |= {DAC: "DAC", DHP: "DHP", EXP: "EXP", JUNK: "junk", 0x01: "TEM"} | {
+    marker: f"RST{marker - 0xD0}" for marker in RESTARTS
+}
 # The first bytes of application segments (marker, signature) and the name of what they hold.
 SIGNATURES = (
     (0xE0, b"JFIF\0", "JFIF"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from cama.core.errors import CamaError
 from cama.jpeg.coding import Coding, read_coding
-from cama.jpeg.division import Damage, Division, divide, find_start
+from cama.jpeg.division import MAX_LENGTH, Damage, Division, divide, find_start
+from cama.jpeg.exif import read_exif
 from cama.jpeg.judge import Decodes, Verdict, data_offset, judge
 from cama.jpeg.missing import lost_bytes, unfinished
 from cama.jpeg.segments import JUNK, SOS, Jpeg, Segment
@@ -76,7 +77,7 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         where = viewed.offset if viewed else division.segments[-1].offset
         if not any(place.offset == where for place in damage):
             damage.append(Damage(where, str(error).removeprefix(": ")))
-    jpeg = Jpeg(division.segments, division.trailer)
+    jpeg = Jpeg(_with_rest_of_exif(division.segments), division.trailer)
     data = picture.to_bytes()
     decodes: Decodes | None = "no"
     if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
@@ -115,7 +116,26 @@ def _without_surplus(division: Division, verdict: Verdict) -> Jpeg:
     trailer = division.trailer
     if not division.complete and segments[-1].marker == JUNK:
         trailer = segments.pop().payload + trailer
-    return Jpeg(_merged(segments), trailer)
+    return Jpeg(_with_rest_of_exif(_merged(segments)), trailer)
+
+
+def _with_rest_of_exif(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The segments, with the junk behind EXIF in it where values in it are named there: its length is too small."""
+    found = list(segments)
+    for at in range(len(found) - 1, 0, -1):
+        exif, junk = found[at - 1 : at + 1]
+        payload = exif.payload + junk.payload
+        fits = exif.kind == "Exif" and junk.marker == JUNK and len(payload) <= MAX_LENGTH - 2
+        if fits and _exif_faults(payload) < _exif_faults(exif.payload):
+            found[at - 1 : at + 1] = [replace(exif, payload=payload)]
+    return tuple(found)
+
+
+def _exif_faults(payload: bytes) -> int:
+    try:
+        return len(read_exif(payload).faults)
+    except CamaError:
+        return MAX_LENGTH
 
 
 def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
