@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import Coding, read_coding
+from cama.jpeg.coding import Coding, process_name, read_coding
 from cama.jpeg.division import MAX_LENGTH, Damage, Division, divide, find_start
 from cama.jpeg.exif import read_exif
 from cama.jpeg.judge import Decodes, Verdict, data_offset, judge
@@ -86,7 +86,9 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         # without what is about colours, of which libjpeg has complaints too
         verdict = judge([part for part in parts if part.kind not in KEPT], width * height)
         decodes = verdict.decodes
-        if coding or decodes == "partly":  # else it is said already why not
+        if decodes == "no" and viewed and (unusual := _unusual(viewed)):
+            damage.append(Damage(viewed.offset, f"found {unusual}, expected what viewers decode"))
+        elif coding or decodes == "partly":  # else it is said already why not
             damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
         lost = unfinished(parts)
         if decodes == "whole" and lost and (damage or not division.complete or "component" in lost):
@@ -99,6 +101,12 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         jpeg = _without_surplus(division, verdict)
     ordered = tuple(sorted(damage, key=lambda place: place.offset))
     return Reading(jpeg, ordered, width, height, coding, decodes, data)
+
+
+def _unusual(frame: Segment) -> str:
+    """What few programs decode in a frame; empty for nothing."""
+    number, bits = frame.marker - 0xC0, frame.payload[0]
+    return f"a picture coded as {process_name(number)}" if number > 2 else f"{bits} bits a sample" if bits != 8 else ""
 
 
 def _without_surplus(division: Division, verdict: Verdict) -> Jpeg:

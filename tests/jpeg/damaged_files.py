@@ -149,7 +149,7 @@ CASES = {
     "another height behind the scan": Case(with_height(WHOLE, 96, 64), "whole", "found the height 64 behind the scan"),
     "no height": Case(with_height(WHOLE, 0), "no", "found the height 0"),
     "too great a height": Case(with_height(WHOLE, 512), "partly", "expected more of the picture"),
-    "too small a height": Case(with_height(WHOLE, 32), "whole", "bytes in a scan's data that no viewer shows"),
+    "too small a height": Case(with_height(WHOLE, 64), "whole", "bytes in a scan's data that no viewer shows"),
     "length beyond the end": Case(change(WHOLE, EXIF_AT + 2, b"\xff\xf0"), "whole", "found the length 65520"),
     "length too great": Case(
         change(WHOLE, EXIF_AT + 2, struct.pack(">H", len(EXIF) + 90)), "whole", "found the length"
@@ -188,8 +188,8 @@ CASES = {
     "a start alone": Case(WHOLE[:2], "no", "found the end of the file"),
     "a start and an end": Case(b"\xff\xd8\xff\xd9", "no", "found 0 frames"),
     "a start and zeros": Case(b"\xff\xd8" + bytes(5000), "no", "5000 bytes of no segment"),
-    "12 bits": Case(change(WHOLE, FRAME + 4, b"\x0c"), "no", "precision 12"),
-    "lossless": Case(change(WHOLE, FRAME + 1, b"\xc3"), "no", "cannot be decoded"),
-    "hierarchical": Case(change(WHOLE, FRAME + 1, b"\xc5"), "no", "cannot be decoded"),
+    "12 bits": Case(change(WHOLE, FRAME + 4, b"\x0c"), "no", "found 12 bits a sample"),
+    "lossless": Case(change(WHOLE, FRAME + 1, b"\xc3"), "no", "coded as lossless"),
+    "hierarchical": Case(change(WHOLE, FRAME + 1, b"\xc5"), "no", "coded as extended, hierarchical (SOF5)"),
     "JPEG-LS": Case(change(WHOLE, FRAME + 1, b"\xf7"), "no", "found the marker f7"),
 }

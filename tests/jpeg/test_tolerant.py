@@ -28,13 +28,17 @@ OTHER_PICTURE = {"two frames", "too small a height", "ended between scans", "tab
 WITHOUT_EXIF = {"truncated in Exif", "a start alone", "a start and an end", "a start and zeros"}
 
 
+# Pillow warns of damaged EXIF in the files that it is given here for comparison
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
 def pixels(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image)
 
 
 def check(data: bytes) -> Reading:
-    """The reading of a file, of which all must be somewhere, and nothing untold."""
+    """The reading of a file; no byte of it may be lost, and no damage untold."""
     reading = read_tolerant(data)
     at = 0
     for segment in reading.jpeg.segments:
@@ -104,12 +108,12 @@ def test_the_end_of_the_data_is_found_to_the_byte():
 
 
 def test_rows_that_a_smaller_height_hides_are_named():
-    reading = check(with_height(WHOLE, 32))
+    reading = check(with_height(WHOLE, 64))
     begin, end = scan_data(WHOLE)
     hidden = next(place for place in reading.damage if "no viewer shows" in place.what)
-    assert begin < hidden.offset < begin + (end - begin) / 2
+    assert begin < hidden.offset < begin + (end - begin) * 0.8
     # the last row is smoothed with the one below it, which is hidden now
-    assert np.array_equal(pixels(reading.picture)[:31], pixels(WHOLE)[:31])
+    assert np.array_equal(pixels(reading.picture)[:63], pixels(WHOLE)[:63])
 
 
 def test_the_place_of_a_broken_code_is_found():
