@@ -3,6 +3,7 @@
 The strict reader (`segments.read_segments`, `coding.read_coding`) is what checks the files that this project writes.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -67,17 +68,15 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
     """The reading with one of several frames."""
     parts = view(division.segments, frame)
     picture = Jpeg(tuple(parts))
+    jpeg = Jpeg(_with_rest_of_exif(division.segments), division.trailer)
     viewed = next((part for part in parts if frame is not None and part.marker == frame.marker), None)
     height, width = (int.from_bytes(viewed.payload[at : at + 2]) if viewed else 0 for at in (1, 3))
     damage = [*division.damage, *oddities(division.segments)]
-    coding = None
-    try:
-        coding = read_coding(picture, "")
-    except CamaError as error:
+    coding, wrong = _coding(jpeg, picture)
+    if wrong:
         where = viewed.offset if viewed else division.segments[-1].offset
         if not any(place.offset == where for place in damage):
-            damage.append(Damage(where, str(error).removeprefix(": ")))
-    jpeg = Jpeg(_with_rest_of_exif(division.segments), division.trailer)
+            damage.append(Damage(where, wrong))
     data = picture.to_bytes()
     decodes: Decodes | None = "no"
     if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
@@ -101,6 +100,16 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         jpeg = _without_surplus(division, verdict)
     ordered = tuple(sorted(damage, key=lambda place: place.offset))
     return Reading(jpeg, ordered, width, height, coding, decodes, data)
+
+
+def _coding(jpeg: Jpeg, picture: Jpeg) -> tuple[Coding | None, str]:
+    """The coding of a file, or where it contradicts itself of what viewers take of it; or None and what is wrong there too."""
+    with contextlib.suppress(CamaError):
+        return read_coding(jpeg), ""
+    try:
+        return read_coding(picture, ""), ""
+    except CamaError as error:
+        return None, str(error).removeprefix(": ")
 
 
 def _unusual(frame: Segment) -> str:
