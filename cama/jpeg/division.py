@@ -1,10 +1,10 @@
 """Dividing a damaged JPEG into the segments that can be found in it, as viewers do, who skip what they do not understand."""
 
 import re
+import sys
 from dataclasses import dataclass
 
 from cama.jpeg.segments import (
-    APP0,
     BARE,
     COM,
     DAC,
@@ -87,16 +87,22 @@ def find_start(data: bytes) -> int | None:
     return found if found >= 0 else None
 
 
-def divide(data: bytes, start: int, trusting: bool = True) -> Division:
+def divide(data: bytes, start: int, trusting: bool = True, ends: frozenset[int] = frozenset()) -> Division:
     """Divide a file whose SOI is at `start`. Where a segment's length leads to no marker, the bytes behind it are junk when
-    `trusting`, as for libjpeg, and else the length is wrong and the segment ends at the next marker.
+    `trusting`, as for libjpeg, and else the length is wrong and the segment ends at the next marker. At the offsets `ends` the
+    data of a scan ends though no marker is there.
     """
-    return _Divider(data, trusting).divide(start)
+    return _Divider(data, trusting, ends).divide(start)
+
+
+def is_segment(data: bytes, at: int) -> bool:
+    """Whether a whole segment stands at an offset, but perhaps for its first byte."""
+    return _Divider(data, True, frozenset())._is_segment(at)
 
 
 class _Divider:
-    def __init__(self, data: bytes, trusting: bool) -> None:
-        self.data, self.trusting = data, trusting
+    def __init__(self, data: bytes, trusting: bool, ends: frozenset[int]) -> None:
+        self.data, self.trusting, self.ends = data, trusting, ends
         self.at = 0
         self.segments: list[Segment] = []
         self.damage: list[Damage] = []
@@ -138,7 +144,12 @@ class _Divider:
         """Read what stands at `at`."""
         start = self.at
         behind = _ONES.match(self.data, start).end()  # of ff, which may repeat
-        if start < behind < len(self.data) and self.data[behind]:
+        meant, _ = self._content(start + 2)
+        if meant and self.data[start : start + 2] != bytes([0xFF, meant]):
+            found = self.data[start : start + 2].hex(" ")
+            self._report(start, f"found {found}, expected the marker ff {meant:02x} for what follows")
+            self._read(start, 0, meant, start + 2)
+        elif start < behind < len(self.data) and self.data[behind]:
             self._read(start, behind - start - 1, self.data[behind], behind + 1)
         elif self._is_segment(start):  # but for its first byte
             self._report(
@@ -150,7 +161,7 @@ class _Divider:
 
     def _read(self, start: int, fill: int, marker: int, body: int) -> None:
         """Read the segment at `start`, whose bytes after the marker begin at `body`."""
-        if marker == SOI and self.scanned:  # the next picture, without an end of this one
+        if marker == SOI and self.scanned and self._marker_at(body) not in (DHT, SOS):  # the next picture
             self.ended = True
         elif marker in BARE:
             self.segments.append(Segment(marker, fill=fill, offset=start))
@@ -164,9 +175,6 @@ class _Divider:
             if marker not in KNOWN:
                 self._report(start, f"found the marker {marker:02x}, expected one that viewers know")
             end = self._end(start, marker, body)
-            found, marker = marker, self._meant(marker, body)
-            if found in KNOWN and found != marker:
-                self._report(start, f"found the marker {found:02x}, expected {marker:02x} for what it holds")
             if end is None:
                 self._skip(start)
                 return
@@ -184,7 +192,7 @@ class _Divider:
         length = int.from_bytes(data[body : body + 2])
         stated = body + length
         needed = self._needed(marker, body, stated)
-        fits = 2 <= length <= size - body
+        fits = 2 + self._content(body)[1] <= length <= size - body
         if fits and (stated == needed or (marker != SOS and (stated == size or self._marker_at(stated) is not None))):
             return stated
         possible = needed is not None and needed <= min(size, body + MAX_LENGTH)
@@ -193,7 +201,7 @@ class _Divider:
             return needed
         if marker not in KNOWN:
             return None
-        end = None if fits and self.trusting else self._search(body + 2)
+        end = self._search(body + 2) if not fits or not self.trusting else self._crossing(body + 2, stated)
         if end is None and fits:
             return stated
         if end is not None:
@@ -204,20 +212,32 @@ class _Divider:
         self._report(start, f"found {size - body} bytes of a segment of {length}: it is truncated")
         return size
 
-    def _meant(self, marker: int, body: int) -> int:
-        """The marker of an application segment by what it holds, where another one stands there."""
-        if marker in KNOWN and not APP0 <= marker < APP0 + 16:
-            return marker
-        content = self.data[body + 2 : body + 2 + NEAR + 8]
-        return next(
-            (own for own, sign, _ in SIGNATURES if sign[4:].endswith(b"\0") and content.startswith(sign)), marker
+    def _crossing(self, at: int, stated: int) -> int | None:
+        """Where a segment must end since others begin before its `stated` end, one of them across it; None for nowhere."""
+        first = following = self._search(at, stated)
+        while following is not None and following < stated:
+            if not self._is_segment(following) or self.data[following + 1] == SOS:
+                return None
+            following += 2 + int.from_bytes(self.data[following + 2 : following + 4])
+        return first if following is not None and self._marker_at(following) is not None else None
+
+    def _content(self, body: int) -> tuple[int, int]:
+        """The marker that belongs to the content of an application segment, and the size of the signature that says so; 0 for
+        none, and for signatures that are too short to be sure.
+        """
+        content = self.data[body + 2 : body + 2 + max(len(sign) for _, sign, _ in SIGNATURES)]
+        known = (
+            (own, len(sign)) for own, sign, _ in SIGNATURES if sign[4:].endswith(b"\0") and content.startswith(sign)
         )
+        return next(known, (0, 0))
 
     def _needed(self, marker: int, body: int, stated: int) -> int | None:
         """Where a segment ends by its content, at the place that its length has `stated` if that is one; None where the content
         does not say.
         """
         data, at = self.data, body + 2
+        if self.data.startswith(b"JFIF\0", at) and at + 14 <= len(data):
+            return at + 14 + 3 * data[at + 12] * data[at + 13]
         if marker in FRAMES:
             return at + 6 + 3 * data[at + 5] if at + 5 < len(data) and data[at + 5] else None
         if marker == SOS:
@@ -251,10 +271,10 @@ class _Divider:
             return end == needed and end < len(data)
         return end < len(data) and _MARKER.search(data, end, end + NEAR) is not None
 
-    def _search(self, at: int) -> int | None:
+    def _search(self, at: int, before: int = sys.maxsize) -> int | None:
         """The next place of a segment, or of the end behind a scan. A picture in between, as a thumbnail is, is passed over."""
         inside, place = 0, at
-        for found in _MARKER.finditer(self.data, at) if self.searched < MAX_SEARCHED else ():
+        for found in _MARKER.finditer(self.data, at, before) if self.searched < MAX_SEARCHED else ():
             self.searched += found.start() - place
             place = found.start()
             marker = self.data[place + 1]
@@ -264,7 +284,7 @@ class _Divider:
                 inside -= 1
             elif not inside and (self.scanned if marker == EOI else self._is_segment(place)):
                 return place
-        self.searched += len(self.data) - place
+        self.searched += min(before, len(self.data)) - place
         return None
 
     def _skip(self, start: int) -> None:
@@ -285,13 +305,13 @@ class _Divider:
         end = len(self.data) if found is None else found.start()
         while found and end > begin and self.data[end - 1] == 0xFF:
             end -= 1
-        self.at = end
-        return self.data[begin:end]
+        self.at = min([end, *(place for place in self.ends if place >= begin)])
+        return self.data[begin : self.at]
 
     def _leave_scan(self) -> None:
         """Pass over a marker in the midst of a scan's data and what follows it, which the decoder does not read."""
         behind = _ONES.match(self.data, self.at).end()
-        if behind >= len(self.data) or self._ends_scan(behind - 1):
+        if self.at in self.ends or behind >= len(self.data) or self._ends_scan(behind - 1):
             return
         marker = self.data[behind]
         following = next(
@@ -304,4 +324,7 @@ class _Divider:
 
     def _ends_scan(self, at: int) -> bool:
         marker = self.data[at + 1]
-        return marker == EOI or (marker == SOI and self._marker_at(at + 2) is not None) or self._is_segment(at)
+        if marker == EOI or (marker == SOI and self._marker_at(at + 2) is not None) or self._is_segment(at):
+            return True
+        needed = self._needed(marker, at + 2, 0)  # whatever its length says
+        return needed is not None and self._marker_at(needed) is not None

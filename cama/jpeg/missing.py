@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cama.jpeg.division import Damage
 from cama.jpeg.judge import data_offset
-from cama.jpeg.segments import DHT, FRAMES, SOS, Segment
+from cama.jpeg.segments import DHT, DNL, DQT, DRI, FRAMES, SOS, Segment
 from cama.jpeg.viewed import tables
 
 ZEROS = re.compile(rb"\0{64,}")
@@ -46,4 +46,23 @@ def lost_bytes(parts: Sequence[Segment], kept: dict[int, int]) -> Damage | None:
                 return Damage(
                     data_offset(part) + run.start(), f"found {len(run[0])} zeros in a scan's data: bytes are lost"
                 )
+    return None
+
+
+def lost_table(segments: Sequence[Segment]) -> Damage | None:
+    """Bytes between scans that look like the content of Huffman tables whose marker is broken: without them the next scan may
+    decode in silence to another picture.
+    """
+    scans = [place for place, segment in enumerate(segments) if segment.marker == SOS]
+    for part in segments[scans[0] + 1 : scans[-1]] if scans else ():
+        if part.marker not in (SOS, DHT, DQT, DRI, DNL) and not part.kind:
+            for skipped in range(min(7, len(part.payload))):  # bytes of a marker and a length
+                content = part.payload[skipped:]
+                found = list(tables(Segment(DHT, content)))
+                if (
+                    found
+                    and sum(len(table) for _, table in found) == len(content)
+                    and all(n & 0xEC == 0 for n, _ in found)
+                ):
+                    return Damage(part.offset, "found what may be a table of the next scan, without its marker")
     return None

@@ -4,18 +4,21 @@ The strict reader (`segments.read_segments`, `coding.read_coding`) is what check
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from cama.core.errors import CamaError
 from cama.jpeg.coding import Coding, process_name, read_coding
-from cama.jpeg.division import MAX_LENGTH, Damage, Division, divide, find_start
+from cama.jpeg.division import MAX_LENGTH, Damage, Division, divide, find_start, is_segment
 from cama.jpeg.exif import read_exif
 from cama.jpeg.judge import Decodes, Verdict, data_offset, judge
-from cama.jpeg.missing import lost_bytes, unfinished
+from cama.jpeg.missing import lost_bytes, lost_table, unfinished
 from cama.jpeg.segments import JUNK, SOS, Jpeg, Segment
 from cama.jpeg.viewed import KEPT, frames, oddities, view
-from cama.storage.images import MAX_PIXELS, too_slow_to_decode
+from cama.storage.images import MAX_PIXELS, SCAN, too_slow_to_decode
+
+MAX_LOST = 8  # segments with broken markers that are looked for behind scans
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,9 @@ def read_tolerant(data: bytes, name: str = "picture") -> Reading:
         raise CamaError(
             f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
         )
-    division = divide(data, start)
-    reading = _read(division)
-    if reading.decodes == "no" and division.damage:
-        other = _read(divide(data, start, trusting=False))
+    reading = _read(data, start, trusting=True)
+    if reading.decodes == "no" and reading.damage:
+        other = _read(data, start, trusting=False)
         if other.decodes != "no":
             return other
     return reading
@@ -59,9 +61,25 @@ def require_whole(reading: Reading, name: str) -> None:
     raise CamaError(f"{name}: found a picture that decodes {how}{first}, expected a whole one")
 
 
-def _read(division: Division) -> Reading:
-    readings = [_with_frame(division, frame) for frame in frames(division.segments) or [None]]
-    return next((reading for reading in readings if reading.decodes == "whole"), readings[0])
+def _read(data: bytes, start: int, trusting: bool) -> Reading:
+    ends: frozenset[int] = frozenset()
+    while True:
+        division = divide(data, start, trusting, ends)
+        readings = [_with_frame(division, frame) for frame in frames(division.segments) or [None]]
+        reading = next((reading for reading in readings if reading.decodes == "whole"), readings[0])
+        lost = {place for place in _behind_scans(reading.jpeg, len(data)) if is_segment(data, place)} - ends
+        if not lost or len(ends) >= MAX_LOST:
+            return reading
+        ends |= lost
+
+
+def _behind_scans(jpeg: Jpeg, size: int) -> Iterator[int]:
+    """Where surplus bytes follow the data of a scan: segments whose markers are broken are among them."""
+    for scan, following in pairwise(jpeg.segments):
+        if scan.marker == SOS and following.marker == JUNK:
+            yield following.offset
+    if jpeg.segments[-1].marker == SOS:
+        yield size - len(jpeg.trailer)
 
 
 def _with_frame(division: Division, frame: Segment | None) -> Reading:
@@ -90,14 +108,15 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         elif coding or decodes == "partly":  # else it is said already why not
             damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
         lost = unfinished(parts)
-        if decodes == "whole" and lost and (damage or not division.complete or "component" in lost):
+        scans_behind = SCAN.search(b"\xff\xda" + division.trailer)
+        if decodes == "whole" and lost and (damage or not division.complete or scans_behind or "component" in lost):
             decodes = "partly"
             damage.append(Damage(division.segments[-1].offset, f"found {lost}, expected all of the picture"))
-        zeros = lost_bytes(parts, verdict.kept)
-        if decodes == "whole" and zeros:
-            decodes = "partly"
-            damage.append(zeros)
         jpeg = _without_surplus(division, verdict)
+        found = lost_bytes(parts, verdict.kept) or lost_table(jpeg.segments)
+        if decodes == "whole" and found:
+            decodes = "partly"
+            damage.append(found)
     ordered = tuple(sorted(damage, key=lambda place: place.offset))
     return Reading(jpeg, ordered, width, height, coding, decodes, data)
 

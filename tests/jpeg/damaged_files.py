@@ -75,6 +75,7 @@ BEGIN, SCAN_END = scan_data(WHOLE)
 MIDDLE = (BEGIN + SCAN_END) // 2
 FRAME = place(WHOLE, *FRAMES)
 EXIF_AT = next(part.offset for part in parts_of(WHOLE) if part.kind == "Exif")
+LATER_TABLE = read_segments(PROGRESSIVE).with_marker(DHT)[-2].offset
 OTHER_FRAME = Segment(0xC0, b"\x08\0\x10\0\x10\1\1\x11\0")
 OTHER_TABLE = Segment(DQT, b"\0" + bytes(range(1, 65)))
 
@@ -109,11 +110,27 @@ CASES = {
     "zero for ff in a comment": Case(
         change(WHOLE, place(WHOLE, COM), b"\0"), "whole", "found 00 fe, expected a marker"
     ),
-    "zero for ff in Exif": Case(change(WHOLE, EXIF_AT, b"\0"), "whole", "found 00 e1, expected a marker"),
+    "zero for ff in Exif": Case(change(WHOLE, EXIF_AT, b"\0"), "whole", "found 00 e1, expected the marker ff e1"),
     "zero for ff in tables": Case(change(WHOLE, place(WHOLE, DQT), b"\0"), "whole", "found 00 db, expected a marker"),
     "zero for ff in the frame": Case(change(WHOLE, FRAME, b"\0"), "whole", "found 00 c0, expected a marker"),
     "zero for ff in the scan": Case(change(WHOLE, place(WHOLE, SOS), b"\0"), "whole", "found 00 da, expected a marker"),
-    "unknown marker of Exif": Case(change(WHOLE, EXIF_AT + 1, b"\x5a"), "whole", "found the marker 5a"),
+    "unknown marker of Exif": Case(change(WHOLE, EXIF_AT + 1, b"\x5a"), "whole", "expected the marker ff e1"),
+    "a start for Exif's marker": Case(change(WHOLE, EXIF_AT + 1, b"\xd8"), "whole", "expected the marker ff e1"),
+    "another marker for Exif's": Case(change(WHOLE, EXIF_AT + 1, b"\xe7"), "whole", "expected the marker ff e1"),
+    "zero for ff behind a scan": Case(
+        change(PROGRESSIVE, LATER_TABLE, b"\0"), "whole", "found 00 c4, expected a marker"
+    ),
+    "unknown marker behind a scan": Case(change(PROGRESSIVE, LATER_TABLE + 1, b"\x5a"), "partly", "the marker 5a"),
+    "a start behind a scan": Case(insert(PROGRESSIVE, LATER_TABLE, b"\xff\xd8"), "whole", "a second start"),
+    "an end for a marker behind a scan": Case(
+        change(PROGRESSIVE, LATER_TABLE + 1, b"\xd9"), "partly", "no scan of the picture's finer parts"
+    ),
+    "length of a table behind a scan": Case(
+        change(PROGRESSIVE, LATER_TABLE + 2, b"\0\3"), "whole", "found the length 3"
+    ),
+    "length that swallows another segment": Case(
+        insert(WHOLE, 2, change(Segment(COM, b"a comment").to_bytes(), 2, b"\0\x11")), "whole", "found the length 17"
+    ),
     "unknown marker of a table": Case(change(WHOLE, place(WHOLE, DQT) + 1, b"\x5a"), "no", "found the marker 5a"),
     "a start for a table's marker": Case(change(WHOLE, place(WHOLE, DQT) + 1, b"\xd8"), "no", "a second start"),
     "an end for a comment's marker": Case(
