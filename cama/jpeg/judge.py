@@ -12,7 +12,7 @@ from PIL import Image
 
 from cama.jpeg.division import Damage
 from cama.jpeg.pieces import EXTRA, broken_piece, with_restarts
-from cama.jpeg.segments import EOI, RESTARTS, SOS, Segment
+from cama.jpeg.segments import EOI, FRAMES, RESTARTS, SOS, Segment
 
 Decodes = Literal["whole", "partly", "no"]
 MISSING = "Corrupt JPEG data: premature end of data segment"
@@ -167,6 +167,24 @@ class _Judge:
         self.parts[place] = replace(self.parts[place], scan=scan[:end] + rest)
         return True
 
+    def _rows(self) -> str:
+        """How many rows of pixels are there before the first missing byte, where that can be said."""
+        frame = next(place for place, part in enumerate(self.parts) if part.marker in FRAMES)
+        whole = self.parts[frame]
+        if len(self.places) > 1 or whole.marker == 0xC2:
+            return ""
+        height = int.from_bytes(whole.payload[1:3])
+        low, high = 0, height - 1
+        while low < high and self.work < MAX_WORK:
+            middle = (low + high + 1) // 2
+            self.parts[frame] = replace(whole, payload=whole.payload[:1] + middle.to_bytes(2) + whole.payload[3:])
+            if self._said(self.places[-1]).startswith(MISSING):
+                high = middle - 1
+            else:
+                low = middle
+        self.parts[frame] = whole
+        return f": {low} of {height} rows are there"
+
     def _placed(self, said: str, at_all: bool) -> Damage:
         """The complaint with the place of what it is about."""
         place = self._first()
@@ -175,7 +193,6 @@ class _Judge:
         if not at_all:
             return Damage(scan.offset, f"found a picture that cannot be decoded ({said})")
         if MISSING.endswith(said):
-            return Damage(
-                data_offset(scan) + len(scan.scan), "found the end of a scan's data, expected more of the picture"
-            )
+            what = f"found the end of a scan's data, expected more of the picture{self._rows()}"
+            return Damage(data_offset(scan) + len(scan.scan), what)
         return Damage(data_offset(scan) + self._shortest(place, NOT_MISSING), f"found a broken scan ({said})")

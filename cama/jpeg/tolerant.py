@@ -106,7 +106,7 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
         if decodes == "no" and viewed and (unusual := _unusual(viewed)):
             damage.append(Damage(viewed.offset, f"found {unusual}, expected what viewers decode"))
         elif coding or decodes == "partly":  # else it is said already why not
-            damage += [place for place in verdict.damage if not any(place.offset == known.offset for known in damage)]
+            damage += verdict.damage
         lost = unfinished(parts)
         scans_behind = SCAN.search(b"\xff\xda" + division.trailer)
         if decodes == "whole" and lost and (damage or not division.complete or scans_behind or "component" in lost):
