@@ -44,7 +44,7 @@ def oddities(segments: Sequence[Segment]) -> list[Damage]:
     damage += [Damage(segment.offset, f"found one more frame ({segment.name}), expected one") for segment in found[1:]]
     for frame in found[:1]:
         height = _height(frame)
-        later = [(segment.offset, int.from_bytes(segment.payload)) for segment in segments if segment.marker == DNL]
+        later = [(segment.offset, int.from_bytes(segment.payload[:2])) for segment in segments if segment.marker == DNL]
         if height == 0 and later:
             damage.append(Damage(frame.offset, f"found the height 0 and {later[0][1]} behind the scan: few viewers do"))
         elif height == 0:

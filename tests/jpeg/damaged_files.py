@@ -164,6 +164,9 @@ CASES = {
     ),
     "height behind the scan": Case(with_height(WHOLE, 0, 96), "whole", "found the height 0 and 96 behind the scan"),
     "another height behind the scan": Case(with_height(WHOLE, 96, 64), "whole", "found the height 64 behind the scan"),
+    "a height of many bytes": Case(
+        insert(WHOLE, FRAME, Segment(DNL, b"\1" * 4000).to_bytes()), "whole", "found the height 257"
+    ),
     "no height": Case(with_height(WHOLE, 0), "no", "found the height 0"),
     "too great a height": Case(with_height(WHOLE, 512), "partly", "expected more of the picture"),
     "too small a height": Case(with_height(WHOLE, 64), "whole", "bytes in a scan's data that no viewer shows"),

@@ -101,7 +101,7 @@ def test_damaged_files_are_told_and_those_that_decode_whole_anonymized(name, mod
     assert main(["inspect", str(path)]) == 0
     table = capsys.readouterr().out
     assert ("DECODES" in table) == (CASES[name].decodes != "whole")
-    assert CASES[name].words[:40] in table.replace("...", "")
+    assert ("damaged" in table) == bool(CASES[name].words)
     record = inspect(path)
     assert record["decodes"] == CASES[name].decodes
     assert bool(record["damage"]) == bool(CASES[name].words)
