@@ -29,11 +29,11 @@ PADS = b"\0" * 64, b"\x5a" * 64
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a picture decodes `whole`, `partly` or not at all (`no`), what is wrong in its scans, and, by the offset of a
-    scan, how many bytes of its data belong to the picture where that is not all.
+    """Whether a picture decodes `whole`, `partly` or not at all (`no`), or None where that was not tried; what is wrong in its
+    scans; and, by the offset of a scan, how many bytes of its data belong to the picture where that is not all.
     """
 
-    decodes: Decodes
+    decodes: Decodes | None
     damage: tuple[Damage, ...]
     kept: dict[int, int]
 
@@ -92,7 +92,7 @@ class _Judge:
 
     def judge(self) -> Verdict:
         if not self.places or not self.parts[self.places[0]].scan:
-            return Verdict("no", (), {})
+            return Verdict("no", (Damage(0, "found no data of a scan, expected a picture"),), {})
         for _ in range(MAX_TRIMS):
             said = self._said(self.places[-1])
             surplus = EXTRA.match(said)

@@ -25,7 +25,8 @@ MAX_LOST = 8  # segments with broken markers that are looked for behind scans
 class Reading:
     """What the tolerant reader finds. `picture` is a JPEG of what viewers take for the picture, with the segments that say how
     its colours are meant, for a decoder. `width` and `height` are 0 where there is no frame that can be read; `coding` is None
-    where it contradicts itself or is not whole; `decodes` is None for a picture that is too large to be tried.
+    where it contradicts itself or is not whole; `decodes` is None for a picture that is too large to be tried, and `reason` why
+    a picture decodes `partly` or not (`no`).
     """
 
     jpeg: Jpeg
@@ -34,6 +35,7 @@ class Reading:
     height: int
     coding: Coding | None
     decodes: Decodes | None
+    reason: Damage | None
     picture: bytes
 
 
@@ -54,11 +56,9 @@ def read_tolerant(data: bytes, name: str = "picture") -> Reading:
 
 def require_whole(reading: Reading, name: str) -> None:
     """An error of one line, which begins with `name`, unless the picture decodes whole or is too large to be tried."""
-    if reading.decodes in ("whole", None):
-        return
-    first = f" ({reading.damage[0].what} at byte {reading.damage[0].offset})" if reading.damage else ""
-    how = "only in part" if reading.decodes == "partly" else "not at all"
-    raise CamaError(f"{name}: found a picture that decodes {how}{first}, expected a whole one")
+    if reading.reason is not None:
+        how = "only in part" if reading.decodes == "partly" else "not at all"
+        raise CamaError(f"{name}: its picture decodes {how}: at byte {reading.reason.offset} {reading.reason.what}")
 
 
 def _read(data: bytes, start: int, trusting: bool) -> Reading:
@@ -86,39 +86,42 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
     """The reading with one of several frames."""
     parts = view(division.segments, frame)
     picture = Jpeg(tuple(parts))
-    jpeg = Jpeg(_with_rest_of_exif(division.segments), division.trailer)
+    data = picture.to_bytes()
     viewed = next((part for part in parts if frame is not None and part.marker == frame.marker), None)
     height, width = (int.from_bytes(viewed.payload[at : at + 2]) if viewed else 0 for at in (1, 3))
     damage = [*division.damage, *oddities(division.segments)]
-    coding, wrong = _coding(jpeg, picture)
-    if wrong:
-        where = viewed.offset if viewed else division.segments[-1].offset
-        if not any(place.offset == where for place in damage):
-            damage.append(Damage(where, wrong))
-    data = picture.to_bytes()
-    decodes: Decodes | None = "no"
+    coding, wrong = _coding(Jpeg(division.segments), picture)
+    place = Damage(viewed.offset if viewed else division.segments[-1].offset, wrong)
     if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
-        decodes = None
+        verdict = Verdict(None, (), {})
     elif width and height:
-        # without what is about colours, of which libjpeg has complaints too
-        verdict = judge([part for part in parts if part.kind not in KEPT], width * height)
-        decodes = verdict.decodes
-        if decodes == "no" and viewed and (unusual := _unusual(viewed)):
-            damage.append(Damage(viewed.offset, f"found {unusual}, expected what viewers decode"))
-        elif coding or decodes == "partly":  # else it is said already why not
-            damage += verdict.damage
-        lost = unfinished(parts)
-        scans_behind = SCAN.search(b"\xff\xda" + division.trailer)
-        if decodes == "whole" and lost and (damage or not division.complete or scans_behind or "component" in lost):
-            decodes = "partly"
-            damage.append(Damage(division.segments[-1].offset, f"found {lost}, expected all of the picture"))
-        jpeg = _without_surplus(division, verdict)
-        found = lost_bytes(parts, verdict.kept) or lost_table(jpeg.segments)
-        if decodes == "whole" and found:
-            decodes = "partly"
-            damage.append(found)
-    ordered = tuple(sorted(damage, key=lambda place: place.offset))
-    return Reading(jpeg, ordered, width, height, coding, decodes, data)
+        verdict = _judge(division, parts, viewed, width * height, bool(damage))
+    else:
+        verdict = Verdict("no", (), {})
+    if verdict.decodes == "no" and wrong:
+        verdict = Verdict("no", (place,), verdict.kept)  # it is the reason of what libjpeg says
+    elif wrong:
+        damage.append(place)
+    ordered = tuple(sorted([*damage, *verdict.damage], key=lambda place: place.offset))
+    reason = verdict.damage[-1] if verdict.decodes in ("partly", "no") else None
+    jpeg = _without_surplus(division, verdict)
+    return Reading(jpeg, ordered, width, height, coding, verdict.decodes, reason, data)
+
+
+def _judge(division: Division, parts: list[Segment], frame: Segment, pixels: int, damaged: bool) -> Verdict:
+    """The verdict of libjpeg, and on what it says nothing about. The last damage is the reason why a picture is not whole."""
+    # without what is about colours, of which libjpeg has complaints too
+    verdict = judge([part for part in parts if part.kind not in KEPT], pixels)
+    if verdict.decodes == "no" and (unusual := _unusual(frame)):
+        return replace(verdict, damage=(Damage(frame.offset, f"found {unusual}, expected what viewers decode"),))
+    if verdict.decodes != "whole":
+        return verdict
+    missing = lost_bytes(parts, verdict.kept) or lost_table(_without_surplus(division, verdict).segments)
+    lost = unfinished(parts)
+    scans_behind = SCAN.search(b"\xff\xda" + division.trailer)
+    if lost and (damaged or not division.complete or scans_behind or "component" in lost):
+        missing = Damage(division.segments[-1].offset, f"found {lost}, expected all of the picture")
+    return replace(verdict, decodes="partly", damage=(*verdict.damage, missing)) if missing else verdict
 
 
 def _coding(jpeg: Jpeg, picture: Jpeg) -> tuple[Coding | None, str]:
@@ -150,7 +153,7 @@ def _without_surplus(division: Division, verdict: Verdict) -> Jpeg:
         segments.append(replace(segment, scan=segment.scan[:kept]))
         segments.append(Segment(JUNK, segment.scan[kept:], offset=data_offset(segment) + kept))
     trailer = division.trailer
-    if not division.complete and segments[-1].marker == JUNK:
+    if verdict.kept and not division.complete and segments[-1].marker == JUNK:
         trailer = segments.pop().payload + trailer
     return Jpeg(_with_rest_of_exif(_merged(segments)), trailer)
 

@@ -82,7 +82,7 @@ def test_what_decodes_whole_is_the_picture(name):
 def test_what_does_not_decode_whole_is_refused_in_one_line(name):
     with pytest.raises(CamaError) as error:
         require_whole(read_tolerant(CASES[name].data), "a.jpg")
-    assert str(error.value).startswith("a.jpg: found a picture that decodes ")
+    assert str(error.value).startswith("a.jpg: its picture decodes ")
     assert "\n" not in str(error.value)
 
 

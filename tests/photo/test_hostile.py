@@ -109,7 +109,7 @@ def test_damaged_files_are_told_and_those_that_decode_whole_anonymized(name, mod
     command = ["anonymize", str(path), "--model", str(model), "--to", LABELS[0], "--out", str(out)]
     status, said = one_line(command, capsys)
     assert (status == 0) == out.exists() == (CASES[name].decodes == "whole")
-    assert status == 0 or said.startswith(f"cama anonymize: {path}: found a picture that decodes ")
+    assert status == 0 or said.startswith(f"cama anonymize: {path}: its picture decodes ")
     if out.exists():
         assert len(read_segments(out.read_bytes()).to_bytes()) == out.stat().st_size
         assert read_rgb(out).shape == (record["height"], record["width"], 3)
