@@ -110,10 +110,10 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
 
 def _judge(division: Division, parts: list[Segment], frame: Segment, pixels: int, damaged: bool) -> Verdict:
     """The verdict of libjpeg, and on what it says nothing about. The last damage is the reason why a picture is not whole."""
+    if unusual := _unusual(frame):
+        return Verdict("no", (Damage(frame.offset, f"found {unusual}, expected what viewers decode"),), {})
     # without what is about colours, of which libjpeg has complaints too
     verdict = judge([part for part in parts if part.kind not in KEPT], pixels)
-    if verdict.decodes == "no" and (unusual := _unusual(frame)):
-        return replace(verdict, damage=(Damage(frame.offset, f"found {unusual}, expected what viewers decode"),))
     if verdict.decodes != "whole":
         return verdict
     missing = lost_bytes(parts, verdict.kept) or lost_table(_without_surplus(division, verdict).segments)
@@ -135,7 +135,7 @@ def _coding(jpeg: Jpeg, picture: Jpeg) -> tuple[Coding | None, str]:
 
 
 def _unusual(frame: Segment) -> str:
-    """What few programs decode in a frame; empty for nothing."""
+    """What few programs decode in a frame; empty for nothing. With arithmetic coding libjpeg cannot tell if data is missing."""
     number, bits = frame.marker - 0xC0, frame.payload[0]
     return f"a picture coded as {process_name(number)}" if number > 2 else f"{bits} bits a sample" if bits != 8 else ""
 

@@ -162,6 +162,19 @@ CASES = {
     "metadata behind the scan": Case(
         joined(Segment(SOI), *parts_of(WHOLE)[2:-1], Segment(0xE1, EXIF), Segment(COM, b"late"), Segment(EOI)), "whole"
     ),
+    "comments and tables between scans": Case(
+        joined(
+            *[
+                x
+                for part in parts_of(PROGRESSIVE)
+                for x in ([part, Segment(COM, b"x"), Segment(0xE9, b"y")] if part.marker == SOS else [part])
+            ]
+        ),
+        "whole",
+    ),
+    "a frame between scans": Case(
+        insert(PROGRESSIVE, LATER_TABLE, OTHER_FRAME.to_bytes()), "whole", "found one more frame (SOF0)"
+    ),
     "height behind the scan": Case(with_height(WHOLE, 0, 96), "whole", "found the height 0 and 96 behind the scan"),
     "another height behind the scan": Case(with_height(WHOLE, 96, 64), "whole", "found the height 64 behind the scan"),
     "a height of many bytes": Case(
@@ -210,6 +223,7 @@ CASES = {
     "a start and zeros": Case(b"\xff\xd8" + bytes(5000), "no", "5000 bytes of no segment"),
     "12 bits": Case(change(WHOLE, FRAME + 4, b"\x0c"), "no", "found 12 bits a sample"),
     "lossless": Case(change(WHOLE, FRAME + 1, b"\xc3"), "no", "coded as lossless"),
+    "arithmetic": Case(change(WHOLE, FRAME + 1, b"\xc9"), "no", "coded as extended, arithmetic (SOF9)"),
     "hierarchical": Case(change(WHOLE, FRAME + 1, b"\xc5"), "no", "coded as extended, hierarchical (SOF5)"),
     "JPEG-LS": Case(change(WHOLE, FRAME + 1, b"\xf7"), "no", "found the marker f7"),
 }
