@@ -92,7 +92,8 @@ class _Judge:
 
     def judge(self) -> Verdict:
         if not self.places or not self.parts[self.places[0]].scan:
-            return Verdict("no", (Damage(0, "found no data of a scan, expected a picture"),), {})
+            offset = self.parts[self.places[0] if self.places else -1].offset
+            return Verdict("no", (Damage(offset, "found no data of a scan, expected a picture"),), {})
         for _ in range(MAX_TRIMS):
             said = self._said(self.places[-1])
             surplus = EXTRA.match(said)

@@ -90,7 +90,8 @@ def _with_frame(division: Division, frame: Segment | None) -> Reading:
     viewed = next((part for part in parts if frame is not None and part.marker == frame.marker), None)
     height, width = (int.from_bytes(viewed.payload[at : at + 2]) if viewed else 0 for at in (1, 3))
     damage = [*division.damage, *oddities(division.segments)]
-    coding, wrong = _coding(Jpeg(division.segments), picture)
+    # without a frame before the first scan there may be one behind it, which no viewer takes
+    coding, wrong = _coding(Jpeg(division.segments if frame else ()), picture)
     place = Damage(viewed.offset if viewed else division.segments[-1].offset, wrong)
     if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
         verdict = Verdict(None, (), {})

@@ -156,6 +156,14 @@ CASES = {
         "one more frame",
     ),
     "two frames": Case(insert(WHOLE, FRAME, OTHER_FRAME.to_bytes()), "whole", "one more frame"),
+    "frame behind the scan": Case(
+        joined(
+            *[part for part in parts_of(WHOLE) if part.marker not in (*FRAMES, EOI)],
+            *[part for part in parts_of(WHOLE) if part.marker in (*FRAMES, EOI)],
+        ),
+        "no",
+        "found 0 frames",
+    ),
     "no frame": Case(joined(*[part for part in parts_of(WHOLE) if part.marker not in FRAMES]), "no", "found 0 frames"),
     "no tables": Case(joined(*[part for part in parts_of(WHOLE) if part.marker != DQT]), "no", "no quantisation table"),
     "no scan": Case(WHOLE[: place(WHOLE, SOS)] + b"\xff\xd9", "no", "found no scan"),

@@ -292,9 +292,9 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 @pytest.mark.parametrize("data", [WHOLE, RESTARTS, PROGRESSIVE], ids=["baseline", "restarts", "progressive"])
 def test_any_damage_is_read_soon_and_told(data):
-    rng = random.Random(16)
+    rng = random.Random(51)
     seen = set()
-    for _ in range(250):
+    for _ in range(500):
         copy = mutated(data, rng)
         if find_start(copy) is None:
             continue
