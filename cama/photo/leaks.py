@@ -9,7 +9,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.exif import Entry, read_exif
 from cama.jpeg.exif_text import text_of
 from cama.jpeg.photoshop import IPTC, read_resources
-from cama.jpeg.segments import COM, Jpeg, Segment
+from cama.jpeg.segments import COM, JUNK, Jpeg, Segment
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
@@ -92,7 +92,8 @@ class Leaks:
             if payload.startswith(JFXX_JPEG):
                 self._add_thumbnail(payload[len(JFXX_JPEG) :])
         elif (
-            segment.name.endswith("unknown")
+            segment.marker == JUNK
+            or segment.name.endswith("unknown")
             or segment.name.startswith("marker")
             or len(payload) > HEADER_BYTES.get(segment.kind, len(payload))
         ):
