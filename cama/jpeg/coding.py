@@ -93,7 +93,7 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
     scans = tuple(_scan(segment, name) for segment in jpeg.with_marker(SOS))
     if not scans:
         raise CamaError(f"{name}: found no scan, expected a picture")
-    precision, height, width, components = _frame(frames[0], name)
+    precision, height, width, components = read_frame(frames[0], name)
     known = {component.identifier for component in components}
     quantisation: dict[int, tuple[int, ...]] = {}
     for segment in jpeg.with_marker(DQT):
@@ -113,9 +113,16 @@ def read_coding(jpeg: Jpeg, name: str = "picture") -> Coding:
         raise _size_error(name, restarts[0], "4 bytes")
     restart = struct.unpack(">H", restarts[-1].payload)[0] if restarts else 0
     kind = frames[0].marker - 0xC0
-    process = PROCESSES.get(kind % 4, "") + ("" if kind < 4 else f" (SOF{kind})")
     layout = tuple(_content(part, name) for part in jpeg.with_marker(DQT, DHT, DRI, SOS, *FRAMES))
-    return Coding(process, precision, width, height, components, quantisation, huffman, restart, scans, layout)
+    return Coding(
+        process_name(kind), precision, width, height, components, quantisation, huffman, restart, scans, layout
+    )
+
+
+def process_name(kind: int) -> str:
+    """The coding process of a frame SOFn, by its number n: such as `baseline`, or `progressive, arithmetic (SOF10)`."""
+    words = [PROCESSES[kind % 4], *["hierarchical"] * (kind % 8 > 4), *["arithmetic"] * (kind > 8)]
+    return ", ".join(words) + ("" if kind < 4 else f" (SOF{kind})")
 
 
 def describe(coding: Coding) -> dict[str, Any]:
@@ -165,7 +172,8 @@ def _size_error(name: str, segment: Segment, expected: str) -> CamaError:
     )
 
 
-def _frame(segment: Segment, name: str) -> tuple[int, int, int, tuple[Component, ...]]:
+def read_frame(segment: Segment, name: str = "picture") -> tuple[int, int, int, tuple[Component, ...]]:
+    """Precision, height, width and components of a frame; a violation of the standard is an error that begins with `name`."""
     data = segment.payload
     if len(data) < 6 or len(data) != 6 + 3 * data[5] or not data[5]:
         raise _size_error(name, segment, "8 and 3 for each component")

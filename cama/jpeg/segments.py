@@ -8,8 +8,15 @@ from cama.core.errors import CamaError
 
 SOI, EOI, SOS, DQT, DHT, DRI, DNL, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE
 APP0, APP1 = 0xE0, 0xE1
-FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}  # SOFn
-NAMES = {SOI: "SOI", EOI: "EOI", SOS: "SOS", DQT: "DQT", DHT: "DHT", DRI: "DRI", DNL: "DNL", COM: "COM", 0xCC: "DAC"}
+DAC, DHP, EXP = 0xCC, 0xDE, 0xDF  # of arithmetic coding and of hierarchical pictures
+FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, DAC}  # SOFn
+RESTARTS = range(0xD0, 0xD8)
+BARE = {SOI, EOI, 0x01, *RESTARTS}  # markers without a length
+JUNK = 0x00  # no marker: bytes between segments that belong to none, which only the tolerant reader finds
+NAMES = {SOI: "SOI", EOI: "EOI", SOS: "SOS", DQT: "DQT", DHT: "DHT", DRI: "DRI", DNL: "DNL", COM: "COM"}
+NAMES |= {DAC: "DAC", DHP: "DHP", EXP: "EXP", JUNK: "junk", 0x01: "TEM"} | {
+    marker: f"RST{marker - 0xD0}" for marker in RESTARTS
+}
 # The first bytes of application segments (marker, signature) and the name of what they hold.
 SIGNATURES = (
     (0xE0, b"JFIF\0", "JFIF"),
@@ -32,8 +39,8 @@ MAX_SEGMENTS = 20_000  # a progressive picture has some dozens
 class Segment:
     """A marker with its payload, and for the header of a scan the scan's data."""
 
-    marker: int  # the byte after 0xFF
-    payload: bytes = b""  # the bytes after the length field; empty for SOI and EOI
+    marker: int  # the byte after 0xFF; JUNK for none
+    payload: bytes = b""  # the bytes after the length field; empty for SOI and EOI; all bytes of junk
     scan: bytes = b""  # the entropy-coded data after a scan's header, with restart markers
     fill: int = 0  # number of fill bytes (0xFF) before the marker
     offset: int = 0  # of the segment's first byte in the file
@@ -55,8 +62,10 @@ class Segment:
 
     def to_bytes(self) -> bytes:
         """The segment's bytes in the file, with its scan."""
+        if self.marker == JUNK:
+            return self.payload
         head = b"\xff" * (self.fill + 1) + bytes([self.marker])
-        if self.marker in (SOI, EOI):
+        if self.marker in BARE:
             return head
         return head + struct.pack(">H", len(self.payload) + 2) + self.payload + self.scan
 
@@ -108,7 +117,7 @@ def read_segments(data: bytes, name: str = "picture") -> Jpeg:
         if marker == EOI:
             segments.append(Segment(EOI, fill=fill, offset=start))
             return Jpeg(tuple(segments), data[at:])
-        if marker in (0x00, 0x01, SOI) or 0xD0 <= marker <= 0xD7:
+        if marker in BARE or marker == JUNK:
             raise refuse(start, f"the marker {marker:02x}", "that of a segment")
         if at + 2 > len(data):
             raise refuse(start, "the end of the file", "a segment's length: it is truncated")

@@ -9,10 +9,9 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from cama.core.errors import CamaError
-from cama.jpeg.coding import read_coding
 from cama.jpeg.exif import INTEROP_INDEX, ORIENTATION, read_exif
-from cama.jpeg.segments import read_segments
-from cama.storage.images import read_file, read_rgb
+from cama.jpeg.tolerant import read_tolerant, require_whole
+from cama.storage.images import decode_rgb, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
 ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -57,17 +56,17 @@ def read_srgb(photo: Path) -> tuple[np.ndarray, int]:
     """The picture of a JPEG (H, W, 3), uint8, as stored, without its orientation, converted to sRGB from its colour profile or,
     where EXIF says so (DCF's `R03`), from Adobe RGB; and its EXIF orientation (1 to 8).
     """
-    jpeg = read_segments(read_file(photo), str(photo))
-    read_coding(jpeg, str(photo))  # refuses files that contradict the standard
-    segments, orientation, adobe = jpeg.of_kind("Exif"), 1, False
+    reading = read_tolerant(read_file(photo), str(photo))
+    require_whole(reading, str(photo))
+    segments, orientation, adobe = reading.jpeg.of_kind("Exif"), 1, False
     if segments:
         with contextlib.suppress(CamaError):  # damaged EXIF is ignored
             exif = read_exif(segments[0].payload)
             orientation = exif.offset("IFD0", ORIENTATION) or 1
             adobe = exif.get("Interop", INTEROP_INDEX) == "R03"
-    picture = read_rgb(photo)
+    picture = decode_rgb(reading.picture, photo)
     try:
-        with Image.open(photo, formats=("JPEG",)) as image:
+        with Image.open(io.BytesIO(reading.picture), formats=("JPEG",)) as image:
             profile = image.info.get("icc_profile")
         if profile:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cama.core.errors import CamaError, TooLargeError
-from cama.jpeg.coding import Coding, read_coding
+from cama.jpeg.coding import Coding
 from cama.jpeg.profile import Profile, match_profile
 from cama.jpeg.quantisation import standard_quality
-from cama.jpeg.segments import Jpeg, read_segments
+from cama.jpeg.segments import Jpeg
+from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import read_file, read_rgb
+from cama.storage.images import decode_rgb, read_file
 
 if TYPE_CHECKING:
     from cama.photo.attribution import Attributor
@@ -68,10 +69,10 @@ def inspect(
 def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     """The record of `inspect`, with what is the same for several photographs loaded before."""
     data = read_file(path)
-    jpeg = read_segments(data, str(path))
-    coding = read_coding(jpeg, str(path))
+    reading = read_tolerant(data, str(path))
+    jpeg, coding = reading.jpeg, reading.coding
     required = bool(comparison.attributors or comparison.references)
-    picture, faults, warnings = _decode(path, coding, required)
+    picture, faults, warnings = _decode(path, reading, required)
     metadata = Leaks(jpeg, picture, str(path))
     record = {
         "input": str(path),
@@ -79,10 +80,12 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
         "file": path.name,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "width": coding.width,
-        "height": coding.height,
+        "width": reading.width or None,
+        "height": reading.height or None,
         "container": "JPEG",
-        "coding": _coding(coding),
+        "coding": None if coding is None else _coding(coding),
+        "decodes": reading.decodes,
+        "damage": [{"offset": place.offset, "what": place.what} for place in reading.damage],
         "segments": [
             {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
             for segment in jpeg.segments
@@ -94,6 +97,8 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
         "warnings": warnings,
     }
     if comparison.profiles:
+        if coding is None:
+            raise CamaError(f"{path}: found no whole coding of a picture, expected one to compare with profiles")
         record["profiles"] = [_match(jpeg, coding, name, profile) for name, profile in comparison.profiles]
     if comparison.attributors:
         from cama.photo.attribution import attribute
@@ -104,14 +109,16 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     return record
 
 
-def _decode(path: Path, coding: Coding, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
+def _decode(path: Path, reading: Reading, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
     """The picture; or None with its faults or a warning where it is damaged or too large and not `required`. Grey and CMYK
-    pictures are only decoded, to an error, where required.
+    pictures are only decoded, to an error, where required. A picture that does not decode whole is none.
     """
-    if len(coding.components) != 3 and not required:
+    if required:
+        require_whole(reading, str(path))
+    elif reading.decodes in ("partly", "no") or (reading.coding and len(reading.coding.components) != 3):
         return None, [], []
     try:
-        return read_rgb(path), [], []
+        return decode_rgb(reading.picture, path), [], []
     except CamaError as error:
         if required:
             raise
@@ -124,6 +131,7 @@ def _coding(coding: Coding) -> dict[str, Any]:
         "subsampling": coding.subsampling,
         "standard_quality": standard_quality([coding.quantisation[c.table] for c in coding.components]),
         "quantisation": {str(name): list(table) for name, table in sorted(coding.quantisation.items())},
+        "precision": coding.precision,
         "restart_interval": coding.restart,
         "scans": len(coding.scans),
     }

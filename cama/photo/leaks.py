@@ -14,7 +14,7 @@ from cama.jpeg.exif_text import text_of
 from cama.jpeg.photoshop import HEADER as PHOTOSHOP
 from cama.jpeg.photoshop import IPTC, read_resources
 from cama.jpeg.readable import decode_text, describe, kinds, texts, visible
-from cama.jpeg.segments import COM, Jpeg, Segment
+from cama.jpeg.segments import COM, JUNK, Jpeg, Segment
 from cama.jpeg.xmp import HEADER as XMP
 from cama.jpeg.xmp import extended_xmp
 from cama.photo.embedded import Leak, find_blocks, iptc_leaks, xmp_leaks
@@ -104,7 +104,8 @@ class Leaks:
             if payload.startswith(JFXX_JPEG):
                 self._add_thumbnail(payload[len(JFXX_JPEG) :])
         elif (
-            segment.name.endswith("unknown")
+            segment.marker == JUNK
+            or segment.name.endswith("unknown")
             or segment.name.startswith("marker")
             or len(payload) > HEADER_BYTES.get(segment.kind, len(payload))
         ):

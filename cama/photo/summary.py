@@ -23,6 +23,7 @@ def summary(record: dict[str, Any]) -> str:
     """The file's path and a line for each finding; the settings of the exposure, which are many, share one line."""
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
+    rows += [("damaged", f"byte {place['offset']}: {place['what']}") for place in record["damage"]]
     rows += [("damaged", fault) for fault in record["faults"]]
     rows += [("warning", warning) for warning in record["warnings"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
@@ -36,6 +37,10 @@ def summary(record: dict[str, Any]) -> str:
 
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
     coding = record["coding"]
+    size = f"{record['width']}x{record['height']} pixels" if record["width"] else "of no known size"
+    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record["decodes"], "")
+    if coding is None:
+        return [("picture", size)]
     quality = coding["standard_quality"]
     tables = (
         f"those of the common encoder at quality {quality}"
@@ -43,7 +48,7 @@ def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
         else "not the common encoder's at any quality (may name camera or program)"
     )
     return [
-        ("picture", f"{record['width']}x{record['height']} pixels, {coding['process']}, {coding['subsampling']}"),
+        ("picture", f"{size}, {coding['process']}, {coding['subsampling']}"),
         ("quantisation", tables),
     ]
 

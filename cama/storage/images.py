@@ -24,7 +24,11 @@ warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 
 def read_rgb(path: Path) -> np.ndarray:
     """Decode an RGB photograph to uint8 (H, W, 3). Grey, CMYK, truncated and empty files are errors."""
-    data = read_file(path)
+    return decode_rgb(read_file(path), path)
+
+
+def decode_rgb(data: bytes, path: Path) -> np.ndarray:
+    """As `read_rgb`, from the bytes of the file at `path`, which errors name."""
     if not data:
         raise CamaError(f"{path}: the file is empty (0 bytes), expected an RGB photograph")
     try:

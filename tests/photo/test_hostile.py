@@ -11,7 +11,9 @@ from PIL import Image
 
 from cama.commands.main import main
 from cama.jpeg.segments import DQT, Jpeg, read_segments
+from cama.photo.inspect import inspect
 from cama.storage.images import read_rgb
+from tests.jpeg.damaged_files import CASES
 from tests.jpeg.helpers import jpeg, many_scans, scene, with_frame
 from tests.photo.helpers import LABELS, camera_file, model_file
 from tests.real_photographs import needs_photographs, photographs
@@ -49,7 +51,15 @@ OTHERS = {
     "many scans": many_scans(8000, 3000),
     "no tables": Jpeg(tuple(s for s in read_segments(jpeg()).segments if s.marker != DQT)).to_bytes(),
 }
-INSPECTED = {"cmyk", "grey", "1x1", "12 bits", "bomb", "many scans"}  # the container says something all the same
+INSPECTED = {
+    "cmyk",
+    "grey",
+    "1x1",
+    "12 bits",
+    "bomb",
+    "many scans",
+    "no tables",
+}  # the container says something all the same
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +93,27 @@ def test_other_kinds_are_one_line(name, ending, model, tmp_path, capsys):
     assert status == 1
     assert f"cama anonymize: {path}: " in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_damaged_files_are_told_and_those_that_decode_whole_anonymized(name, model, tmp_path, capsys):
+    path, out = tmp_path / "a.jpg", tmp_path / "out.jpg"
+    path.write_bytes(CASES[name].data)
+    assert main(["inspect", str(path)]) == 0
+    table = capsys.readouterr().out
+    assert ("DECODES" in table) == (CASES[name].decodes != "whole")
+    assert ("\ndamaged " in table) == bool(CASES[name].words)
+    record = inspect(path)
+    assert record["decodes"] == CASES[name].decodes
+    assert bool(record["damage"]) == bool(CASES[name].words)
+    assert record["trailing_bytes"] + sum(segment["bytes"] for segment in record["segments"]) == record["bytes"]
+    command = ["anonymize", str(path), "--model", str(model), "--to", LABELS[0], "--out", str(out)]
+    status, said = one_line(command, capsys)
+    assert (status == 0) == out.exists() == (CASES[name].decodes == "whole")
+    assert status == 0 or said.startswith(f"cama anonymize: {path}: its picture decodes ")
+    if out.exists():
+        assert len(read_segments(out.read_bytes()).to_bytes()) == out.stat().st_size
+        assert read_rgb(out).shape == (record["height"], record["width"], 3)
 
 
 def test_a_very_wide_picture_is_written(model, tmp_path, capsys):

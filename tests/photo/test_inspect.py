@@ -173,8 +173,8 @@ def test_damaged_exif_is_a_fault_and_not_the_end(tmp_path):
     assert "damaged" in summary(record)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"II*\0", jpeg()[:-20]])
-def test_what_is_no_whole_jpeg_is_refused(data, tmp_path, capsys):
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"II*\0"])
+def test_what_is_no_jpeg_is_refused(data, tmp_path, capsys):
     path = tmp_path / "a.jpg"
     path.write_bytes(data)
     assert main(["inspect", str(path)]) == 1
