@@ -12,7 +12,7 @@ from typing import Any
 from PIL.ExifTags import GPSTAGS, TAGS
 
 from cama.core.errors import CamaError
-from cama.jpeg.readable import WIDE, decode_text
+from cama.jpeg.readable import decode_text, wide_encoding
 
 HEADER = b"Exif\0\0"
 TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
@@ -214,8 +214,7 @@ def _likely(rows: bytes, order: str) -> int:
 def _value(tiff: bytes, order: str, kind: int, offset: int, count: int, size: int, form: str) -> Any:
     raw = tiff[offset : offset + size * count]
     if kind in (ASCII, UTF8):  # may hold several texts, such as the copyright of a photographer and of an editor
-        whole = any(pattern.fullmatch(raw) for pattern in WIDE)  # UTF-16, in which every letter has a zero
-        return decode_text(raw) if whole else "; ".join(map(decode_text, raw.rstrip(b"\0").split(b"\0")))
+        return decode_text(raw) if wide_encoding(raw) else "; ".join(map(decode_text, raw.rstrip(b"\0").split(b"\0")))
     if kind == UNDEFINED or (kind == 1 and count > MAX_VALUES):
         return raw
     shown = min(count, MAX_VALUES)

@@ -1,21 +1,20 @@
 """Text in bytes whose encoding nobody declares, and what bytes that no standard names seem to be."""
 
 import re
+from collections import Counter
 from itertools import islice, pairwise
 
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-# Letters of ASCII as UTF-16: every second byte is zero.
-WIDE = {
-    re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){3,}\0{0,2}"): "utf-16-le",
-    re.compile(rb"(?:\0[\t\n\r\x20-\x7e]){3,}\0{0,2}"): "utf-16-be",
-}
+MIN_WIDE, WIDE_SHARE = (
+    3,
+    0.9,
+)  # letters, and the share of them with a zero byte, that are taken for UTF-16 without a mark
 # Text among other bytes: ASCII, or ASCII as UTF-16. Runs of a few characters arise by chance, longer ones in more bytes.
 MIN_TEXT, LONGER = 6, ((256, 8), (65_536, 10))  # by the number of bytes
 TEXTS = re.compile(rb"[\x20-\x7e]{%d,}|(?:[\x20-\x7e]\0){%d,}|(?:\0[\x20-\x7e]){%d,}" % ((MIN_TEXT,) * 3))
-MIN_LETTERS, MIN_LETTERS_OF_LONG = (
-    0.7,
-    0.4,
-)  # share of letters, digits and blanks in a text, and in one of twice the length
+MIN_LETTERS = 0.6  # share of letters, digits and blanks in a text
+LONG = 16  # characters: chance and tables of numbers have hardly ever a word in so many of which most are letters
+WORD, WORD_OF_LONG = (re.compile(rf"[A-Za-z][a-z]{{{n - 1},}}|[A-Z]{{{n},}}|[0-9]{{{n},}}") for n in (4, 3))
 MAX_TEXT = 1000  # characters that are told of one place
 SEARCHED = 1_000_000  # bytes in which texts are looked for
 VIDEO = re.compile(rb"ftyp(?:isom|iso[2-9]|mp4[12]|qt  |avc1|3gp|M4V )")
@@ -33,15 +32,26 @@ KINDS = (
 def decode_text(data: bytes) -> str:
     """Text of UTF-8, UTF-16, Windows' or ISO's Latin-1, whichever it can be, without zeros at its end."""
     mark = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "")
-    wide = next((encoding for pattern, encoding in WIDE.items() if pattern.fullmatch(data)), "")
-    if wide:
-        data = data[: len(data) // 2 * 2]
+    wide = wide_encoding(data)
     for encoding in filter(None, (mark, wide, "utf-8", "cp1252")):
+        even = data[: len(data) // 2 * 2] if encoding.startswith("utf-16") else data
         try:
-            return data.decode(encoding).rstrip("\0")
+            return even.decode(encoding).rstrip("\0")
         except UnicodeError:
             continue
     return data.decode("latin-1").rstrip("\0")
+
+
+def wide_encoding(data: bytes) -> str:
+    """The encoding of text in UTF-16 without a mark, most of whose letters are Latin; empty for other text."""
+    text = data.rstrip(b"\0")
+    text += b"\0" * (len(text) % 2)
+    first, second = text[::2], text[1::2]
+    if len(first) < MIN_WIDE:
+        return ""
+    if second.count(0) >= WIDE_SHARE * len(second) and 0 not in first:
+        return "utf-16-le"
+    return "utf-16-be" if first.count(0) >= WIDE_SHARE * len(first) and 0 not in second else ""
 
 
 def visible(text: str, length: int = MAX_TEXT) -> str:
@@ -53,15 +63,16 @@ def visible(text: str, length: int = MAX_TEXT) -> str:
 def texts(data: bytes) -> list[str]:
     """What can be read in bytes: runs of characters too long to be chance, without those said before."""
     least = max([MIN_TEXT, *(length for size, length in LONGER if len(data) > size)])
-    found: dict[str, None] = {}
-    for run in islice(TEXTS.finditer(data[:SEARCHED]), MAX_TEXT):
-        text = run.group().replace(b"\0", b"").decode("ascii").strip()
-        plain = sum(c.isalnum() or c == " " for c in text)
-        in_order = sum(ord(second) - ord(first) == 1 for first, second in pairwise(text))  # as in tables of codes
-        share = MIN_LETTERS_OF_LONG if len(text) >= 2 * least else MIN_LETTERS
-        if len(text) >= least and plain >= share * len(text) and 2 * in_order < len(text) and len(set(text)) > 2:
-            found[text] = None
+    runs = (run.group().replace(b"\0", b"").decode("ascii").strip() for run in TEXTS.finditer(data[:SEARCHED]))
+    found = dict.fromkeys(text for text in islice(runs, MAX_TEXT) if len(text) >= least and _is_text(text))
     return list(found)
+
+
+def _is_text(run: str) -> bool:
+    plain = sum(c.isalnum() or c == " " for c in run) >= MIN_LETTERS * len(run)
+    in_order = sum(ord(second) - ord(first) == 1 for first, second in pairwise(run))  # as in tables of codes
+    varied = 2 * in_order < len(run) and 2 * Counter(run).most_common(1)[0][1] <= len(run)
+    return plain and varied and bool((WORD_OF_LONG if len(run) >= LONG else WORD).search(run))
 
 
 def kinds(data: bytes) -> list[str]:

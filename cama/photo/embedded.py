@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from cama.jpeg.exif import HEADER as EXIF
 from cama.jpeg.exif import MAX_BEFORE, TIFF_HEADER
 from cama.jpeg.iptc import read_iptc
+from cama.jpeg.photoshop import HEADER as PHOTOSHOP
+from cama.jpeg.photoshop import read_resources
 from cama.jpeg.readable import describe, texts, visible
 from cama.jpeg.xmp import Property, read_xmp
 
@@ -88,11 +90,12 @@ def find_blocks(data: bytes) -> Blocks:
     header = TIFF_HEADER.search(data[:MAX_BEFORE])
     packet = XMP_PACKET.search(data)
     block, record = data.find(IPTC_BLOCK), IPTC_START.search(data)
-    bare = record is not None and block < 0 and len(read_iptc(data[record.start() :])[0]) > 1
+    whole = block >= 0 and bool(read_resources(PHOTOSHOP + data[block:])[0])
+    bare = record is not None and not whole and len(read_iptc(data[record.start() :])[0]) > 1
     return Blocks(
         exif=[EXIF + data[header.start() :]] if header else [],
         xmp=[packet.group()] if packet else [],
-        photoshop=[data[block:]] if block >= 0 else [],
+        photoshop=[data[block:]] if whole else [],
         iptc=[data[record.start() :]] if bare else [],
         places=list(dict.fromkeys(place.group().decode("ascii") for place in ISO_6709.finditer(data))),
     )

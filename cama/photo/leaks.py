@@ -132,7 +132,7 @@ class Leaks:
         for packet in found.xmp:
             self._add_all(xmp_leaks(packet))
         for block in found.photoshop:
-            self._add_photoshop(PHOTOSHOP + block)
+            self._add_photoshop(PHOTOSHOP + block, within_unknown=True)
         for records in found.iptc:
             self._add_all(leak for leak in iptc_leaks(records) if leak[1] != "IPTC")
         for place in found.places:
@@ -169,7 +169,7 @@ class Leaks:
         else:
             self._add_photoshop(PHOTOSHOP + entry.value)
 
-    def _add_photoshop(self, payload: bytes) -> None:
+    def _add_photoshop(self, payload: bytes, within_unknown: bool = False) -> None:
         resources, rest = read_resources(payload)
         for resource in resources:
             if resource.number == IPTC:
@@ -179,7 +179,7 @@ class Leaks:
                 self._add_thumbnail(resource.thumbnail)
             else:
                 self._add("software", "Photoshop", describe(resource.data, f", block 0x{resource.number:04x}"))
-        if rest.strip(b"\0"):
+        if rest.strip(b"\0") and not within_unknown:  # only once, since bytes made for it could go on without end
             self._add_unknown("Photoshop", rest)
 
     def _add_thumbnail(self, data: bytes) -> None:

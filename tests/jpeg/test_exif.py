@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cama.core.errors import CamaError
-from cama.jpeg.exif import HEADER, read_exif
+from cama.jpeg.exif import HEADER, join_exif, read_exif
 from cama.jpeg.exif_text import text_of
 from cama.jpeg.segments import read_segments
 from tests.jpeg.helpers import jpeg
@@ -123,6 +123,40 @@ def test_texts_of_windows_of_another_type_are_numbers(kind, values):
     exif = read_exif(tiff("<", (0x9C9D, kind, len(values), packed)))
     (entry,) = exif.entries
     assert text_of(entry, exif) == " ".join(map(str, values))
+
+
+def test_a_header_that_does_not_follow_at_once_is_found():
+    good = tiff("<", (MAKE, 2, 4, b"Abc\0"))
+    for before in (b"\0\0", HEADER, b"\0" * 40):
+        exif = read_exif(HEADER + before + good[len(HEADER) :])
+        assert exif.get("IFD0", MAKE) == "Abc"
+        assert exif.faults == [f"EXIF: its TIFF header stands at byte {6 + len(before)}, expected it at byte 6"]
+    with pytest.raises(CamaError, match="expected a TIFF header"):
+        read_exif(HEADER + bytes(60) + good[len(HEADER) :])
+    with pytest.raises(CamaError, match="ends within its TIFF header"):
+        read_exif(HEADER + bytes(20) + b"II*\0\x08")
+
+
+def test_segments_without_a_header_continue_the_one_before():
+    first, second = tiff("<", (MAKE, 2, 4, b"Abc\0")), tiff(">", (MAKE, 2, 4, b"Def\0"))
+    assert join_exif([first[:20], HEADER + first[20:], second]) == [first, second]
+    assert join_exif([HEADER + b"other", first]) == [HEADER + b"other", first]
+    assert join_exif([]) == []
+
+
+def test_a_directory_that_is_too_long_is_read_as_far_as_it_can_be():
+    """The values behind it are no entries."""
+    good = tiff("<", (MAKE, 2, 4, b"Abc\0"), (0x0110, 2, 5, struct.pack("<I", 38)), after=b"X 10\0" + bytes(range(90)))
+    at = len(HEADER) + 8
+    exif = read_exif(good[:at] + b"\xff\0" + good[at + 2 :])
+    assert [(entry.tag, entry.value) for entry in exif.entries] == [(MAKE, "Abc"), (0x0110, "X 10")]
+    assert exif.faults == ["IFD0: 255 entries that end behind the segment"]
+
+
+def test_the_rest_of_a_text_that_was_cut_is_read():
+    exif = read_exif(tiff("<", (0x013B, 2, 40, struct.pack("<I", 26)), after=b"Jane Doe, 12 E"))
+    assert exif.get("IFD0", 0x013B) == "Jane Doe, 12 E"
+    assert exif.faults == ["IFD0: an entry 0x013b that ends behind the segment"]
 
 
 @pytest.mark.parametrize(
