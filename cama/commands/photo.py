@@ -11,7 +11,7 @@ PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
 
 
 def _add_inspect(parser: ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a JPEG")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file")
     parser.add_argument("--json", action="store_true", help="print the whole record")
     parser.add_argument("--classifier", **FILES, help="model files that attribute the pixels")
     parser.add_argument("--reference", **PHOTOS, help="photographs of one device, whose fingerprint is looked for")
@@ -27,7 +27,7 @@ def _inspect(options: Namespace) -> None:
 
 
 def _add_anonymize(parser: ArgumentParser) -> None:
-    parser.add_argument("photos", **PHOTOS, help="a JPEG")
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file")
     parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
     parser.add_argument("--to", required=True, metavar="CAMERA", help="a camera model that the model file knows")
     parser.add_argument(

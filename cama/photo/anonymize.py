@@ -127,7 +127,7 @@ def anonymize(
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
-    picture, orientation = read_srgb(photo)
+    picture, orientation, warnings = read_srgb(photo)
     before = _attribution(picture, anonymizer)
     changed = _apply_generator(photo, picture, anonymizer, progress)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
@@ -150,6 +150,7 @@ def anonymize(
         "metadata": "target" if exif else "none",
         "before": before,
         "after": _attribution(decoded, anonymizer),
+        "warnings": warnings,
         "caution": anonymizer.caution,
     }
     _write(data, out, force)

@@ -46,6 +46,8 @@ def anonymize_files(
                 print(printable(f"cama anonymize: {message}"), file=sys.stderr, flush=True)
             else:
                 records.append(record)
+                for warning in record["warnings"]:
+                    print(printable(f"cama anonymize: {photo}: {warning}"), file=sys.stderr, flush=True)
                 if not as_json:
                     print(printable(_line(record)), flush=True)
             if len(tasks) > 1:

@@ -1,4 +1,4 @@
-"""The record of what a JPEG reveals about its photographer, place, time and camera: metadata, file structure and pixels."""
+"""The record of what a photograph reveals about its photographer, place, time and camera: metadata, file structure, pixels."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,9 +12,12 @@ from cama.jpeg.coding import Coding, read_coding
 from cama.jpeg.profile import match_profile
 from cama.jpeg.quantisation import standard_quality
 from cama.jpeg.segments import Jpeg, read_segments
+from cama.photo.containers.reading import read_container
+from cama.photo.containers.telling import tell
+from cama.photo.decoding import read_photograph
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import centre_crop, read_file, read_rgb
+from cama.storage.images import centre_crop, read_file
 
 FINGERPRINT_CROP = 1024  # pixels a side of the centre crop that fingerprints compare
 
@@ -25,32 +28,23 @@ def inspect(
     references: Sequence[Path] | None = None,
     profiles: Sequence[Path] | None = None,
 ) -> dict[str, Any]:
-    """What the JPEG at `path` reveals, as a record of values for JSON; `docs/inspect.md` has its keys.
+    """What the photograph at `path` reveals, as a record of values for JSON; `docs/inspect.md` has its keys.
 
     `classifiers`: model files whose classifiers attribute the pixels to camera models. `references`: other photographs of one
-    device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that the file is compared with.
+    device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that a JPEG is compared with.
     """
     data = read_file(path)
-    jpeg = read_segments(data, str(path))
-    coding = read_coding(jpeg, str(path))
-    picture, faults = _decode(path, coding, required=bool(classifiers or references))
-    metadata = Leaks(jpeg, picture, str(path))
-    record = {
-        "file": path.name,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "width": coding.width,
-        "height": coding.height,
-        "coding": _coding(coding),
-        "segments": [
-            {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
-            for segment in jpeg.segments
-        ],
-        "trailing_bytes": len(jpeg.trailer),
-        "leaks": metadata.leaks,
-        "thumbnails": metadata.thumbnails,
-        "faults": [*faults, *metadata.faults],
-    }
+    record = {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    container = read_container(data, str(path))
+    if container is None:
+        jpeg = read_segments(data, str(path))
+        coding = read_coding(jpeg, str(path))
+    elif profiles:
+        raise CamaError(f"{path}: found a {container.kind} file, expected a JPEG to compare with a container profile")
+    picture, warnings, faults = _decode(path, required=bool(classifiers or references))
+    record |= _jpeg(jpeg, coding, picture, path) if container is None else tell(container, picture, str(path))
+    record["faults"] = [*faults, *record["faults"]]
+    record["warnings"] = warnings
     if profiles:
         record["profiles"] = [_match(jpeg, coding, file) for file in profiles]
     if classifiers:
@@ -62,18 +56,33 @@ def inspect(
     return record
 
 
-def _decode(path: Path, coding: Coding, required: bool) -> tuple[np.ndarray | None, list[str]]:
-    """The picture; or None with the fault where it cannot be decoded and is not `required`. Grey and CMYK pictures are only
-    decoded, to an error, where required.
-    """
-    if len(coding.components) != 3 and not required:
-        return None, []
+def _decode(path: Path, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
+    """The picture with its warnings; or None with the fault where it cannot be decoded and is not `required`."""
     try:
-        return read_rgb(path), []
+        photograph = read_photograph(path)
+        return photograph.rgb(), list(photograph.warnings), []
     except CamaError as error:
         if required:
             raise
-        return None, [str(error)]
+        return None, [], [str(error)]
+
+
+def _jpeg(jpeg: Jpeg, coding: Coding, picture: np.ndarray | None, path: Path) -> dict[str, Any]:
+    metadata = Leaks(jpeg, picture, str(path))
+    return {
+        "width": coding.width,
+        "height": coding.height,
+        "container": "JPEG",
+        "coding": _coding(coding),
+        "segments": [
+            {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
+            for segment in jpeg.segments
+        ],
+        "trailing_bytes": len(jpeg.trailer),
+        "leaks": metadata.leaks,
+        "thumbnails": metadata.thumbnails,
+        "faults": metadata.faults,
+    }
 
 
 def _coding(coding: Coding) -> dict[str, Any]:
@@ -106,6 +115,6 @@ def _fingerprint(picture: np.ndarray, references: Sequence[Path], path: Path) ->
 
     if path.resolve() in {reference.resolve() for reference in references}:
         raise CamaError(f"{path}: found it among its own references, expected other photographs of the device")
-    fingerprint = device_fingerprint(crop(read_rgb(reference), reference) for reference in references)
+    fingerprint = device_fingerprint(crop(read_photograph(reference).rgb(), reference) for reference in references)
     value = pce(crop(picture, path), fingerprint)
     return {"references": len(references), "pce": round(value, 1), "match": value > MATCH_PCE}

@@ -24,6 +24,7 @@ def summary(record: dict[str, Any]) -> str:
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
     rows += [("damaged", fault) for fault in record["faults"]]
+    rows += [("warning", warning) for warning in record["warnings"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
     rows += [("attribution", _attribution(attribution)) for attribution in record.get("attribution", [])]
     if "fingerprint" in record:
@@ -39,7 +40,9 @@ def summary(record: dict[str, Any]) -> str:
 
 
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
-    coding = record["coding"]
+    coding, size = record["coding"], f"{record['width']}x{record['height']} pixels"
+    if coding is None:
+        return [("picture", f"{size}, {record['container']}")]
     quality = coding["standard_quality"]
     tables = (
         f"those of the common encoder at quality {quality}"
@@ -47,7 +50,7 @@ def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
         else "not the common encoder's (they can name a camera model or a program)"
     )
     return [
-        ("picture", f"{record['width']}x{record['height']} pixels, {coding['process']}, {coding['subsampling']}"),
+        ("picture", f"{size}, {coding['process']}, {coding['subsampling']}"),
         ("quantisation", tables),
     ]
 
