@@ -135,6 +135,8 @@ def join_profile(parts: Sequence[bytes]) -> tuple[bytes, str]:
         told = ", ".join(f"{number} of {count}" for number, count in headers[:8]) or "none"
         return b"", f"its colour profile was ignored: found the parts {told}, expected each once"
     whole = b"".join(part[14:] for _, part in sorted(zip(numbers, parts, strict=True)))
+    if not whole:
+        return b"", "its colour profile was ignored: found no byte of it"
     return (
         whole,
         "" if numbers == expected else "the parts of its colour profile were in the wrong order and were put in order",

@@ -11,12 +11,12 @@ from PIL import Image, ImageCms
 
 from cama.core.errors import CamaError
 from cama.jpeg.coding import read_coding
-from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, Exif, read_exif
+from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, UTF8, Exif, read_exif
 from cama.jpeg.segments import read_segments
 from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
 from cama.photo.containers.reading import read_container
 from cama.photo.flattening import flatten
-from cama.storage.images import load, open_picture, read_file
+from cama.storage.images import check_size, load, open_picture, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
 ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -75,8 +75,8 @@ def read_photograph(photo: Path) -> Photograph:
         exif = _first_exif([segment.payload for segment in jpeg.of_kind("Exif")])
         xmp = b"".join(segment.payload for segment in jpeg.of_kind("XMP"))
     else:
-        image = _open(container.open, name)
-        image, changes = flatten(image, name)
+        check_size(container.width, container.height, name)
+        image, changes = flatten(_open(container.open, name), name)
         warnings += [*container.warnings, *changes]
         profile, space, xmp = container.icc, container.space, container.xmp
         exif = _first_exif([container.exif] if container.exif else [])
@@ -146,15 +146,15 @@ def _orientation(exif: Exif | None, xmp: bytes) -> tuple[int, list[str]]:
         value = int(match[1][:9])
     if value in ORIENTATIONS:
         return value, []
-    told = entry.text() if entry is not None else value
-    return 1, [f"its orientation was ignored: found {told!r}, expected 1 to 8".replace("'", "")]
+    told = entry.text() if entry is not None else str(value)
+    return 1, [f"its orientation was ignored: found {told[:20] or 'nothing'}, expected 1 to 8"]
 
 
 def _number(value: Any, kind: int) -> int | None:
     """The first number of an entry's value, of whatever type; None where it has none."""
     if isinstance(value, bytes):
         return value[0] if value else None
-    if kind == ASCII:
+    if kind in (ASCII, UTF8):
         return int(value.strip()) if re.fullmatch(r"\s*\d{1,3}\s*", value, re.ASCII) else None
     while isinstance(value, tuple):  # several values, or a fraction
         if len(value) == 2 and kind in (5, 10) and not isinstance(value[0], tuple):

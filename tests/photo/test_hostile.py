@@ -32,24 +32,18 @@ def bomb() -> bytes:
 
 GREY = Image.fromarray(scene()).convert("L")
 OTHERS = {
-    "png": saved(Image.fromarray(scene()), "PNG"),
-    "tiff": saved(Image.fromarray(scene()), "TIFF"),
     "gif": saved(GREY, "GIF"),
-    "webp": saved(Image.fromarray(scene()), "WEBP"),
     "bmp": saved(Image.fromarray(scene()), "BMP"),
     "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100),
-    "16-bit png": saved(Image.fromarray(np.zeros((64, 64), np.uint16)), "PNG"),
     "text": b"once upon a time",
     "empty": b"",
-    "cmyk": saved(Image.fromarray(scene(64, 64)).convert("CMYK"), "JPEG"),
-    "grey": saved(GREY, "JPEG"),
     "12 bits": with_frame(jpeg(), lambda frame: b"\x0c" + frame[1:]),
     "1x1": jpeg(scene(1, 1)),
     "bomb": bomb(),
     "many scans": many_scans(8000, 3000),
     "no tables": Jpeg(tuple(s for s in read_segments(jpeg()).segments if s.marker != DQT)).to_bytes(),
 }
-INSPECTED = {"cmyk", "grey", "1x1", "12 bits", "bomb", "many scans"}  # the container says something all the same
+INSPECTED = {"1x1", "12 bits", "bomb", "many scans"}  # the container says something all the same
 
 
 @pytest.fixture(scope="module")

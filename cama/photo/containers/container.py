@@ -11,7 +11,7 @@ from cama.jpeg.segments import Segment
 from cama.photo.colour import Space
 
 MAX_PARTS = 20_000  # of a file; a photograph has some hundreds
-MAX_METADATA = 4_000_000  # bytes of one piece of text or profile after decompression
+MAX_METADATA = 16_000_000  # bytes of all texts and profiles after decompression
 EXIF, XMP, ICC, JFXX = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0\1\1", b"JFXX\0\x10"
 
 
@@ -44,6 +44,7 @@ class Container:
     turned: bool = False  # whether `open` gives the picture upright, so that EXIF's orientation does not count
     turns: bool = False  # whether the container itself says how it is to be turned
     pictures: int = 1
+    inflated: int = 0  # bytes of metadata that were decompressed
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

@@ -4,16 +4,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import pillow_heif
-from PIL import Image, ImageOps
-
 from cama.core.errors import CamaError
 from cama.photo.colour import HLG, PQ, ProfileError, from_cicp
 from cama.photo.containers.container import MAX_PARTS, Container, Part, printable, uncovered
-from cama.storage.images import check_size, open_picture
+from cama.photo.containers.isolated import AVIF, decode
 
 BRANDS = set(b"heic heix heim heis hevc hevx mif1 mif2 msf1 heif avif avis".split())
-AVIF = {b"avif", b"avis"}
 PROFILES = (b"prof", b"rICC")
 NAMES = {b"Color", b"Alpha", b"Exif", b"XMP", b"Image"}  # of items, which the usual programs write
 # Boxes and properties that say how pixels are stored; others are told.
@@ -39,9 +35,9 @@ class Item:
 
 def read_heif(data: bytes, name: str) -> Container:
     """The boxes and items of a HEIF file. Damage is in `faults`; errors begin with `name`."""
-    found = Container("HEIF", 0, 0, lambda: _open(data, name), turned=True, thumbnails=lambda: _thumbnails(data))
-    if data[8:12] in AVIF:
-        found.kind, found.open, found.thumbnails = "AVIF", lambda: _open_avif(data, name), tuple
+    found = Container(
+        "AVIF" if data[8:12] in AVIF else "HEIF", 0, 0, lambda: decode(data, name, "picture")[0], turned=True
+    )
     boxes = list(_boxes(data, 0, len(data), found.faults))
     found.trailer = data[boxes[-1][3] if boxes else 0 :]
     meta = next(((body, end) for kind, _, body, end in boxes if kind == b"meta"), None)
@@ -50,6 +46,8 @@ def read_heif(data: bytes, name: str) -> Container:
     reader = Items(data, meta[0] + 4, meta[1], found.faults)
     _add_properties(found, reader)
     _add_items(found, reader)
+    if reader.refers(b"thmb"):
+        found.thumbnails = lambda: decode(data, name, "thumbnails")
     known = [interval for item in reader.items.values() if not item.inside for interval in item.extents]
     sequence = any(kind == b"moov" for kind, *_ in boxes)  # which has data of its own
     for kind, start, body, end in boxes:
@@ -96,6 +94,7 @@ class Items:
         self.references: list[tuple[bytes, int, list[int]]] = []
         self.associated: dict[int, list[int]] = {}  # numbers of properties, from 1, by item
         self.primary, self.idat = 0, (0, 0)
+        self.taken = 0  # bytes of all contents
         for kind, _, body, stop in _boxes(data, start, end, faults):
             try:
                 self._read(kind, body, stop, faults)
@@ -152,8 +151,10 @@ class Items:
             item = self.items.setdefault(take(wide), Item())
             item.inside = bool(version and take(2) & 15 == 1)
             take(2)
-            start = take(base)
-            for _ in range(take(2)):
+            start, count = take(base), take(2)
+            if count > 1 and not index + offset + length:
+                raise ValueError  # extents of no bytes, as only a file made to cost time has them
+            for _ in range(count):
                 take(index)
                 first = start + take(offset)
                 item.extents.append((first, first + take(length)))
@@ -179,10 +180,10 @@ class Items:
         shift, last = (self.idat[0], self.idat[1]) if item.inside else (0, len(self.data))
         # extents of no length reach to the end
         pieces = ((start + shift, min(last, end + shift if end > start else last)) for start, end in item.extents)
-        total, parts = 0, []
+        parts = []
         for start, end in pieces:
-            total += max(end - start, 0)
-            if total > len(self.data):  # extents that share their bytes
+            self.taken += max(end - start, 0)
+            if self.taken > len(self.data):  # items that share their bytes
                 break
             parts.append(self.data[start:end])
         return b"".join(parts)
@@ -229,6 +230,7 @@ def _add_space(found: Container, primaries: int, transfer: int) -> None:
 def _add_items(found: Container, reader: Items) -> None:
     tiles = {number for name, _, targets in reader.references if name == b"dimg" for number in targets}
     small, other = reader.refers(b"thmb"), reader.refers(b"auxl")
+    kinds = ", ".join(printable(body[4:]) for kind, body in reader.properties[:64] if kind == b"auxC")
     for number, item in reader.items.items():
         if item.name and item.name not in NAMES:
             found.leaks.append(("content", "HEIF", f"an item's name: {printable(item.name)}"))
@@ -244,29 +246,9 @@ def _add_items(found: Container, reader: Items) -> None:
         elif number in small:
             found.leaks.append(("thumbnail", "HEIF", "a smaller copy of the picture"))
         elif number in other:
-            kinds = ", ".join(printable(body[4:]) for kind, body in reader.properties if kind == b"auxC")
             found.leaks.append(("content", "HEIF", f"an auxiliary picture (one of {kinds or 'unknown kind'})"))
         elif number not in tiles | {reader.primary}:
             found.pictures += 1
     if found.pictures > 1:
         found.leaks.append(("content", "HEIF", f"{found.pictures - 1} further pictures"))
         found.warnings.append(f"it has {found.pictures} pictures: the primary one is taken")
-
-
-def _open(data: bytes, name: str) -> Image.Image:
-    """The primary picture, turned as the file's own properties say."""
-    file = pillow_heif.open_heif(data)
-    check_size(*file.size, name)
-    return file[file.primary_index].to_pillow()
-
-
-def _open_avif(data: bytes, name: str) -> Image.Image:
-    image = open_picture(data, name, ("AVIF",))
-    return ImageOps.exif_transpose(image)  # Pillow gives the file's own properties as EXIF
-
-
-def _thumbnails(data: bytes) -> Iterator[Image.Image]:
-    file = pillow_heif.open_heif(data)
-    primary = file[file.primary_index]
-    for index in range(min(len(primary.info["thumbnails"]), 4)):
-        yield primary.get_thumbnail(index).to_pillow()

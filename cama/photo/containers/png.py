@@ -1,6 +1,7 @@
 """PNG: its chunks (PNG specification, third edition) and the metadata that programs write into them."""
 
 import binascii
+import contextlib
 import struct
 import zlib
 
@@ -84,10 +85,10 @@ def _add_chunk(found: Container, kind: bytes, body: bytes) -> None:
     if kind == b"eXIf":
         found.add_exif(body)
     elif kind == b"iCCP":
-        profile = inflate(body.partition(b"\0")[2][1:])
+        profile = _inflate(found, body.partition(b"\0")[2][1:])
         found.add_icc(profile or b"damaged")
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-        keyword, text = _text(kind, body)
+        keyword, text = _text(found, kind, body)
         _add_text(found, place, keyword, text)
     elif kind == b"tIME" and len(body) == 7:
         found.leaks.append(("time", place, "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*struct.unpack(">H5B", body))))
@@ -101,15 +102,15 @@ def _add_chunk(found: Container, kind: bytes, body: bytes) -> None:
         found.leaks.append(("unknown", place, f"{len(body)} bytes: {printable(body)}"))
 
 
-def _text(kind: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _text(found: Container, kind: bytes, body: bytes) -> tuple[bytes, bytes]:
     """The keyword and the text, in UTF-8, of a chunk of text."""
     keyword, _, rest = body.partition(b"\0")
     if kind == b"tEXt":
         return keyword, rest.decode("latin-1").encode()
     if kind == b"zTXt":
-        return keyword, inflate(rest[1:]).decode("latin-1").encode()
+        return keyword, _inflate(found, rest[1:]).decode("latin-1").encode()
     text = rest[2:].split(b"\0", 2)[-1]
-    return keyword, inflate(text) if rest[:1] == b"\1" else text
+    return keyword, _inflate(found, text) if rest[:1] == b"\1" else text
 
 
 def _add_text(found: Container, place: str, keyword: bytes, text: bytes) -> None:
@@ -130,17 +131,17 @@ def _add_text(found: Container, place: str, keyword: bytes, text: bytes) -> None
     found.leaks.append((category, f"{place} {printable(keyword)}", printable(text)))
 
 
-def inflate(data: bytes) -> bytes:
-    """Decompressed bytes, at most `MAX_METADATA`; those before the damage where there is any."""
+def _inflate(found: Container, data: bytes) -> bytes:
+    """Decompressed bytes; those before the damage where there is any, and of all texts together at most `MAX_METADATA`."""
     decoder, out = zlib.decompressobj(), bytearray()
-    try:
+    with contextlib.suppress(zlib.error):
         for at in range(0, len(data), 4096):
-            out += decoder.decompress(data[at : at + 4096], MAX_METADATA)
-            if len(out) >= MAX_METADATA:
+            room = MAX_METADATA - found.inflated - len(out)
+            if room <= 0:
                 break
-    except zlib.error:
-        pass
-    return bytes(out[:MAX_METADATA])
+            out += decoder.decompress(data[at : at + 4096], room)
+    found.inflated += len(out)
+    return bytes(out)
 
 
 def _space(chunks: dict[bytes, bytes]) -> Space | None:

@@ -23,7 +23,7 @@ STRUCTURE = {
     *(292, 293, 296, 297, 317, 320, 322, 323, 324, 325, SUBDIRECTORIES, 332, 334, 336, 338, 339, 340, 341, 347),
     *(JPEG, JPEG_BYTES, 512, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
 }  # fmt: skip
-MAX_DIRECTORIES = 64
+MAX_DIRECTORIES, MAX_NUMBERS = 64, 65_536
 MAX_THUMBNAILS = 4
 PADDING = 16  # unreferenced bytes up to this number lie between values
 UNUSED = 0xFDE8, 0xFDE9  # private tags
@@ -47,6 +47,7 @@ class Reader:
         self.order = {b"II": "<", b"MM": ">"}[data[:2]]
         self.data, self.faults, self.seen = data, [], set()
         self.known: list[tuple[int, int]] = [(0, 8)]
+        self.taken = 0  # bytes of all values
         self.pages: list[Directory] = []
         if len(data) < 8 or struct.unpack_from(f"{self.order}H", data, 2)[0] != 42:
             raise CamaError(
@@ -88,6 +89,10 @@ class Reader:
                     f"found an entry 0x{tag:04x} of the type {kind} that is unknown or ends behind the file"
                 )
                 continue
+            self.taken += size
+            if self.taken > len(self.data):
+                self.faults.append("found entries that share their bytes")
+                break
             self.known.append((start, start + size))
             if tag not in found.entries:
                 found.entries[tag] = kind, values, self.data[start : start + size], at
@@ -102,7 +107,7 @@ class Reader:
         """The values of an entry of integers; empty where there is none."""
         kind, _, raw, _ = page.entries.get(tag, (0, 0, b"", 0))
         form = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 8: "i2", 9: "i4"}.get(kind)
-        return np.frombuffer(raw, f"{self.order}{form}").tolist() if form else []
+        return np.frombuffer(raw[: MAX_NUMBERS * int(form[1])], f"{self.order}{form}").tolist() if form else []
 
     def number(self, page: Directory, tag: int) -> int:
         """The first value of an entry of integers; 0 where there is none."""
