@@ -435,6 +435,46 @@ def test_a_decoder_that_crashes_or_hangs_is_one_line(put, monkeypatch):
         read_srgb(put(data))
 
 
+def test_a_smaller_copy_before_the_picture_is_not_taken_for_it(put):
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for pixels, kind in ((SCENE[::4, ::4], 1), (SCENE, 0)):
+            file.write(pixels, photometric="rgb", subfiletype=kind, metadata=None, software=False)
+    found, _, warnings = read_srgb(put(buffer.getvalue()))
+    assert np.array_equal(found, SCENE)
+    assert warnings == []
+    record = inspect(put(buffer.getvalue()))
+    assert (record["width"], [thumbnail["width"] for thumbnail in record["thumbnails"]]) == (96, [24])
+
+
+RAWS = {
+    "DNG": tiff(SCENE, extratags=[(50706, 1, 4, b"\1\4\0\0", True)]),
+    "filter array": tiff(SCENE).replace(struct.pack("<HHIH", 262, 3, 1, 2), struct.pack("<HHIH", 262, 3, 1, 32803)),
+    "NEF": tiff(SCENE).replace(struct.pack("<HHIH", 259, 3, 1, 1), struct.pack("<HHIH", 259, 3, 1, 34713)),
+}
+
+
+@pytest.mark.parametrize("name", RAWS)
+def test_the_preview_in_a_raw_photograph_is_not_taken_for_it(name, put):
+    with pytest.raises(CamaError, match="found a raw photograph"):
+        read_srgb(put(RAWS[name]))
+    assert "found a raw photograph" in inspect(put(RAWS[name]))["faults"][0]
+
+
+def test_channels_of_16_bits_one_after_the_other_are_refused(put):
+    """Pillow makes a wrong picture of them, without a word."""
+    with pytest.raises(CamaError, match="found channels of 16 bits one after the other"):
+        read_srgb(put(tiff(WIDE.transpose(2, 0, 1), planarconfig="separate", photometric="rgb")))
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", b"BM\0\0", b"\xff\x0a\0", b"\0\0\0\x0cJXL \r\n"])
+def test_formats_that_are_not_read_are_named(data, put):
+    with pytest.raises(
+        CamaError, match=r"found a (GIF|BMP|JPEG XL) file, expected JPEG, PNG, WebP, TIFF, HEIC or AVIF"
+    ):
+        inspect(put(data))
+
+
 def test_a_jpeg_is_no_other_container():
     assert read_container(jpeg(), "a") is None
     assert read_container(b"", "a") is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cama.core.errors import CamaError
 from cama.photo.colour import HLG, PQ, ProfileError, from_cicp
 from cama.photo.containers.container import MAX_PARTS, Container, Part, printable, uncovered
-from cama.photo.containers.isolated import AVIF, decode
+from cama.photo.containers.isolated import decode, is_avif
 
 BRANDS = set(b"heic heix heim heis hevc hevx mif1 mif2 msf1 heif avif avis".split())
 PROFILES = (b"prof", b"rICC")
@@ -35,9 +35,7 @@ class Item:
 
 def read_heif(data: bytes, name: str) -> Container:
     """The boxes and items of a HEIF file. Damage is in `faults`; errors begin with `name`."""
-    found = Container(
-        "AVIF" if data[8:12] in AVIF else "HEIF", 0, 0, lambda: decode(data, name, "picture")[0], turned=True
-    )
+    found = Container("AVIF" if is_avif(data) else "HEIF", 0, 0, lambda: decode(data, name, "picture")[0], turned=True)
     boxes = list(_boxes(data, 0, len(data), found.faults))
     found.trailer = data[boxes[-1][3] if boxes else 0 :]
     meta = next(((body, end) for kind, _, body, end in boxes if kind == b"meta"), None)
@@ -55,6 +53,7 @@ def read_heif(data: bytes, name: str) -> Container:
         place = f"HEIF {printable(kind)}"
         if kind == b"moov":
             found.leaks.append(("content", place, "a sequence of pictures, or a video"))
+            found.warnings.append("it holds a sequence of pictures: the primary one is taken")
         elif kind in DATA:
             rest = b"" if sequence else uncovered(data, body, end, known)
             if len(rest) > PADDING:

@@ -17,7 +17,6 @@ from cama.core.errors import CamaError
 from cama.storage.images import check_size, open_picture
 
 SECONDS = 45  # for one file; a telephone's photograph takes less than one
-AVIF = {b"avif", b"avis"}  # brands
 MAX_THUMBNAILS = 4
 
 
@@ -43,8 +42,15 @@ def decode(data: bytes, name: str, what: str) -> list[Image.Image]:
     return images
 
 
+def is_avif(data: bytes) -> bool:
+    """Whether the brands of a HEIF file say that it is AVIF."""
+    size = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[at : at + 4] for at in range(8, size, 4)}
+    return bool(brands & {b"avif", b"avis"}) and not brands & {b"heic", b"heix", b"hevc", b"hevx"}
+
+
 def _pictures(data: bytes, what: str) -> Iterator[Image.Image]:
-    if data[8:12] in AVIF:
+    if is_avif(data):
         if what == "picture":
             with open_picture(data, "AVIF", ("AVIF",)) as image:
                 yield ImageOps.exif_transpose(image)  # Pillow gives the file's own turning as EXIF

@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from PIL import Image
@@ -16,17 +17,20 @@ from cama.storage.images import check_size, open_picture
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, SIZES = 256, 257, 258, 262, (273, 324), (279, 325)
 SUBFILE, PLANES, SUBDIRECTORIES, JPEG, JPEG_BYTES = 254, 284, 330, 513, 514
+COMPRESSION, DNG = 259, 50706
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 # How pixels are stored: beside sizes and places the tags of TIFF 6.0 and of its supplements, which tell nothing of a person.
 STRUCTURE = {
-    *(SUBFILE, 255, WIDTH, HEIGHT, BITS, 259, PHOTOMETRIC, 263, 266, 273, 277, 278, 279, 280, 281, PLANES, 288, 289, 290, 291),
-    *(292, 293, 296, 297, 317, 320, 322, 323, 324, 325, SUBDIRECTORIES, 332, 334, 336, 338, 339, 340, 341, 347),
+    *(SUBFILE, 255, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, 263, 266, 273, 277, 278, 279, 280, 281, PLANES, 288, 289),
+    *(290, 291, 292, 293, 296, 297, 317, 320, 322, 323, 324, 325, SUBDIRECTORIES, 332, 334, 336, 338, 339, 340, 341, 347),
     *(JPEG, JPEG_BYTES, 512, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, XMP, IPTC, PHOTOSHOP, ICC),
 }  # fmt: skip
+# Photometric interpretations (colour filter array, linear raw) and compressions (Nikon's, Sony's, Pentax's) of raw photographs.
+RAW = {32803, 34892, 34713, 32767, 65535}
 MAX_DIRECTORIES, MAX_NUMBERS = 64, 65_536
 MAX_THUMBNAILS = 4
 PADDING = 16  # unreferenced bytes up to this number lie between values
-UNUSED = 0xFDE8, 0xFDE9  # private tags
+UNUSED = {ORIENTATION: 0xFDE8, XMP: 0xFDE9}  # private tags in the place of those that Pillow must not see
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Directory:
     """A directory: where it lies, and by tag its entries' type, count, raw value and the offset of the entry itself."""
 
     offset: int
+    frame: int | None = None  # its number among the pages; None for directories that a page points to
     entries: dict[int, tuple[int, int, bytes, int]] = field(default_factory=dict)
     inner: dict[int, "Directory"] = field(
         default_factory=dict
@@ -53,17 +58,17 @@ class Reader:
             raise CamaError(
                 f"{name}: found a TIFF of another kind (BigTIFF, or damaged), expected the number 42 in its header"
             )
-        waiting = [struct.unpack_from(f"{self.order}I", data, 4)[0]]
-        while waiting:
-            offset = waiting.pop(0)
-            page, following = self._directory(offset)
-            if page is None:
-                continue
-            self.pages.append(page)
-            waiting += [following] if following else []
-            waiting += self.numbers(page, SUBDIRECTORIES)[:8]
+        following, inner = struct.unpack_from(f"{self.order}I", data, 4)[0], []
+        while following:
+            page, following = self._directory(following)
+            if page is not None:
+                page.frame = len(self.pages)
+                self.pages.append(page)
+                inner += self.numbers(page, SUBDIRECTORIES)[:8]
         if not self.pages:
             raise CamaError(f"{name}: found a TIFF without a directory, expected a picture")
+        self.main = next((page for page in self.pages if not self.small(page)), self.pages[0])
+        self.pages += [page for page, _ in map(self._directory, inner) if page is not None]
 
     def _directory(self, offset: int) -> tuple[Directory | None, int]:
         if offset in self.seen or len(self.seen) >= MAX_DIRECTORIES:
@@ -113,6 +118,16 @@ class Reader:
         """The first value of an entry of integers; 0 where there is none."""
         return next(iter(self.numbers(page, tag)), 0)
 
+    def small(self, page: Directory) -> bool:
+        """Whether a page is a smaller copy of another."""
+        return bool(self.number(page, SUBFILE) & 1)
+
+    @property
+    def raw(self) -> bool:
+        """Whether the file is what a sensor saw, as DNG, NEF, CR2 and ARW files, of which a TIFF's reader sees a preview."""
+        kinds = {self.number(page, tag) for page in self.pages for tag in (PHOTOMETRIC, COMPRESSION)}
+        return bool(kinds & RAW) or self.data[8:10] == b"CR" or any(DNG in page.entries for page in self.pages)
+
     def pixels(self, page: Directory) -> Iterator[tuple[int, int]]:
         """The intervals of a page's strips, tiles and JPEG stream."""
         for start, size in zip((*STRIPS, JPEG), (*SIZES, JPEG_BYTES), strict=True):
@@ -147,16 +162,15 @@ class Reader:
 def read_tiff(data: bytes, name: str) -> Container:
     """The directories of a TIFF. What is damaged behind its header is in `faults`; errors begin with `name`."""
     reader = Reader(data, name)
-    first, *others = reader.pages
-    found = Container(
-        "TIFF", reader.number(first, WIDTH), reader.number(first, HEIGHT), lambda: _open(data, reader, name)
-    )
-    found.faults = reader.faults[:16]
-    for number, page in enumerate(reader.pages):
+    main = reader.main
+    others = [page for page in reader.pages if page is not main]
+    size = reader.number(main, WIDTH), reader.number(main, HEIGHT)
+    found = Container("TIFF", *size, lambda: _open(data, reader, name), faults=reader.faults[:16])
+    for number, page in enumerate([main, *others]):
         found.add_part(Part(f"directory {number}", page.offset, 2 + 12 * len(page.entries) + 4), name)
         _add_page(found, reader, page)
-    small = [number for number, page in enumerate(others, 1) if reader.number(page, SUBFILE) & 1]
-    found.thumbnails = lambda: _thumbnails(data, small[:MAX_THUMBNAILS])
+    small = [page.frame for page in others if reader.small(page)]
+    found.thumbnails = lambda: _thumbnails(data, [frame for frame in small if frame is not None][:MAX_THUMBNAILS])
     pages = len(others) - len(small)
     if pages:
         found.pictures += pages
@@ -175,34 +189,35 @@ def _add_page(found: Container, reader: Reader, page: Directory) -> None:
     exif = reader.exif(page)
     if exif:
         found.add_exif(exif)
-    for tag, add in (
-        (XMP, found.add_xmp),
-        (IPTC, found.add_iptc),
-        (PHOTOSHOP, found.add_photoshop),
-        (ICC, found.add_icc),
-    ):
+    adders = {XMP: found.add_xmp, IPTC: found.add_iptc, PHOTOSHOP: found.add_photoshop, ICC: found.add_icc}
+    for tag, add in adders.items():
         if tag in page.entries:
             add(page.entries[tag][2])
     start, size = reader.number(page, JPEG), reader.number(page, JPEG_BYTES)
-    if page is not reader.pages[0] and reader.data[start : start + 2] == b"\xff\xd8":
+    if page is not reader.main and reader.data[start : start + 2] == b"\xff\xd8":
         found.metadata.append(Segment(0xE0, JFXX + reader.data[start : start + size]))
 
 
 def _open(data: bytes, reader: Reader, name: str) -> Image.Image:
-    """The first page, not turned: Pillow turns a TIFF by itself unless it finds no orientation."""
-    if reader.number(reader.pages[0], PLANES) == 2 and max(reader.numbers(reader.pages[0], BITS), default=1) > 8:
-        raise CamaError(
-            f"{name}: found channels of 16 bits one after the other, expected them side by side"
-        )  # Pillow errs
+    """The main page, not turned: Pillow turns a TIFF by itself unless it finds no orientation."""
+    main = reader.main
+    if reader.raw:
+        raise CamaError(f"{name}: found a raw photograph (such as DNG, NEF or CR2), expected a developed one")
+    if (
+        reader.number(main, PLANES) == 2 and max(reader.numbers(main, BITS), default=1) > 8
+    ):  # which Pillow decodes wrongly
+        raise CamaError(f"{name}: found channels of 16 bits one after the other, expected them side by side")
     hidden = bytearray(data)
-    for tag, unused in zip((ORIENTATION, XMP), UNUSED, strict=True):
-        if tag in reader.pages[0].entries:
-            struct.pack_into(f"{reader.order}H", hidden, reader.pages[0].entries[tag][3], unused)
+    for page, (tag, unused) in product(reader.pages, UNUSED.items()):
+        if tag in page.entries:
+            struct.pack_into(f"{reader.order}H", hidden, page.entries[tag][3], unused)
     image = open_picture(hidden, name, ("TIFF",))
+    image.seek(main.frame or 0)
+    check_size(*image.size, name)
     if not image.mode.startswith("I;16"):
         return image
-    levels = np.asarray(image) >> (4 if reader.number(reader.pages[0], BITS) == 12 else 8)
-    inverted = reader.number(reader.pages[0], PHOTOMETRIC) == 0  # which Pillow obeys at 8 bits alone
+    levels = np.asarray(image) >> (4 if reader.number(main, BITS) == 12 else 8)
+    inverted = reader.number(main, PHOTOMETRIC) == 0  # which Pillow obeys at 8 bits alone
     return Image.fromarray((255 - levels if inverted else levels).astype(np.uint8))
 
 
