@@ -47,7 +47,7 @@ class Photograph:
 
     def rgb(self) -> np.ndarray:
         """The picture (H, W, 3), uint8, with its levels as stored; CMYK becomes sRGB."""
-        return self.srgb() if self.image.mode == "CMYK" else np.array(self.image.convert("RGB"))
+        return self.srgb() if self.image.mode == "CMYK" else self._as_rgb()
 
     def srgb(self) -> np.ndarray:
         """The picture (H, W, 3), uint8, in sRGB."""
@@ -55,8 +55,11 @@ class Photograph:
             mode = self.profile.input_mode
             image = self.image if self.image.mode == mode else self.image.convert(mode)
             return np.array(ImageCms.applyTransform(image, self.profile))
-        picture = np.array(self.image.convert("RGB"))
+        picture = self._as_rgb()
         return picture if self.space is None else self.space.to_srgb(picture)
+
+    def _as_rgb(self) -> np.ndarray:
+        return np.array(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
 
 
 def read_photograph(photo: Path) -> Photograph:

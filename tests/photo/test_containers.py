@@ -164,6 +164,18 @@ def test_a_picture_is_decoded_with_its_warnings(name, put):
     assert "96x64 pixels" in summary(record)
 
 
+def test_a_ycck_jpeg_shows_its_colours(put):
+    """Photoshop's: luminance and chrominance of the inks, stored inverted, with black ink beside them."""
+    negative = Image.fromarray(255 - SCENE).convert("YCbCr")
+    inverted = [band.point(lambda level: 255 - level) for band in negative.split()]
+    data = saved("JPEG", Image.merge("CMYK", (*inverted, Image.new("L", negative.size, 51))), quality=98)
+    marked = data.replace(b"Adobe\0d\0\0\0\0\0", b"Adobe\0d\0\0\0\0\2")
+    assert marked != data
+    found, _, warnings = read_srgb(put(marked))
+    assert np.abs(found - 0.8 * SCENE).mean() < 4
+    assert warnings == [INKS]
+
+
 def test_one_level_of_16_bits_can_be_transparent(put):
     levels = np.full((48, 64), 0x8001, np.uint16)
     levels[:24] = 0x8000
@@ -289,6 +301,7 @@ def test_what_is_special_to_png_is_told(put):
         chunk(b"iTXt", b"Title\0\1\0en\0\0" + zlib.compress("på".encode())),
         chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(exif_text)),
         chunk(b"tEXt", b"Raw profile type iptc\0\niptc\n%8d\n%s\n" % (len(iptc), iptc.hex().encode())),
+        chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(b"\niptc\n5\n1c02500000\n")),  # bare, as exiftool's
         chunk(b"tIME", struct.pack(">H5B", 2026, 11, 26, 12, 0, 1)),
         chunk(b"caBX", b"jumb"),
         chunk(b"prIv", b"serial 4711"),

@@ -66,7 +66,10 @@ class Container:
         self.icc = self.icc or profile
 
     def add_photoshop(self, blocks: bytes) -> None:
-        """Add image resource blocks, with or without the header that they have in a JPEG."""
+        """Add image resource blocks, with or without the header that they have in a JPEG, or bare IPTC records."""
+        if blocks.startswith(b"\x1c"):
+            self.add_iptc(blocks)
+            return
         whole = blocks if blocks.startswith(photoshop.HEADER) else photoshop.HEADER + blocks
         self.metadata.append(Segment(0xED, whole))
 
