@@ -14,8 +14,8 @@ from cama.jpeg.coding import read_coding
 from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, UTF8, Exif, read_exif
 from cama.jpeg.segments import read_segments
 from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
+from cama.photo.containers.container import Container
 from cama.photo.containers.reading import read_container
-from cama.photo.flattening import flatten
 from cama.storage.images import check_size, load, open_picture, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
@@ -79,7 +79,7 @@ def read_photograph(photo: Path) -> Photograph:
         xmp = b"".join(segment.payload for segment in jpeg.of_kind("XMP"))
     else:
         check_size(container.width, container.height, name)
-        image, changes = flatten(_open(container.open, name), name)
+        image, changes = _decode(container, name)
         warnings += [*container.warnings, *changes]
         profile, space, xmp = container.icc, container.space, container.xmp
         exif = _first_exif([container.exif] if container.exif else [])
@@ -120,9 +120,9 @@ def orient(picture: np.ndarray, orientation: int) -> np.ndarray:
     return ORIENTATIONS[orientation](picture)
 
 
-def _open(opened: Callable[[], Image.Image], name: str) -> Image.Image:
+def _decode(container: Container, name: str) -> tuple[Image.Image, list[str]]:
     try:
-        return load(opened(), name)
+        return container.decode()
     except CamaError:
         raise
     except Exception as error:  # of a damaged file, a decoder's own

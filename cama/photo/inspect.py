@@ -41,7 +41,7 @@ def inspect(
         coding = read_coding(jpeg, str(path))
     elif profiles:
         raise CamaError(f"{path}: found a {container.kind} file, expected a JPEG to compare with a container profile")
-    picture, warnings, faults = _decode(path, required=bool(classifiers or references))
+    picture, faults, warnings = _decode(path, required=bool(classifiers or references))
     record |= _jpeg(jpeg, coding, picture, path) if container is None else tell(container, picture, str(path))
     record["faults"] = [*faults, *record["faults"]]
     record["warnings"] = warnings
@@ -57,14 +57,14 @@ def inspect(
 
 
 def _decode(path: Path, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
-    """The picture with its warnings; or None with the fault where it cannot be decoded and is not `required`."""
+    """The picture, faults and warnings: no picture and a fault where it cannot be decoded and is not `required`."""
     try:
         photograph = read_photograph(path)
-        return photograph.rgb(), list(photograph.warnings), []
+        return photograph.rgb(), [], list(photograph.warnings)
     except CamaError as error:
         if required:
             raise
-        return None, [], [str(error)]
+        return None, [str(error)], []
 
 
 def _jpeg(jpeg: Jpeg, coding: Coding, picture: np.ndarray | None, path: Path) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from cama.jpeg.segments import Segment
 from cama.photo.colour import Space
 
 MAX_PARTS = 20_000  # of a file; a photograph has some hundreds
+MAX_THUMBNAILS = 4  # are decoded; only files made to cost time have many
 MAX_METADATA = 16_000_000  # bytes of all texts and profiles after decompression
 EXIF, XMP, ICC, JFXX = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0\1\1", b"JFXX\0\x10"
+Decoded = tuple[Image.Image, list[str]]  # of the mode L, RGB or CMYK, and the warnings of `flatten`
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,15 @@ class Container:
     kind: str
     width: int
     height: int
-    open: Callable[[], Image.Image]  # the first picture, not yet decoded; its profile and orientation are those below
+    decode: Callable[[], Decoded]  # the first or main picture, without its profile and orientation
     parts: list[Part] = field(default_factory=list)
     metadata: list[Segment] = field(default_factory=list)
     leaks: list[tuple[str, str, str]] = field(default_factory=list)
-    thumbnails: Callable[[], Iterable[Image.Image]] = tuple  # those that are no JPEG files
+    thumbnails: Callable[[], Iterable[Decoded]] = tuple  # those that are no JPEG files
     trailer: bytes = b""
     icc: bytes = b""
     space: Space | None = None  # of the colours, where there is no `icc`; None for sRGB
-    turned: bool = False  # whether `open` gives the picture upright, so that EXIF's orientation does not count
+    turned: bool = False  # whether `decode` gives the picture upright, so that EXIF's orientation does not count
     turns: bool = False  # whether the container itself says how it is to be turned
     pictures: int = 1
     inflated: int = 0  # bytes of metadata that were decompressed

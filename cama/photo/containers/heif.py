@@ -4,10 +4,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import pillow_heif
+from PIL import Image, ImageOps
+
 from cama.core.errors import CamaError
 from cama.photo.colour import HLG, PQ, ProfileError, from_cicp
-from cama.photo.containers.container import MAX_PARTS, Container, Part, printable, uncovered
-from cama.photo.containers.isolated import decode, is_avif
+from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container, Part, printable, uncovered
+from cama.photo.containers.isolated import decode
+from cama.storage.images import check_size, open_picture
 
 BRANDS = set(b"heic heix heim heis hevc hevx mif1 mif2 msf1 heif avif avis".split())
 PROFILES = (b"prof", b"rICC")
@@ -33,9 +37,34 @@ class Item:
     inside: bool = False
 
 
+def is_avif(data: bytes) -> bool:
+    """Whether the brands of a HEIF file say that it is AVIF."""
+    size = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[at : at + 4] for at in range(8, size, 4)}
+    return bool(brands & {b"avif", b"avis"}) and not brands & {b"heic", b"heix", b"hevc", b"hevx"}
+
+
+def pictures(data: bytes, what: str) -> Iterator[Image.Image]:
+    """The primary `picture`, upright as the file itself says, or its `thumbnails`; to be called by `isolated` alone."""
+    if is_avif(data):
+        with open_picture(data, "AVIF", ("AVIF",)) as image:
+            yield ImageOps.exif_transpose(image)  # Pillow gives the file's own turning as EXIF
+        return
+    file = pillow_heif.open_heif(data)
+    primary = file[file.primary_index]
+    if what == "picture":
+        check_size(*primary.size, "HEIF")
+        yield primary.to_pillow()
+        return
+    for index in range(min(len(primary.info["thumbnails"]), MAX_THUMBNAILS)):
+        yield primary.get_thumbnail(index).to_pillow()
+
+
 def read_heif(data: bytes, name: str) -> Container:
     """The boxes and items of a HEIF file. Damage is in `faults`; errors begin with `name`."""
-    found = Container("AVIF" if is_avif(data) else "HEIF", 0, 0, lambda: decode(data, name, "picture")[0], turned=True)
+    found = Container(
+        "AVIF" if is_avif(data) else "HEIF", 0, 0, lambda: decode(__name__, data, name, "picture")[0], turned=True
+    )
     boxes = list(_boxes(data, 0, len(data), found.faults))
     found.trailer = data[boxes[-1][3] if boxes else 0 :]
     meta = next(((body, end) for kind, _, body, end in boxes if kind == b"meta"), None)
@@ -44,8 +73,8 @@ def read_heif(data: bytes, name: str) -> Container:
     reader = Items(data, meta[0] + 4, meta[1], found.faults)
     _add_properties(found, reader)
     _add_items(found, reader)
-    if reader.refers(b"thmb"):
-        found.thumbnails = lambda: decode(data, name, "thumbnails")
+    if reader.refers(b"thmb") and found.kind == "HEIF":
+        found.thumbnails = lambda: decode(__name__, data, name, "thumbnails")
     known = [interval for item in reader.items.values() if not item.inside for interval in item.extents]
     sequence = any(kind == b"moov" for kind, *_ in boxes)  # which has data of its own
     for kind, start, body, end in boxes:

@@ -5,10 +5,13 @@ import contextlib
 import struct
 import zlib
 
+from PIL import Image
+
 from cama.core.errors import CamaError
 from cama.photo.colour import SRGB, ProfileError, Space, from_cicp, from_gamma
 from cama.photo.containers.container import MAX_METADATA, Container, Part, printable
-from cama.storage.images import open_picture
+from cama.photo.flattening import flatten
+from cama.storage.images import load, open_picture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}  # what a decoder needs
@@ -33,9 +36,7 @@ def read_png(data: bytes, name: str) -> Container:
         raise CamaError(f"{name}: found a PNG without its header, expected IHDR")
     width, height = struct.unpack_from(">II", data, 16)
     pixels: list[bytes] = [SIGNATURE]
-    found = Container(
-        "PNG", width, height, lambda: open_picture(b"".join(pixels), name, ("PNG",)), [Part("signature", 0, 8)]
-    )
+    found = Container("PNG", width, height, lambda: _decode(pixels, name), [Part("signature", 0, 8)])
     chunks: dict[bytes, bytes] = {}
     at, kind = 8, b""
     while kind != b"IEND":
@@ -70,6 +71,10 @@ def read_png(data: bytes, name: str) -> Container:
         found.warnings.append("it is animated: its first picture is taken")
         found.leaks.append(("content", "PNG", "further pictures of an animation"))
     return found
+
+
+def _decode(pixels: list[bytes], name: str) -> tuple[Image.Image, list[str]]:
+    return flatten(load(open_picture(b"".join(pixels), name, ("PNG",)), name), name)
 
 
 def _add_part(found: Container, part: Part, name: str) -> None:

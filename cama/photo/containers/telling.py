@@ -7,13 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cama.jpeg.segments import Jpeg, Segment
+from cama.jpeg.segments import EOI, SOI, Jpeg, Segment
 from cama.photo.containers.container import JFXX, Container
-from cama.photo.flattening import flatten
 from cama.photo.leaks import TAGS, Leaks
-from cama.storage.images import load
-
-MAX_THUMBNAIL = 4_000_000  # pixels
 
 
 def tell(container: Container, picture: np.ndarray | None, name: str) -> dict[str, Any]:
@@ -23,14 +19,15 @@ def tell(container: Container, picture: np.ndarray | None, name: str) -> dict[st
     faults = [f"{name}: {fault}" for fault in container.faults]
     small = _thumbnails(container, faults, name)
     # thumbnails that are no JPEG become one, so that they are compared as all others
-    metadata = [*container.metadata, *(Segment(0xE0, JFXX + thumbnail) for thumbnail in small)]
-    found = Leaks(Jpeg(tuple(metadata), container.trailer), picture, name)
+    metadata = (*container.metadata, *(Segment(0xE0, JFXX + thumbnail) for thumbnail in small))
+    found = Leaks(Jpeg((Segment(SOI), *metadata, Segment(EOI)), container.trailer), picture, name)
     leaks = [leak for leak in found.leaks if leak["where"] != "JFXX"]
     leaks += [{"tells": tells, "where": where, "value": value} for tells, where, value in container.leaks]
     hashes = {hashlib.sha256(thumbnail).hexdigest() for thumbnail in small}
     for thumbnail in found.thumbnails:
         if thumbnail.get("where") == "JFXX" or thumbnail["sha256"] in hashes:
             thumbnail["where"] = container.kind
+        thumbnail["offset"] = None  # in the segments above, not in the file
     return {
         "width": container.width,
         "height": container.height,
@@ -48,12 +45,9 @@ def _thumbnails(container: Container, faults: list[str], name: str) -> list[byte
     """The thumbnails that are no JPEG files, as JPEG files."""
     files = []
     try:
-        for image in container.thumbnails():
-            if image.width * image.height > MAX_THUMBNAIL:
-                continue
-            plain, _ = flatten(load(image, name), name)
+        for image, _ in container.thumbnails():
             buffer = io.BytesIO()
-            plain.convert("RGB").save(buffer, "JPEG", quality=95)
+            image.convert("RGB").save(buffer, "JPEG", quality=95)
             files.append(buffer.getvalue())
     except Exception as error:  # of a damaged file, a decoder's own
         faults.append(f"{name}: found a thumbnail that cannot be decoded ({' '.join(str(error).split())})")

@@ -1,6 +1,5 @@
 """TIFF: its directories (TIFF 6.0) and the metadata in them."""
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.jpeg.exif import ORIENTATION, POINTERS, TYPES
 from cama.jpeg.segments import Segment
-from cama.photo.containers.container import JFXX, Container, Part, printable, uncovered
+from cama.photo.containers.container import JFXX, MAX_THUMBNAILS, Container, Part, printable, uncovered
+from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, SIZES = 256, 257, 258, 262, (273, 324), (279, 325)
@@ -28,7 +28,6 @@ STRUCTURE = {
 # Photometric interpretations (colour filter array, linear raw) and compressions (Nikon's, Sony's, Pentax's) of raw photographs.
 RAW = {32803, 34892, 34713, 32767, 65535}
 MAX_DIRECTORIES, MAX_NUMBERS = 64, 65_536
-MAX_THUMBNAILS = 4
 PADDING = 16  # unreferenced bytes up to this number lie between values
 UNUSED = {ORIENTATION: 0xFDE8, XMP: 0xFDE9}  # private tags in the place of those that Pillow must not see
 
@@ -123,6 +122,11 @@ class Reader:
         return bool(self.number(page, SUBFILE) & 1)
 
     @property
+    def smaller(self) -> list[Directory]:
+        """The pages that are smaller copies of the main one."""
+        return [page for page in self.pages if page is not self.main and page.frame is not None and self.small(page)]
+
+    @property
     def raw(self) -> bool:
         """Whether the file is what a sensor saw, as DNG, NEF, CR2 and ARW files, of which a TIFF's reader sees a preview."""
         kinds = {self.number(page, tag) for page in self.pages for tag in (PHOTOMETRIC, COMPRESSION)}
@@ -165,12 +169,13 @@ def read_tiff(data: bytes, name: str) -> Container:
     main = reader.main
     others = [page for page in reader.pages if page is not main]
     size = reader.number(main, WIDTH), reader.number(main, HEIGHT)
-    found = Container("TIFF", *size, lambda: _open(data, reader, name), faults=reader.faults[:16])
+    found = Container("TIFF", *size, lambda: _decode(data, reader, name), faults=reader.faults[:16])
     for number, page in enumerate([main, *others]):
         found.add_part(Part(f"directory {number}", page.offset, 2 + 12 * len(page.entries) + 4), name)
         _add_page(found, reader, page)
-    small = [page.frame for page in others if reader.small(page)]
-    found.thumbnails = lambda: _thumbnails(data, [frame for frame in small if frame is not None][:MAX_THUMBNAILS])
+    small = [page for page in others if reader.small(page)]
+    if reader.smaller:
+        found.thumbnails = lambda: decode(__name__, data, name, "thumbnails")
     pages = len(others) - len(small)
     if pages:
         found.pictures += pages
@@ -198,32 +203,30 @@ def _add_page(found: Container, reader: Reader, page: Directory) -> None:
         found.metadata.append(Segment(0xE0, JFXX + reader.data[start : start + size]))
 
 
-def _open(data: bytes, reader: Reader, name: str) -> Image.Image:
-    """The main page, not turned: Pillow turns a TIFF by itself unless it finds no orientation."""
-    main = reader.main
+def _decode(data: bytes, reader: Reader, name: str) -> tuple[Image.Image, list[str]]:
     if reader.raw:
         raise CamaError(f"{name}: found a raw photograph (such as DNG, NEF or CR2), expected a developed one")
-    if (
-        reader.number(main, PLANES) == 2 and max(reader.numbers(main, BITS), default=1) > 8
-    ):  # which Pillow decodes wrongly
+    if reader.number(reader.main, PLANES) == 2 and max(reader.numbers(reader.main, BITS), default=1) > 8:
+        # of which Pillow makes another picture, without a word
         raise CamaError(f"{name}: found channels of 16 bits one after the other, expected them side by side")
-    hidden = bytearray(data)
+    return decode(__name__, data, name, "picture")[0]
+
+
+def pictures(data: bytes, what: str) -> Iterator[Image.Image]:
+    """The main `picture`, not turned, or the `thumbnails`: its smaller copies; to be called by `isolated` alone."""
+    reader = Reader(data, "TIFF")
+    wanted = [reader.main] if what == "picture" else reader.smaller[:MAX_THUMBNAILS]
+    hidden = bytearray(data)  # Pillow turns a TIFF by itself unless it finds no orientation
     for page, (tag, unused) in product(reader.pages, UNUSED.items()):
         if tag in page.entries:
             struct.pack_into(f"{reader.order}H", hidden, page.entries[tag][3], unused)
-    image = open_picture(hidden, name, ("TIFF",))
-    image.seek(main.frame or 0)
-    check_size(*image.size, name)
-    if not image.mode.startswith("I;16"):
-        return image
-    levels = np.asarray(image) >> (4 if reader.number(main, BITS) == 12 else 8)
-    inverted = reader.number(main, PHOTOMETRIC) == 0  # which Pillow obeys at 8 bits alone
-    return Image.fromarray((255 - levels if inverted else levels).astype(np.uint8))
-
-
-def _thumbnails(data: bytes, numbers: list[int]) -> Iterator[Image.Image]:
-    with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
-        for number in numbers:
-            image.seek(number)
-            check_size(*image.size, "thumbnail")
-            yield image.copy()
+    image = open_picture(hidden, "TIFF", ("TIFF",))
+    for page in wanted:
+        image.seek(page.frame or 0)
+        check_size(*image.size, "TIFF")
+        if image.mode.startswith("I;16"):
+            levels = np.asarray(image) >> (4 if reader.number(page, BITS) == 12 else 8)
+            inverted = reader.number(page, PHOTOMETRIC) == 0  # which Pillow obeys at 8 bits alone
+            yield Image.fromarray((255 - levels if inverted else levels).astype(np.uint8))
+        else:
+            yield image.copy() if what == "thumbnails" else image

@@ -2,9 +2,12 @@
 
 import struct
 
+from PIL import Image
+
 from cama.core.errors import CamaError
 from cama.photo.containers.container import Container, Part, printable
-from cama.storage.images import open_picture
+from cama.photo.flattening import flatten
+from cama.storage.images import load, open_picture
 
 PIXELS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
 
@@ -14,7 +17,7 @@ def read_webp(data: bytes, name: str) -> Container:
     if len(data) < 30:
         raise CamaError(f"{name}: found a WebP file of {len(data)} bytes, expected a picture")
     width, height = _size(data)
-    found = Container("WebP", width, height, lambda: open_picture(data, name, ("WEBP",)), [Part("RIFF", 0, 12)])
+    found = Container("WebP", width, height, lambda: _decode(data, name), [Part("RIFF", 0, 12)])
     end, at, frames = 8 + struct.unpack_from("<I", data, 4)[0], 12, 0
     if end > len(data):
         found.faults.append(f"found {len(data)} bytes, expected {end}: it is truncated")
@@ -36,6 +39,10 @@ def read_webp(data: bytes, name: str) -> Container:
         found.warnings.append("it is animated: its first picture is taken")
         found.leaks.append(("content", "WebP", f"{frames} pictures of an animation"))
     return found
+
+
+def _decode(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
+    return flatten(load(open_picture(data, name, ("WEBP",)), name), name)
 
 
 def _add_chunk(found: Container, kind: bytes, body: bytes) -> None:
