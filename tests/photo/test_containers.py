@@ -205,6 +205,22 @@ def test_a_linear_png_becomes_srgb(put):
     assert np.array_equal(other, wide)  # which says more than the gamma
 
 
+def test_a_png_tells_its_colours_by_numbers_before_all_else(put):
+    flat = np.full((48, 64, 3), [200, 100, 50], np.uint8)
+    p3, icc = chunk(b"cICP", bytes([12, 13, 0, 1])), chunk(b"iCCP", b"x\0\0" + zlib.compress(SWAPPED))
+    chromaticities = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    gamma = chunk(b"gAMA", struct.pack(">I", 45455)), chunk(b"cHRM", chromaticities)
+    for chunks, expected in (((p3, icc), [215, 93, 33]), ((icc, *gamma), [100, 200, 50]), (gamma, [216, 93, 24])):
+        found, _, warnings = read_srgb(put(png(flat, *chunks)))
+        assert np.abs(found.astype(int) - expected).max() <= 2
+        assert warnings == []
+    odd = chunk(b"cICP", bytes([77, 13, 0, 1]))
+    _, _, (warning,) = read_srgb(put(png(flat, odd)))
+    assert "unknown colours 77/13" in warning
+    found, _, warnings = read_srgb(put(png(flat, odd, icc)))
+    assert (found[0, 0].tolist(), warnings) == ([100, 200, 50], [])
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_the_profile_is_applied_or_ignored(kind, put):
     def file(profile: bytes) -> bytes:

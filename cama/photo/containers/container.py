@@ -8,7 +8,7 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.jpeg import exif, photoshop
 from cama.jpeg.segments import Segment
-from cama.photo.colour import Space
+from cama.photo.colour import HLG, PQ, ProfileError, Space, from_cicp
 
 MAX_PARTS = 20_000  # of a file; a photograph has some hundreds
 MAX_THUMBNAILS = 4  # are decoded; only files made to cost time have many
@@ -66,6 +66,18 @@ class Container:
         """Add a colour profile, which is the picture's if it is the first."""
         self.metadata.append(Segment(0xE2, ICC + profile))
         self.icc = self.icc or profile
+
+    def add_cicp(self, primaries: int, transfer: int) -> None:
+        """Add the colours of two codes of ITU-T H.273, which count where there is no profile."""
+        try:
+            self.space = from_cicp(primaries, transfer)
+        except ProfileError as error:
+            if not self.icc:
+                self.warnings.append(f"its colours were taken for sRGB: {error}")
+        if transfer in (PQ, HLG) and not self.icc:
+            self.warnings.append(
+                "its colours are of a high dynamic range: what is brighter than white was cut to white"
+            )
 
     def add_photoshop(self, blocks: bytes) -> None:
         """Add image resource blocks, with or without the header that they have in a JPEG, or bare IPTC records."""

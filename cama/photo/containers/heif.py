@@ -8,7 +8,6 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from cama.core.errors import CamaError
-from cama.photo.colour import HLG, PQ, ProfileError, from_cicp
 from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container, Part, printable, uncovered
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
@@ -232,27 +231,19 @@ def _add_properties(found: Container, reader: Items) -> None:
     for kind, body in [*reader.own, *reader.properties]:
         if kind == b"ispe" and len(body) >= 12 and not found.width:
             found.width, found.height = struct.unpack_from(">II", body, 4)
-        elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 10 and found.space is None:
-            _add_space(found, *struct.unpack_from(">HH", body, 4))
     profiles = [
         body[4:] for kind, body in [*reader.own, *reader.properties] if kind == b"colr" and body[:4] in PROFILES
     ]
     for profile in dict.fromkeys(profiles):
         found.add_icc(profile)
+    codes = [body for kind, body in reader.own if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 10]
+    if codes:
+        found.add_cicp(*struct.unpack_from(">HH", codes[0], 4))
     found.turns = any(kind in (b"irot", b"imir") for kind, _ in reader.own)
     for kind, body in reader.properties:
         if kind not in PROPERTIES:
             content = "content" if kind in (b"udes", b"altt") else "unknown"
             found.leaks.append((content, f"HEIF {printable(kind)}", f"{len(body)} bytes: {printable(body)}"))
-
-
-def _add_space(found: Container, primaries: int, transfer: int) -> None:
-    if transfer in (PQ, HLG):
-        found.warnings.append("its colours are of a high dynamic range: what is brighter than white was cut to white")
-    try:
-        found.space = found.space or from_cicp(primaries, transfer)
-    except ProfileError as error:
-        found.warnings.append(f"its colours were taken for sRGB: {error}")
 
 
 def _add_items(found: Container, reader: Items) -> None:

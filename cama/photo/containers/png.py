@@ -8,7 +8,7 @@ import zlib
 from PIL import Image
 
 from cama.core.errors import CamaError
-from cama.photo.colour import SRGB, ProfileError, Space, from_cicp, from_gamma
+from cama.photo.colour import SRGB, ProfileError, from_cicp, from_gamma
 from cama.photo.containers.container import MAX_METADATA, Container, Part, printable
 from cama.photo.flattening import flatten
 from cama.storage.images import load, open_picture
@@ -62,10 +62,7 @@ def read_png(data: bytes, name: str) -> Container:
     if found.parts[-1].name != "IEND":
         pixels.append(b"\0\0\0\0IEND\xaeB`\x82")
     found.trailer = data[at:]
-    try:
-        found.space = _space(chunks)
-    except ProfileError as error:
-        found.warnings.append(f"its colours were taken for sRGB: {error}")
+    _add_colours(found, chunks)
     if b"acTL" in chunks:
         found.pictures = 2
         found.warnings.append("it is animated: its first picture is taken")
@@ -149,16 +146,20 @@ def _inflate(found: Container, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _space(chunks: dict[bytes, bytes]) -> Space | None:
-    """The colours that a PNG without a profile has, by the order of precedence in the specification."""
-    code = chunks.get(b"cICP", b"")
+def _add_colours(found: Container, chunks: dict[bytes, bytes]) -> None:
+    """The colours of a PNG, by the order of precedence in the specification: cICP, iCCP, sRGB, gAMA with cHRM."""
+    code, gamma, points = chunks.get(b"cICP", b""), chunks.get(b"gAMA", b""), SRGB.points
     if len(code) == 4:
-        return from_cicp(code[0], code[1])
-    if b"sRGB" in chunks or len(chunks.get(b"gAMA", b"")) != 4:
-        return None
-    gamma = int.from_bytes(chunks[b"gAMA"], "big") / 100_000
-    points = SRGB.points
-    if len(chunks.get(b"cHRM", b"")) == 32:
-        white, *colours = [(x / 100_000, y / 100_000) for x, y in struct.iter_unpack(">II", chunks[b"cHRM"])]
-        points = (*colours, white)
-    return from_gamma(gamma, points)
+        with contextlib.suppress(ProfileError):  # numbers that are unknown do not count before a profile
+            from_cicp(code[0], code[1])
+            found.icc = b""
+        found.add_cicp(code[0], code[1])
+    elif b"sRGB" not in chunks and len(gamma) == 4:
+        if len(chunks.get(b"cHRM", b"")) == 32:
+            white, *colours = [(x / 100_000, y / 100_000) for x, y in struct.iter_unpack(">II", chunks[b"cHRM"])]
+            points = (*colours, white)
+        try:
+            found.space = from_gamma(int.from_bytes(gamma, "big") / 100_000, points)
+        except ProfileError as error:
+            if not found.icc:
+                found.warnings.append(f"its colours were taken for sRGB: {error}")
