@@ -17,6 +17,7 @@ from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.photo.anonymize import PhotoAnonymizer, anonymize
 from cama.photo.containers import isolated
+from cama.photo.containers.container import merged, uncovered
 from cama.photo.containers.reading import read_container
 from cama.photo.decoding import ORIENTATIONS, orient, read_srgb
 from cama.photo.inspect import inspect
@@ -271,7 +272,10 @@ def test_a_picture_is_turned_once(kind, orientation, put):
 def test_exif_does_not_turn_what_its_heic_file_does_not(put):
     image = picture()
     image.info["exif"] = exif(6).tobytes()
-    data = heif(image).replace(b"irot", b"free")
+    whole = heif(image)
+    record = inspect(put(whole))
+    assert (record["width"], record["height"]) == (64, 96)  # as it is seen
+    data = whole.replace(b"irot", b"free")
     found, orientation, warnings = read_srgb(put(data))
     assert (found.shape, orientation) == ((64, 96, 3), 1)
     assert warnings == ["the orientation 6 in its EXIF was ignored, since its container has none"]
@@ -483,6 +487,23 @@ def test_texts_that_inflate_without_end_are_cut(put):
 def test_more_parts_than_a_photograph_has_are_refused(put):
     with pytest.raises(CamaError, match="found more than 20000 parts"):
         inspect(put(png(SCENE, *[chunk(b"prIv", b"")] * 20_001)))
+    with pytest.raises(CamaError, match="found more than 200000 chunks of pixels"):
+        inspect(put(png(SCENE, *[chunk(b"IDAT", b"")] * 200_001)))
+
+
+def test_a_heif_file_of_countless_pieces_ends_soon(put):
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(body), kind) + body
+
+    items = b"".join(struct.pack(">HHH", number, 0, 50_000) + bytes(range(250)) * 200 for number in range(200))
+    places = box(b"iloc", struct.pack(">IBBH", 0, 0x10, 0, 200) + items)
+    begun = time.monotonic()
+    free = [box(b"free", b"what nobody names is told")] * 10_000
+    record = inspect(put(b"".join((box(b"ftyp", b"heic\0\0\0\0mif1"), box(b"meta", bytes(4) + places), *free))))
+    assert time.monotonic() - begun < 20
+    assert any("iloc" in fault for fault in record["faults"])
+    assert any("64 were searched" in fault for fault in record["faults"])
+    assert [leak["where"] for leak in record["leaks"]].count("HEIF free") == 64
 
 
 def test_a_decoder_that_crashes_or_hangs_is_one_line(put, monkeypatch):
@@ -534,6 +555,15 @@ def test_formats_that_are_not_read_are_named(data, put):
         CamaError, match=r"found a (GIF|BMP|JPEG XL) file, expected JPEG, PNG, WebP, TIFF, HEIC or AVIF"
     ):
         inspect(put(data))
+
+
+def test_bytes_between_known_ones_are_found():
+    data = bytes(range(1, 21))
+    known = merged([(4, 6), (2, 4), (9, 12), (10, 11), (15, 30)])
+    assert known == [(2, 6), (9, 12), (15, 30)]
+    for first, last in ((0, 20), (3, 10), (0, 1), (6, 9), (16, 18), (5, 5)):
+        inside = {at for begin, end in known for at in range(begin, end)}
+        assert uncovered(data, first, last, known) == bytes(data[at] for at in range(first, last) if at not in inside)
 
 
 def test_a_jpeg_is_no_other_container():

@@ -1,7 +1,9 @@
 """What the readers of other containers than JPEG have in common."""
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from PIL import Image
 
@@ -111,15 +113,24 @@ class Container:
         return next((part.payload for part in self.metadata if part.kind == "XMP"), b"")
 
 
-def uncovered(data: bytes, first: int, last: int, known: Iterable[tuple[int, int]]) -> bytes:
-    """The bytes of `data` from `first` to `last` other than zero that no interval of `known` (begin, end) holds."""
+def merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Intervals (begin, end) in order, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(intervals):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def uncovered(data: bytes, first: int, last: int, known: Sequence[tuple[int, int]]) -> bytes:
+    """The bytes of `data` from `first` to `last` other than zero that no interval of `known`, which is `merged`, holds."""
     rest, at = bytearray(), first
-    for begin, end in sorted([*known, (last, last)]):
-        begin, end = min(max(begin, first), last), min(end, last)
-        if begin > at:
-            rest += data[at:begin].replace(b"\0", b"")
+    for begin, end in known[bisect_left(known, first, key=itemgetter(1)) : bisect_left(known, last, key=itemgetter(0))]:
+        rest += data[at : max(begin, at)].replace(b"\0", b"")
         at = max(at, end)
-    return bytes(rest)
+    return bytes(rest + data[at:last].replace(b"\0", b""))
 
 
 def printable(data: bytes, length: int = 60) -> str:

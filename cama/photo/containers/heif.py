@@ -8,7 +8,7 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from cama.core.errors import CamaError
-from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container, Part, printable, uncovered
+from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container, Part, merged, printable, uncovered
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
 
@@ -22,6 +22,10 @@ PROPERTIES = set(
 )
 PROPERTIES |= set(b"tols oinf a1op a1lx rref free".split())
 PICTURES = set(b"hvc1 hev1 av01 avc1 jpeg grid iden iovl lhv1 unci j2k1 tmap".split())
+MAX_EXTENTS, MAX_DATA = (
+    65_536,
+    64,
+)  # pieces of items, and boxes of data, in which a photograph has some hundreds and two
 XMP_TYPE, PADDING = b"application/rdf+xml", 16
 
 
@@ -74,8 +78,8 @@ def read_heif(data: bytes, name: str) -> Container:
     _add_items(found, reader)
     if reader.refers(b"thmb") and found.kind == "HEIF":
         found.thumbnails = lambda: decode(__name__, data, name, "thumbnails")
-    known = [interval for item in reader.items.values() if not item.inside for interval in item.extents]
-    sequence = any(kind == b"moov" for kind, *_ in boxes)  # which has data of its own
+    known = merged(interval for item in reader.items.values() if not item.inside for interval in item.extents)
+    searched, sequence = 0, any(kind == b"moov" for kind, *_ in boxes)  # which has data of its own
     for kind, start, body, end in boxes:
         found.add_part(Part(printable(kind), start, end - start), name)
         place = f"HEIF {printable(kind)}"
@@ -83,11 +87,16 @@ def read_heif(data: bytes, name: str) -> Container:
             found.leaks.append(("content", place, "a sequence of pictures, or a video"))
             found.warnings.append("it holds a sequence of pictures: the primary one is taken")
         elif kind in DATA:
-            rest = b"" if sequence else uncovered(data, body, end, known)
+            searched += 1
+            rest = b"" if sequence or searched > MAX_DATA else uncovered(data, body, end, known)
             if len(rest) > PADDING:
                 found.leaks.append(("unknown", place, f"{len(rest)} bytes that no item names: {printable(rest)}"))
         elif kind not in STRUCTURE:
             found.leaks.append(("unknown", place, f"{end - body} bytes: {printable(data[body:end])}"))
+    if searched > MAX_DATA:
+        found.faults.append(
+            f"found {searched} boxes of data, of which {MAX_DATA} were searched for bytes that no item names"
+        )
     return found
 
 
@@ -173,14 +182,15 @@ class Items:
             at += size
             return int.from_bytes(iloc[at - size : at], "big")
 
-        wide = 4 if version == 2 else 2
+        wide, extents = 4 if version == 2 else 2, 0
         for _ in range(take(wide)):
             item = self.items.setdefault(take(wide), Item())
             item.inside = bool(version and take(2) & 15 == 1)
             take(2)
             start, count = take(base), take(2)
-            if count > 1 and not index + offset + length:
-                raise ValueError  # extents of no bytes, as only a file made to cost time has them
+            extents += count
+            if extents > MAX_EXTENTS:
+                raise ValueError
             for _ in range(count):
                 take(index)
                 first = start + take(offset)

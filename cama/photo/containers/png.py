@@ -15,6 +15,7 @@ from cama.storage.images import load, open_picture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}  # what a decoder needs
+MAX_PIXEL_CHUNKS = 200_000  # the usual encoder writes one for each 8 KiB
 SETTINGS = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"bKGD", b"hIST", b"pHYs", b"sPLT", b"mDCV", b"cLLI"}
 FRAMES = {b"acTL", b"fcTL", b"fdAT"}  # of an animation
 # Keywords of texts, in small letters, by the category of what they reveal; all others are content.
@@ -55,6 +56,8 @@ def read_png(data: bytes, name: str) -> Container:
             found.faults.append(f"found a chunk {printable(kind)} at byte {at} with a wrong checksum")
         if kind in PIXELS:
             pixels.append(data[at : at + 12 + size])
+            if len(pixels) > MAX_PIXEL_CHUNKS:
+                raise CamaError(f"{name}: found more than {MAX_PIXEL_CHUNKS} chunks of pixels, expected a photograph")
         else:
             chunks.setdefault(kind, body)
             _add_chunk(found, kind, body)

@@ -28,9 +28,11 @@ def tell(container: Container, picture: np.ndarray | None, name: str) -> dict[st
         if thumbnail.get("where") == "JFXX" or thumbnail["sha256"] in hashes:
             thumbnail["where"] = container.kind
         thumbnail["offset"] = None  # in the segments above, not in the file
+    turned = container.turned and picture is not None  # a size that the thumbnails' boxes fit
+    height, width = picture.shape[:2] if turned else (container.height, container.width)
     return {
-        "width": container.width,
-        "height": container.height,
+        "width": width,
+        "height": height,
         "container": container.kind,
         "coding": None,
         "segments": [asdict(part) for part in container.parts],

@@ -11,7 +11,7 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.jpeg.exif import ORIENTATION, POINTERS, TYPES
 from cama.jpeg.segments import Segment
-from cama.photo.containers.container import JFXX, MAX_THUMBNAILS, Container, Part, printable, uncovered
+from cama.photo.containers.container import JFXX, MAX_THUMBNAILS, Container, Part, merged, printable, uncovered
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
 
@@ -183,7 +183,7 @@ def read_tiff(data: bytes, name: str) -> Container:
         found.leaks.append(("content", "TIFF", f"{pages} further pictures"))
     if small:
         found.leaks.append(("thumbnail", "TIFF", f"{len(small)} smaller copies of the picture"))
-    known = [*reader.known, *(interval for page in reader.pages for interval in reader.pixels(page))]
+    known = merged([*reader.known, *(interval for page in reader.pages for interval in reader.pixels(page))])
     rest = uncovered(data, 0, len(data), known)
     if len(rest) > PADDING:
         found.leaks.append(("unknown", "TIFF", f"{len(rest)} bytes that no entry names: {printable(rest)}"))
