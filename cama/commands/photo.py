@@ -12,7 +12,7 @@ PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
 
 
 def _add_inspect(parser: ArgumentParser) -> None:
-    parser.add_argument("photos", **PHOTOS, help="a JPEG, or a folder of them")
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
     parser.add_argument("--json", action="store_true", help="print the whole records")
     parser.add_argument("--classifier", **FILES, help="model files that attribute the pixels")
     parser.add_argument(
@@ -30,7 +30,7 @@ def _inspect(options: Namespace) -> bool:
 
 
 def _add_anonymize(parser: ArgumentParser) -> None:
-    parser.add_argument("photos", **PHOTOS, help="a JPEG, or a folder of them")
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
     parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
     parser.add_argument("--to", required=True, metavar="CAMERA", help="a camera model that the model file knows")
     parser.add_argument(

@@ -27,27 +27,12 @@ from cama.jpeg.segments import (
 
 KNOWN = {*FRAMES, DHT, DAC, DQT, DRI, SOS, DNL, COM, DHP, EXP, *range(0xE0, 0xF0)}  # markers of segments with a length
 MAX_PLACES = 40  # damaged places after which a file is given up
-MAX_SEARCHED = (
-    1_000_000_000  # bytes in which the next segment is looked for, since each search may read all of the file
-)
+MAX_SEARCHED = 1_000_000_000  # bytes that are searched for segments in all, since each search may read all of the file
 MAX_LENGTH = 0xFFFF  # of a segment, without its marker
 NEAR = 32  # bytes behind a segment, among which a marker is looked for
 MAX_BEFORE = 4096  # bytes before the start
 # The first bytes of files of other kinds, in which a JPEG may stand (previews of raw files, pages of documents).
-OTHERS = (
-    b"II",
-    b"MM",
-    b"\x89PNG",
-    b"GIF8",
-    b"RIFF",
-    b"BM",
-    b"8BPS",
-    b"%PDF",
-    b"%!PS",
-    b"FUJIFILM",
-    b"PK\3\4",
-    b"\0MRM",
-)
+OTHERS = tuple(b"II MM \x89PNG GIF8 RIFF BM 8BPS %PDF %!PS FUJIFILM PK\3\4 \0MRM".split(b" "))
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xef\xfe]")
 _FIRST_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a scan: neither a stuffed byte nor a restart
 _ONES = re.compile(rb"\xff*")
@@ -169,7 +154,9 @@ class _Divider:
             if marker == EOI:
                 self.ended = self.scanned or self._search(body) is None
             if marker != EOI or not self.ended:
-                name = {SOI: "a second start", EOI: "an end before the picture"}.get(marker, "a restart")
+                name = {SOI: "a second start", EOI: "an end before the picture"}.get(
+                    marker, "a marker without a length"
+                )
                 self._report(start, f"found {name} (ff {marker:02x}), expected a segment")
         else:
             if marker not in KNOWN:

@@ -20,9 +20,7 @@ NOT_MISSING = re.compile(f"(?!{MISSING})")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 NO_SAMPLING = "Could not determine subsampling level"  # simplejpeg knows fewer samplings than Pillow
 MAX_TRIMS = 8  # places with surplus bytes that are looked behind
-MAX_WORK = (
-    1_000_000_000  # pixels of scans, and bytes, that are read in all to find the place of a damage; a few seconds
-)
+MAX_WORK = 1_000_000_000  # pixels of scans, and bytes, that are read in all to find a damaged place; a few seconds
 AHEAD = 9  # bytes
 PADS = b"\0" * 64, b"\x5a" * 64
 

@@ -125,7 +125,7 @@ def anonymize(
     check_free(out, force)
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
-    picture, orientation = read_srgb(photo)
+    picture, orientation, warnings = read_srgb(photo)
     before = _attribution(picture, anonymizer)
     changed = _apply_generator(photo, picture, anonymizer, progress)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
@@ -152,7 +152,7 @@ def anonymize(
         "before": before,
         "after": after,
         "caution": anonymizer.caution,
-        "warnings": _warnings(anonymizer.target, before["target"], after["target"]),
+        "warnings": [*warnings, *_warnings(anonymizer.target, before["target"], after["target"])],
     }
     _write(data, out, force)
     return record

@@ -1,17 +1,22 @@
-"""Decoding a photograph to sRGB, and its EXIF orientation."""
+"""Decoding a photograph of any container to RGB as stored or to sRGB, and its orientation."""
 
-import contextlib
-import io
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from cama.core.errors import CamaError
-from cama.jpeg.exif import INTEROP_INDEX, ORIENTATION, read_exif
-from cama.jpeg.tolerant import read_tolerant, require_whole
-from cama.storage.images import decode_rgb, read_file
+from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, UTF8, Exif, read_exif
+from cama.jpeg.exif_text import text_of
+from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
+from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
+from cama.photo.containers.container import Container
+from cama.photo.containers.reading import read_container
+from cama.storage.images import check_size, load, open_picture, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
 ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -24,65 +29,146 @@ ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda picture: picture[::-1, ::-1].swapaxes(0, 1),
     8: lambda picture: np.rot90(picture),
 }
-# A profile that changes these colours by more than one level is not sRGB, whatever its name: greys, and all mixtures of
-# channels at 0, half and full level.
-TEST_COLOURS = np.stack(
-    [
-        np.linspace(0, 255, 27).astype(np.uint8)[:, None].repeat(3, axis=1),
-        np.stack(np.meshgrid(*[np.array([0, 128, 255], np.uint8)] * 3), -1).reshape(-1, 3),
-    ]
-)
-# Linear Adobe RGB (1998) to XYZ, and XYZ to linear sRGB (IEC 61966-2-1), both with the white point D65.
-ADOBE_TO_XYZ = [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
-XYZ_TO_SRGB = [
-    [3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560], [0.0556434, -0.2040259, 1.0572252]
-]  # fmt: skip
-ADOBE_GAMMA = 563 / 256
+# In an XMP packet: an attribute, or the content of an element.
+XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*(-?\d+)\s*[\"'<]")
 
 
-def adobe_to_srgb(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3), uint8, from Adobe RGB (1998) to sRGB; colours outside sRGB are clipped."""
-    linear = (np.arange(256, dtype=np.float32) / 255) ** ADOBE_GAMMA
-    matrix = (np.array(XYZ_TO_SRGB) @ np.array(ADOBE_TO_XYZ)).astype(np.float32)
-    converted = np.empty_like(picture)
-    for row in range(0, len(picture), 64):  # in bands, since a large picture does not fit into memory as floats
-        light = np.clip(linear[picture[row : row + 64]] @ matrix.T, 0, 1)
-        encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        converted[row : row + 64] = np.round(255 * encoded)
-    return converted
-
-
-def read_srgb(photo: Path) -> tuple[np.ndarray, int]:
-    """The picture of a JPEG (H, W, 3), uint8, as stored, without its orientation, converted to sRGB from its colour profile or,
-    where EXIF says so (DCF's `R03`), from Adobe RGB; and its EXIF orientation (1 to 8).
+@dataclass(frozen=True)
+class Photograph:
+    """A decoded photograph: `image` of the mode L, RGB or CMYK as it is stored, with what brings it to sRGB, and the EXIF
+    `orientation` (1 to 8) that turns it upright. `warnings` are sentences on what was ignored or changed.
     """
-    reading = read_tolerant(read_file(photo), str(photo))
-    require_whole(reading, str(photo))
-    segments, orientation, adobe = reading.jpeg.of_kind("Exif"), 1, False
-    if segments:
-        with contextlib.suppress(CamaError):  # damaged EXIF is ignored
-            exif = read_exif(segments[0].payload)
-            orientation = exif.offset("IFD0", ORIENTATION) or 1
-            adobe = exif.get("Interop", INTEROP_INDEX) == "R03"
-    picture = decode_rgb(reading.picture, photo)
+
+    image: Image.Image
+    profile: ImageCms.ImageCmsTransform | None
+    space: Space | None  # of the colours, where there is no `profile`; None for sRGB
+    orientation: int
+    warnings: tuple[str, ...]
+
+    def rgb(self) -> np.ndarray:
+        """The picture (H, W, 3), uint8, with its levels as stored; CMYK becomes sRGB."""
+        return self.srgb() if self.image.mode == "CMYK" else self._as_rgb()
+
+    def srgb(self) -> np.ndarray:
+        """The picture (H, W, 3), uint8, in sRGB."""
+        if self.profile is not None:
+            mode = self.profile.input_mode
+            image = self.image if self.image.mode == mode else self.image.convert(mode)
+            return np.array(ImageCms.applyTransform(image, self.profile))
+        picture = self._as_rgb()
+        return picture if self.space is None else self.space.to_srgb(picture)
+
+    def _as_rgb(self) -> np.ndarray:
+        return np.array(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
+
+
+def read_photograph(photo: Path) -> Photograph:
+    """Decode a JPEG, or the first or primary picture of a PNG, WebP, TIFF, HEIC or AVIF file. The colour profile is ignored
+    with a warning where it is broken, in part missing, or of other colours than the picture. A JPEG that does not decode
+    whole is an error.
+    """
+    data, name = read_file(photo), str(photo)
+    container = read_container(data, name)
+    return decode(read_tolerant(data, name) if container is None else container, name)
+
+
+def decode(file: Reading | Container, name: str) -> Photograph:
+    """As `read_photograph`, of a file that was read; errors begin with `name`."""
+    space, warnings = None, []
+    container = file if isinstance(file, Container) else None
+    if isinstance(file, Reading):
+        require_whole(file, name)
+        jpeg = file.jpeg
+        image = load(open_picture(file.picture, name, ("JPEG",)), name)
+        profile, odd = join_profile([segment.payload for segment in jpeg.of_kind("ICC")])
+        warnings += [odd] if odd else []
+        exif = _first_exif([segment.payload for segment in jpeg.of_kind("Exif")])
+        xmp = b"".join(segment.payload for segment in jpeg.of_kind("XMP"))
+    else:
+        check_size(container.width, container.height, name)
+        image, changes = _decode(container, name)
+        warnings += [*container.warnings, *changes]
+        profile, space, xmp = container.icc, container.space, container.xmp
+        exif = _first_exif([container.exif] if container.exif else [])
+    transform = None
+    if profile:
+        try:
+            transform, space = profile_transform(image.mode, profile), None
+        except ProfileError as error:
+            warnings.append(f"its colour profile was ignored: {error}")
+            profile = b""
+    if not profile and space is None and exif and exif.get("Interop", INTEROP_INDEX) == "R03":  # DCF's mark
+        space = ADOBE
+    if image.mode == "CMYK" and transform is None:
+        warnings.append("it is in CMYK without a colour profile that fits: its colours are not exact")
+        space = None
+    orientation, odd = _orientation(exif, xmp)
+    warnings += odd
+    if container is not None and container.turned:
+        if orientation != 1 and not container.turns:
+            warnings.append(f"the orientation {orientation} in its EXIF was ignored, since its container has none")
+        orientation = 1
+    return Photograph(image, transform, space, orientation, tuple(warnings))
+
+
+def read_srgb(photo: Path) -> tuple[np.ndarray, int, list[str]]:
+    """The picture of a photograph (H, W, 3), uint8, as stored, without its orientation, converted to sRGB from its colour
+    profile or what else its file says of its colours; its EXIF orientation (1 to 8); and warnings, as sentences.
+    """
+    photograph = read_photograph(photo)
     try:
-        with Image.open(io.BytesIO(reading.picture), formats=("JPEG",)) as image:
-            profile = image.info.get("icc_profile")
-        if profile:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            to_srgb = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), "RGB", "RGB")
-            converted = np.asarray(ImageCms.applyTransform(Image.fromarray(TEST_COLOURS), to_srgb))
-            if np.abs(converted.astype(int) - TEST_COLOURS).max() > 1:
-                image = Image.fromarray(picture)
-                ImageCms.applyTransform(image, to_srgb, inPlace=True)
-                picture = np.array(image)
-        elif adobe:
-            picture = adobe_to_srgb(picture)
-    except (OSError, ValueError, SyntaxError, TypeError, ImageCms.PyCMSError) as error:
+        return photograph.srgb(), photograph.orientation, list(photograph.warnings)
+    except (ValueError, ImageCms.PyCMSError) as error:
         raise CamaError(f"{photo}: cannot be brought to sRGB ({' '.join(str(error).split())})") from error
-    return picture, orientation if orientation in ORIENTATIONS else 1
 
 
 def orient(picture: np.ndarray, orientation: int) -> np.ndarray:
     """An upright view of a stored picture (H, W, 3) with an EXIF `orientation` of 1 to 8."""
     return ORIENTATIONS[orientation](picture)
+
+
+def _decode(container: Container, name: str) -> tuple[Image.Image, list[str]]:
+    try:
+        return container.decode()
+    except CamaError:
+        raise
+    except Exception as error:  # of a damaged file, a decoder's own
+        raise CamaError(f"{name}: cannot be decoded as a photograph ({' '.join(str(error).split())})") from error
+
+
+def _first_exif(payloads: list[bytes]) -> Exif | None:
+    """The first EXIF, or None where there is none or it cannot be read."""
+    try:
+        return read_exif(payloads[0]) if payloads else None
+    except CamaError:
+        return None
+
+
+def _orientation(exif: Exif | None, xmp: bytes) -> tuple[int, list[str]]:
+    """The orientation (1 to 8) in EXIF or, where that has none, in XMP; and a warning where it was ignored."""
+    entry = next((e for e in exif.entries if (e.group, e.tag) == ("IFD0", ORIENTATION)), None) if exif else None
+    if entry is not None:
+        value = _number(entry.value, entry.kind)
+    else:
+        match = XMP_ORIENTATION.search(xmp)
+        if match is None:
+            return 1, []
+        value = int(match[1][:9])
+    if value in ORIENTATIONS:
+        return value, []
+    told = text_of(entry, exif) if entry is not None else str(value)
+    return 1, [f"its orientation was ignored: found {told[:20] or 'nothing'}, expected 1 to 8"]
+
+
+def _number(value: Any, kind: int) -> int | None:
+    """The first number of an entry's value, of whatever type; None where it has none."""
+    if isinstance(value, bytes):
+        return value[0] if value else None
+    if kind in (ASCII, UTF8):
+        return int(value.strip()) if re.fullmatch(r"\s*\d{1,3}\s*", value, re.ASCII) else None
+    while isinstance(value, tuple):  # several values, or a fraction
+        if len(value) == 2 and kind in (5, 10) and not isinstance(value[0], tuple):
+            numerator, denominator = value
+            return numerator // denominator if denominator and numerator % denominator == 0 else None
+        value = value[0] if value else None
+    return int(value) if isinstance(value, (int, float)) and value == value // 1 else None

@@ -1,4 +1,4 @@
-"""The record of what a JPEG reveals about its photographer, place, time and camera: metadata, file structure and pixels."""
+"""The record of what a photograph reveals about its photographer, place, time and camera: metadata, file structure, pixels."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,10 +13,14 @@ from cama.jpeg.coding import Coding
 from cama.jpeg.profile import Profile, match_profile
 from cama.jpeg.quantisation import standard_quality
 from cama.jpeg.segments import Jpeg
-from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
+from cama.jpeg.tolerant import Reading, read_tolerant
+from cama.photo.containers.container import Container
+from cama.photo.containers.reading import read_container
+from cama.photo.containers.telling import tell
+from cama.photo.decoding import decode
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import decode_rgb, read_file
+from cama.storage.images import read_file
 
 if TYPE_CHECKING:
     from cama.photo.attribution import Attributor
@@ -60,7 +64,7 @@ def inspect(
     references: Sequence[Path] | None = None,
     profiles: Sequence[Path] | None = None,
 ) -> dict[str, Any]:
-    """What the JPEG at `path` reveals, compared with what `Comparison.load` takes, as a record of values for JSON;
+    """What the photograph at `path` reveals, compared with what `Comparison.load` takes, as a record of values for JSON;
     `docs/inspect.md` has its keys.
     """
     return inspect_with(path, Comparison.load(classifiers, references, profiles))
@@ -69,37 +73,19 @@ def inspect(
 def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     """The record of `inspect`, with what is the same for several photographs loaded before."""
     data = read_file(path)
-    reading = read_tolerant(data, str(path))
-    jpeg, coding = reading.jpeg, reading.coding
-    required = bool(comparison.attributors or comparison.references)
-    picture, faults, warnings = _decode(path, reading, required)
-    metadata = Leaks(jpeg, picture, str(path))
-    record = {
-        "input": str(path),
-        "error": None,
-        "file": path.name,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "width": reading.width or None,
-        "height": reading.height or None,
-        "container": "JPEG",
-        "coding": None if coding is None else _coding(coding),
-        "decodes": reading.decodes,
-        "damage": [{"offset": place.offset, "what": place.what} for place in reading.damage],
-        "segments": [
-            {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
-            for segment in jpeg.segments
-        ],
-        "trailing_bytes": len(jpeg.trailer),
-        "leaks": metadata.leaks,
-        "thumbnails": metadata.thumbnails,
-        "faults": [*faults, *metadata.faults],
-        "warnings": warnings,
-    }
+    container = read_container(data, str(path))
+    file = read_tolerant(data, str(path)) if container is None else container
+    picture, faults, warnings = _decode(path, file, bool(comparison.attributors or comparison.references))
+    told = _jpeg(file, picture, path) if isinstance(file, Reading) else tell(file, picture, str(path))
+    about = {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    record = {"input": str(path), "error": None, **about, **told, "warnings": warnings}
+    record["faults"] = [*faults, *record["faults"]]
     if comparison.profiles:
-        if coding is None:
+        if not isinstance(file, Reading):
+            raise CamaError(f"{path}: found a {file.kind} file, expected a JPEG to compare with a container profile")
+        if file.coding is None:
             raise CamaError(f"{path}: found no whole coding of a picture, expected one to compare with profiles")
-        record["profiles"] = [_match(jpeg, coding, name, profile) for name, profile in comparison.profiles]
+        record["profiles"] = [_match(file.jpeg, file.coding, name, profile) for name, profile in comparison.profiles]
     if comparison.attributors:
         from cama.photo.attribution import attribute
 
@@ -109,20 +95,40 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     return record
 
 
-def _decode(path: Path, reading: Reading, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
-    """The picture; or None with its faults or a warning where it is damaged or too large and not `required`. Grey and CMYK
-    pictures are only decoded, to an error, where required. A picture that does not decode whole is none.
+def _decode(path: Path, file: Reading | Container, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
+    """The picture, faults and warnings. Where it is not `required` there is no picture of a file that does not decode whole, or
+    is too large.
     """
-    if required:
-        require_whole(reading, str(path))
-    elif reading.decodes in ("partly", "no") or (reading.coding and len(reading.coding.components) != 3):
-        return None, [], []
+    if isinstance(file, Reading) and file.decodes in ("partly", "no") and not required:
+        return None, [], []  # the reading's damage says why
     try:
-        return decode_rgb(reading.picture, path), [], []
+        photograph = decode(file, str(path))
+        return photograph.rgb(), [], list(photograph.warnings)
     except CamaError as error:
         if required:
             raise
         return (None, [], [str(error)]) if isinstance(error, TooLargeError) else (None, [str(error)], [])
+
+
+def _jpeg(reading: Reading, picture: np.ndarray | None, path: Path) -> dict[str, Any]:
+    """What a JPEG tells, and how it is built and damaged."""
+    metadata = Leaks(reading.jpeg, picture, str(path))
+    return {
+        "width": reading.width or None,
+        "height": reading.height or None,
+        "container": "JPEG",
+        "coding": None if reading.coding is None else _coding(reading.coding),
+        "decodes": reading.decodes,
+        "damage": [{"offset": place.offset, "what": place.what} for place in reading.damage],
+        "segments": [
+            {"name": segment.name, "offset": segment.offset, "bytes": len(segment.to_bytes())}
+            for segment in reading.jpeg.segments
+        ],
+        "trailing_bytes": len(reading.jpeg.trailer),
+        "leaks": metadata.leaks,
+        "thumbnails": metadata.thumbnails,
+        "faults": metadata.faults,
+    }
 
 
 def _coding(coding: Coding) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from cama.core.errors import CamaError
 from cama.forensics.fingerprint import GREY, device_fingerprint, pce, zero_mean
 from cama.forensics.residual import wavelet_residual, wiener_dft
 from cama.forensics.thresholds import MATCH_PCE
-from cama.storage.images import centre_crop, read_rgb
+from cama.photo.decoding import read_photograph
+from cama.storage.images import centre_crop
 
 warnings.filterwarnings("ignore", "Level value", module="pywt")  # of pictures of few pixels
 FINGERPRINT_CROP = 1024  # pixels a side of the centre crop that fingerprints compare
@@ -90,7 +91,7 @@ class References:
         def crops() -> Iterator[np.ndarray]:
             nonlocal usable
             for reference in self.paths:
-                picture = read_rgb(reference)
+                picture = read_photograph(reference).rgb()
                 if picture.shape != shape:
                     found, expected = (f"{size[1]}x{size[0]}" for size in (picture.shape, shape))
                     raise CamaError(

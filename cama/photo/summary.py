@@ -23,7 +23,7 @@ def summary(record: dict[str, Any]) -> str:
     """The file's path and a line for each finding; the settings of the exposure, which are many, share one line."""
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
-    rows += [("damaged", f"byte {place['offset']}: {place['what']}") for place in record["damage"]]
+    rows += [("damaged", f"byte {place['offset']}: {place['what']}") for place in record.get("damage", [])]
     rows += [("damaged", fault) for fault in record["faults"]]
     rows += [("warning", warning) for warning in record["warnings"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
@@ -38,9 +38,9 @@ def summary(record: dict[str, Any]) -> str:
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
     coding = record["coding"]
     size = f"{record['width']}x{record['height']} pixels" if record["width"] else "of no known size"
-    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record["decodes"], "")
+    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record.get("decodes"), "")
     if coding is None:
-        return [("picture", size)]
+        return [("picture", size if record["container"] == "JPEG" else f"{size}, {record['container']}")]
     quality = coding["standard_quality"]
     tables = (
         f"those of the common encoder at quality {quality}"

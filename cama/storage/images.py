@@ -18,35 +18,51 @@ SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 MAX_SCANS, MAX_SCANNED_PIXELS = 12, 1_500_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `read_rgb` refuses larger pictures itself
-# Pillow reads the density from EXIF and warns where it is damaged; `jpeg.exif` reports such damage
-warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
+# Pillow reads the density from EXIF, and an index of pictures, and warns where they are damaged; `inspect` tells such damage
+warnings.filterwarnings("ignore", module=r"PIL\.(Tiff|Jpeg)ImagePlugin")
 
 
 def read_rgb(path: Path) -> np.ndarray:
     """Decode an RGB photograph to uint8 (H, W, 3). Grey, CMYK, truncated and empty files are errors."""
-    return decode_rgb(read_file(path), path)
-
-
-def decode_rgb(data: bytes, path: Path) -> np.ndarray:
-    """As `read_rgb`, from the bytes of the file at `path`, which errors name."""
+    data = read_file(path)
     if not data:
         raise CamaError(f"{path}: the file is empty (0 bytes), expected an RGB photograph")
+    with open_picture(data, str(path)) as image:
+        if image.mode != "RGB":
+            raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
+        return np.array(load(image, str(path)))
+
+
+def open_picture(data: bytes, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """A picture of a size and a number of scans that can be decoded, not yet decoded; errors begin with `name`."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            size = f"{image.width}x{image.height} pixels"
-            if image.width * image.height > MAX_PIXELS:
-                raise TooLargeError(f"{path}: too large, found {size}, expected at most {MAX_PIXELS} in all")
-            if too_slow_to_decode(data, image.width, image.height):
-                raise TooLargeError(f"{path}: too large, found scan upon scan of {size}, expected a photograph")
-            if image.mode != "RGB":
-                raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
-            return np.array(image)
+        image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:  # whose text has an address in memory
-        raise CamaError(f"{path}: cannot be decoded as a photograph (of no known format)") from error
+        raise CamaError(f"{name}: cannot be decoded as a photograph (of no known format)") from error
     except Image.DecompressionBombError as error:
-        raise TooLargeError(f"{path}: too large, expected at most {MAX_PIXELS} pixels in all") from error
-    except (OSError, SyntaxError) as error:
-        raise CamaError(f"{path}: cannot be decoded as a photograph ({error})") from error
+        raise TooLargeError(f"{name}: too large, expected at most {MAX_PIXELS} pixels in all") from error
+    except Exception as error:  # of a damaged file, a decoder's own
+        raise CamaError(f"{name}: cannot be decoded as a photograph ({' '.join(str(error).split())})") from error
+    check_size(*image.size, name)
+    if too_slow_to_decode(data, image.width, image.height):
+        size = f"{image.width}x{image.height} pixels"
+        raise TooLargeError(f"{name}: too large, found scan upon scan of {size}, expected a photograph")
+    return image
+
+
+def check_size(width: int, height: int, name: str) -> None:
+    """An error that begins with `name` where there are more than `MAX_PIXELS`."""
+    if width * height > MAX_PIXELS:
+        raise TooLargeError(f"{name}: too large, found {width}x{height} pixels, expected at most {MAX_PIXELS} in all")
+
+
+def load(image: Image.Image, name: str) -> Image.Image:
+    """The picture, decoded; errors begin with `name`."""
+    try:
+        image.load()
+    except Exception as error:  # of a damaged file, a decoder's own
+        raise CamaError(f"{name}: cannot be decoded as a photograph ({' '.join(str(error).split())})") from error
+    return image
 
 
 def too_slow_to_decode(data: bytes, width: int, height: int) -> bool:

@@ -139,7 +139,7 @@ CASES = {
     "other marker for the start": Case(change(WHOLE, 1, b"\xdb"), "whole", "found ff db, expected the start"),
     "start twice": Case(WHOLE[:2] + WHOLE, "whole", "a second start"),
     "start twice, later": Case(insert(WHOLE, FRAME, b"\xff\xd8"), "whole", "a second start"),
-    "a restart between": Case(insert(WHOLE, FRAME, b"\xff\xd1"), "whole", "found a restart"),
+    "a restart between": Case(insert(WHOLE, FRAME, b"\xff\xd1"), "whole", "found a marker without a length (ff d1)"),
     "tables twice": Case(
         insert(WHOLE, place(WHOLE, DQT), OTHER_TABLE.to_bytes()), "whole", "a second quantisation table 0"
     ),

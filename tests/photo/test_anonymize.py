@@ -1,6 +1,5 @@
 """Tests of cama.photo.anonymize: what is written holds pixels alone, and after an error nothing is written."""
 
-import io
 import json
 import os
 import shutil
@@ -175,7 +174,8 @@ def test_what_was_measured_on_real_cameras_is_not_called_simulated(photo, tmp_pa
 
 
 def oriented(path: Path) -> np.ndarray:
-    return np.ascontiguousarray(orient(*read_srgb(path)))
+    picture, orientation, _ = read_srgb(path)
+    return np.ascontiguousarray(orient(picture, orientation))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -217,11 +217,6 @@ def test_g_sees_a_photograph_as_it_is_stored(model, tmp_path, monkeypatch):
 
 
 def test_colours_become_srgb(tmp_path):
-    wide = ImageCms.createProfile("LAB")
-    with pytest.raises(CamaError, match="cannot be brought to sRGB"):
-        path = tmp_path / "lab.jpg"
-        path.write_bytes(jpeg(icc_profile=ImageCms.ImageCmsProfile(wide).tobytes()))
-        oriented(path)
     path = tmp_path / "srgb.jpg"
     picture = scene(48, 64)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -312,13 +307,7 @@ def test_a_file_that_is_not_as_it_should_be_is_never_left(encode, photo, model, 
     assert set(tmp_path.iterdir()) == before
 
 
-def grey() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (64, 64)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", jpeg()[:-30], grey()])
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", jpeg()[:-30]])
 def test_one_bad_file_does_not_stop_the_others(data, photo, model, tmp_path, capsys):
     (tmp_path / "bad.jpg").write_bytes(data)
     (tmp_path / "out").mkdir()
