@@ -12,13 +12,13 @@ from cama.jpeg.readable import describe, texts, visible
 from cama.jpeg.xmp import Property, read_xmp
 
 Leak = tuple[str, str, str]
-# Properties of XMP, by the last part of their name, and the category of what they tell; the prefixes of whole vocabularies, of
-# which other properties are settings; and all others are content, which people and programs write.
+# Properties of XMP, by their name or a part of it, and the category of what they tell. Others are settings where the prefix
+# is one of SETTINGS, and content, which people and programs write, elsewhere.
 NAMES = {
     "person": """creator Creator Artist artist rights Copyright copyright OwnerName CameraOwnerName Credit CaptionWriter
         AuthorsPosition PersonInImage PersonDisplayName UsageTerms WebStatement Owner owner author Author Photographer
         CreatorContactInfo CiAdrExtadr CiAdrCity CiAdrCtry CiAdrPcode CiAdrRegion CiEmailWork CiTelWork CiUrlWork Source
-        contributor publisher LicensorName CopyrightOwnerName ImageCreatorName ImageEditor CameraOwner Name""",
+        contributor publisher LicensorName CopyrightOwnerName ImageCreatorName ImageEditor CameraOwner mwg-rs:Name""",
     "place": """City State Country Location CountryCode Sublocation ProvinceState CountryName WorldRegion LocationCreated
         LocationShown AbsoluteAltitude RelativeAltitude Latitude Longitude""",
     "time": """CreateDate ModifyDate MetadataDate DateCreated DateTime DateTimeOriginal DateTimeDigitized date when
@@ -30,11 +30,13 @@ NAMES = {
         ProcessingSoftware RawFileName PreservedFileName""",
 }
 CATEGORY = {name: category for category, names in NAMES.items() for name in names.split()}
+FACEBOOK = "FBMD"
 IPTC_START = re.compile(rb"\x1c[\x01\x02].[\x00-\x0f].", re.DOTALL)
 XMP_PACKET = re.compile(rb"<x:xmpmeta.*</x:xmpmeta>|<rdf:RDF.*</rdf:RDF>", re.DOTALL)
 IPTC_BLOCK = b"8BIM\x04\x04"
 ISO_6709 = re.compile(rb"[+-]\d{2}\.\d{2,8}[+-]\d{3}\.\d{2,8}(?:[+-]\d{1,6}(?:\.\d{1,6})?)?/")  # a place in a video
-SETTINGS = ("tiff", "exif", "exifEX", "aux", "crs", "crss", "crd", "hdrgm", "HDRGainMap", "apdi", "xmpNote", "xmpGImg")
+DEVELOPING = ("crs", "crss", "crd")  # of raw photographs: names in them are those of settings
+SETTINGS = ("tiff", "exif", "exifEX", "aux", "hdrgm", "HDRGainMap", "apdi", "xmpNote", "xmpGImg")
 
 
 def iptc_leaks(data: bytes) -> list[Leak]:
@@ -42,7 +44,8 @@ def iptc_leaks(data: bytes) -> list[Leak]:
     records, rest = read_iptc(data)
     told: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        told.setdefault((record.tells, f"IPTC {record.name}"), []).append(record.text)
+        code = " (a code of Facebook's, which links copies)" if record.text.startswith(FACEBOOK) else ""
+        told.setdefault((record.tells, f"IPTC {record.name}"), []).append(record.text + code)
     leaks = [(tells, where, visible("; ".join(dict.fromkeys(values)))) for (tells, where), values in told.items()]
     if rest.strip(b"\0") or not leaks:
         text = visible(" ".join(texts(rest)))
@@ -67,9 +70,20 @@ def _category(found: Property) -> str:
     prefix, _, name = leaf.partition(":")
     if name.startswith("GPS"):
         return "time" if name in ("GPSTimeStamp", "GPSDateStamp") else "place"
-    if name in CATEGORY:
-        return CATEGORY[name]
-    return "settings" if prefix in SETTINGS else "content"
+    named = "" if prefix in DEVELOPING else CATEGORY.get(leaf) or CATEGORY.get(name, "")
+    return named or ("settings" if prefix in (*SETTINGS, *DEVELOPING) else "content")
+
+
+def manifest_leak(parts: list[bytes]) -> Leak:
+    """What a C2PA manifest in one or more segments tells."""
+    return ("person", "JUMBF", parts_value(parts, "a C2PA manifest: a signed history of the picture"))
+
+
+def parts_value(parts: list[bytes], description: str) -> str:
+    """The size of something in one or more segments, what it is, and the texts in it."""
+    number = f" in {len(parts)} segments" if len(parts) > 1 else ""
+    text = visible(" ".join(texts(b"".join(parts))))
+    return f"{sum(map(len, parts))} bytes{number}: {description}{': ' * bool(text)}{text}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cama.jpeg.readable import decode_text, describe, kinds, texts, visible
 from cama.jpeg.segments import COM, JUNK, Jpeg, Segment
 from cama.jpeg.xmp import HEADER as XMP
 from cama.jpeg.xmp import extended_xmp
-from cama.photo.embedded import Leak, find_blocks, iptc_leaks, xmp_leaks
+from cama.photo.embedded import Leak, find_blocks, iptc_leaks, manifest_leak, parts_value, xmp_leaks
 from cama.photo.thumbnail import compare, read_thumbnail, same_picture
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
@@ -45,14 +45,10 @@ TAGS = {
 }
 CATEGORY_OF_TAG = {tag: category for category, tags in TAGS.items() for tag in tags.split()}
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
-# Segments that are not read: the category of what they reveal, and a description; JOINED may have several for one thing.
+# Segments that are not read: the category of what they reveal, and a description.
 SEGMENTS = {
     "JFXX": ("thumbnail", "a thumbnail"),
     "MPF": ("content", "an index of further pictures in the file"),
-}
-JOINED = {
-    "ICC": ("camera", "a colour profile, which may name the device"),
-    "JUMBF": ("person", "a C2PA manifest: a signed history of the picture"),
 }
 HEADER_BYTES = {
     "JFIF": 14,
@@ -115,13 +111,10 @@ class Leaks:
         """Add what may be longer than a segment, once for all of its segments."""
         for packet in extended_xmp(jpeg):
             self._add_all(xmp_leaks(packet, "extended XMP"))
-        for kind, (category, description) in JOINED.items():
-            parts = [segment.payload for segment in jpeg.of_kind(kind)]
-            if parts:
-                text = visible(" ".join(texts(b"".join(parts))))
-                number = f" in {len(parts)} segments" if len(parts) > 1 else ""
-                value = f"{sum(map(len, parts))} bytes{number}: {description}"
-                self._add(category, kind, f"{value}: {text}" if text else value)
+        if profile := [segment.payload for segment in jpeg.of_kind("ICC")]:
+            self._add("camera", "ICC", parts_value(profile, "a colour profile, which may name the device"))
+        if manifest := [segment.payload for segment in jpeg.of_kind("JUMBF")]:
+            self._add(*manifest_leak(manifest))
 
     def _add_unknown(self, where: str, data: bytes) -> None:
         """Add bytes that no standard names, and the metadata in them."""

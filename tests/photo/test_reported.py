@@ -2,11 +2,14 @@
 of those before them. What such a file holds is told, and none of it is in the anonymized one.
 """
 
+import io
 import json
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cama.commands.main import main
 from cama.jpeg.exif import HEADER as EXIF
@@ -178,6 +181,25 @@ REPORTED = {
             ("device", "XMP aux:SerialNumber"): "SN77",
         },
     ),
+    # darktable-org/darktable issue 17355: who is in the picture, and where
+    "names-of-faces": (
+        within(
+            segment(
+                0xE1,
+                XMP
+                + packet(
+                    f"<mwg-rs:Regions><mwg-rs:RegionList><rdf:Bag><rdf:li><mwg-rs:Name>{NAME}</mwg-rs:Name></rdf:li></rdf:Bag>"
+                    "</mwg-rs:RegionList></mwg-rs:Regions><crs:Look><crs:Name>Adobe Colour</crs:Name></crs:Look>"
+                ).encode(),
+            )
+        ),
+        {("person", "XMP mwg-rs:Regions mwg-rs:Name"): NAME, ("settings", "XMP crs:Look crs:Name"): "Adobe Colour"},
+    ),
+    # drewnoakes/metadata-extractor issue 220: what Facebook writes
+    "code-of-facebook": (
+        within(app13(block(iptc((2, 40), b"FBMD01000aa503")))),
+        {("content", "IPTC Special Instructions"): "FBMD01000aa503 (a code of Facebook's, which links copies)"},
+    ),
     "second-xmp": (
         within(segment(0xE1, XMP + packet().encode()), segment(0xE1, XMP + packet(CREATOR).encode())),
         {("person", "XMP dc:creator"): NAME},
@@ -237,6 +259,65 @@ def test_what_a_file_of_a_reported_kind_holds_is_told(name, tmp_path):
 def test_nothing_of_it_is_in_the_anonymized_file(name, model, tmp_path):
     path, out = tmp_path / "a.jpg", tmp_path / "out.jpg"
     path.write_bytes(REPORTED[name][0])
+    assert main(["anonymize", str(path), "--model", str(model), "--to", LABELS[1], "--out", str(out)]) == 0
+    written = out.read_bytes()
+    assert [text for text in HIDDEN if text in written] == []
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(scene(64, 96)).save(buffer, "PNG")
+    packed = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks)
+    return within(*packed, data=buffer.getvalue(), at=33)
+
+
+def webp(*chunks: tuple[bytes, bytes], behind: bytes = b"") -> bytes:
+    """A WebP file whose header says nothing of these chunks."""
+    buffer = io.BytesIO()
+    Image.fromarray(scene(64, 96)).save(buffer, "WEBP")
+    extra = b"".join(kind + struct.pack("<I", len(d)) + d + b"\0" * (len(d) % 2) for kind, d in chunks)
+    header = b"VP8X" + struct.pack("<IIHBHB", 10, 0, 95, 0, 63, 0)
+    body = b"WEBP" + header + buffer.getvalue()[12:] + extra
+    return b"RIFF" + struct.pack("<I", len(body)) + body + behind
+
+
+def raw_profile(kind: str, data: bytes) -> tuple[bytes, bytes]:
+    """A profile in a text, as ImageMagick writes it."""
+    return b"zTXt", f"Raw profile type {kind}\0\0".encode() + zlib.compress(
+        f"\n{kind}\n{len(data):8}\n{data.hex()}\n".encode()
+    )
+
+
+CONTAINERS = {
+    # python-pillow/Pillow issue 4460, drewnoakes/metadata-extractor-dotnet issue 316
+    "png-exif": (png(raw_profile("exif", EXIF + OWN)), ALL),
+    "png-app1": (png(raw_profile("APP1", XMP + packet(CREATOR).encode())), {("person", "XMP dc:creator"): NAME}),
+    "png-iptc": (png(raw_profile("iptc", block(RECORDS))), BY | CITY),
+    "png-manifest": (
+        png((b"caBX", CLAIM)),
+        {},
+    ),
+    "png-long-text": (
+        png((b"tEXt", b"parameters\0" + b"x y " * 99 + NAME.encode())),
+        {("content", "PNG tEXt parameters"): "x y " * 99 + NAME},
+    ),
+    # php/php-src pull 22213, szTheory/exifcleaner issue 299
+    "webp-exif": (webp((b"EXIF", EXIF + OWN)), ALL),
+    "webp-second-exif": (webp((b"EXIF", tiff(text(0x010F, "Acme"))), (b"EXIF", OWN)), ALL),
+    "webp-xmp": (webp((b"XMP ", packet(CREATOR).encode())), {("person", "XMP dc:creator"): NAME}),
+    "webp-exif-behind-the-end": (webp(behind=b"EXIF" + struct.pack("<I", len(OWN)) + OWN), ALL),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_what_other_containers_hold_is_told_and_not_in_the_anonymized_file(name, model, tmp_path):
+    data, expected = CONTAINERS[name]
+    path, out = tmp_path / "a.png", tmp_path / "out.jpg"
+    path.write_bytes(data)
+    record = inspect(path)
+    told = {(leak["tells"], leak["where"]): leak["value"] for leak in record["leaks"]}
+    assert expected.items() <= told.items()
+    assert NAME in json.dumps(record)
     assert main(["anonymize", str(path), "--model", str(model), "--to", LABELS[1], "--out", str(out)]) == 0
     written = out.read_bytes()
     assert [text for text in HIDDEN if text in written] == []

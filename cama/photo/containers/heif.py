@@ -8,6 +8,7 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from cama.core.errors import CamaError
+from cama.jpeg.readable import describe
 from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container, Part, merged, printable, uncovered
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
@@ -90,9 +91,9 @@ def read_heif(data: bytes, name: str) -> Container:
             searched += 1
             rest = b"" if sequence or searched > MAX_DATA else uncovered(data, body, end, known)
             if len(rest) > PADDING:
-                found.leaks.append(("unknown", place, f"{len(rest)} bytes that no item names: {printable(rest)}"))
+                found.leaks.append(("unknown", place, describe(rest, " that no item names")))
         elif kind not in STRUCTURE:
-            found.leaks.append(("unknown", place, f"{end - body} bytes: {printable(data[body:end])}"))
+            found.leaks.append(("unknown", place, describe(data[body:end])))
     if searched > MAX_DATA:
         found.faults.append(
             f"found {searched} boxes of data, of which {MAX_DATA} were searched for bytes that no item names"
@@ -253,7 +254,7 @@ def _add_properties(found: Container, reader: Items) -> None:
     for kind, body in reader.properties:
         if kind not in PROPERTIES:
             content = "content" if kind in (b"udes", b"altt") else "unknown"
-            found.leaks.append((content, f"HEIF {printable(kind)}", f"{len(body)} bytes: {printable(body)}"))
+            found.leaks.append((content, f"HEIF {printable(kind)}", describe(body)))
 
 
 def _add_items(found: Container, reader: Items) -> None:
@@ -271,7 +272,7 @@ def _add_items(found: Container, reader: Items) -> None:
         elif item.kind not in PICTURES:
             body = reader.content(item)
             place = f"HEIF {printable(item.kind)} {printable(item.mime)}".strip()
-            found.leaks.append(("unknown", place, f"{len(body)} bytes: {printable(body)}"))
+            found.leaks.append(("unknown", place, describe(body)))
         elif number in small:
             found.leaks.append(("thumbnail", "HEIF", "a smaller copy of the picture"))
         elif number in other:

@@ -8,8 +8,10 @@ import zlib
 from PIL import Image
 
 from cama.core.errors import CamaError
+from cama.jpeg.readable import decode_text, describe, visible
 from cama.photo.colour import SRGB, ProfileError, from_cicp, from_gamma
 from cama.photo.containers.container import MAX_METADATA, Container, Part, printable
+from cama.photo.embedded import manifest_leak
 from cama.photo.flattening import flatten
 from cama.storage.images import load, open_picture
 
@@ -98,13 +100,13 @@ def _add_chunk(found: Container, kind: bytes, body: bytes) -> None:
     elif kind == b"tIME" and len(body) == 7:
         found.leaks.append(("time", place, "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*struct.unpack(">H5B", body))))
     elif kind == b"caBX":
-        found.leaks.append(("person", "JUMBF", f"{len(body)} bytes: a C2PA manifest: a signed history of the picture"))
+        found.leaks.append(manifest_leak([body]))
     elif kind == b"iDOT":
         found.leaks.append(("software", place, f"{len(body)} bytes, as Apple's programs write them"))
     elif kind in SETTINGS:
         found.leaks.append(("settings", place, body[:16].hex(" ")))
     elif kind not in FRAMES:
-        found.leaks.append(("unknown", place, f"{len(body)} bytes: {printable(body)}"))
+        found.leaks.append(("unknown", place, describe(body)))
 
 
 def _text(found: Container, kind: bytes, body: bytes) -> tuple[bytes, bytes]:
@@ -133,7 +135,7 @@ def _add_text(found: Container, place: str, keyword: bytes, text: bytes) -> None
         except (IndexError, ValueError):
             found.faults.append(f"found a text {printable(keyword)} that is not in hexadecimal")
     category = KEYWORDS.get(keyword.decode("latin-1").strip().lower(), "content")
-    found.leaks.append((category, f"{place} {printable(keyword)}", printable(text)))
+    found.leaks.append((category, f"{place} {printable(keyword)}", visible(decode_text(text))))
 
 
 def _inflate(found: Container, data: bytes) -> bytes:

@@ -10,8 +10,9 @@ from PIL import Image
 
 from cama.core.errors import CamaError
 from cama.jpeg.exif import ORIENTATION, POINTERS, TYPES
+from cama.jpeg.readable import describe
 from cama.jpeg.segments import Segment
-from cama.photo.containers.container import JFXX, MAX_THUMBNAILS, Container, Part, merged, printable, uncovered
+from cama.photo.containers.container import JFXX, MAX_THUMBNAILS, Container, Part, merged, uncovered
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
 
@@ -186,7 +187,7 @@ def read_tiff(data: bytes, name: str) -> Container:
     known = merged([*reader.known, *(interval for page in reader.pages for interval in reader.pixels(page))])
     rest = uncovered(data, 0, len(data), known)
     if len(rest) > PADDING:
-        found.leaks.append(("unknown", "TIFF", f"{len(rest)} bytes that no entry names: {printable(rest)}"))
+        found.leaks.append(("unknown", "TIFF", describe(rest, " that no entry names")))
     return found
 
 

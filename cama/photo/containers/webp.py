@@ -5,6 +5,7 @@ import struct
 from PIL import Image
 
 from cama.core.errors import CamaError
+from cama.jpeg.readable import describe
 from cama.photo.containers.container import Container, Part, printable
 from cama.photo.flattening import flatten
 from cama.storage.images import load, open_picture
@@ -53,7 +54,7 @@ def _add_chunk(found: Container, kind: bytes, body: bytes) -> None:
     elif kind == b"ICCP":
         found.add_icc(body)
     elif kind not in PIXELS:
-        found.leaks.append(("unknown", f"WebP {printable(kind)}", f"{len(body)} bytes: {printable(body)}"))
+        found.leaks.append(("unknown", f"WebP {printable(kind)}", describe(body)))
 
 
 def _size(data: bytes) -> tuple[int, int]:
