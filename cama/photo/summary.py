@@ -32,7 +32,7 @@ def summary(record: dict[str, Any]) -> str:
         rows.append(("fingerprint", f"PCE {result['pce']:.1f} with {result['references']} references: {verdict}"))
     width = max(len(label) for label, _ in rows)
     lines = [
-        f"{label:<{width}}  {text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + '...'}"
+        f"{label:<{width}}  {text if len(text) <= MAX_LENGTH or label == "thumbnail" else text[: MAX_LENGTH - 3] + '...'}"
         for label, text in rows
     ]
     return "\n".join(printable(line) for line in (record["file"], *lines))
@@ -64,12 +64,9 @@ def _leaks(leaks: list[dict[str, str]]) -> list[tuple[str, str]]:
 
 def _thumbnail(thumbnail: dict[str, Any]) -> str:
     if not thumbnail["readable"]:
-        return f"{thumbnail['bytes']} bytes that are no picture"
-    size = f"{thumbnail['width']}x{thumbnail['height']} pixels"
-    if "same_picture" not in thumbnail:
-        return size
-    shows = "the picture" if thumbnail["same_picture"] else "ANOTHER PICTURE"
-    return f"{size}, shows {shows} (correlation {thumbnail['correlation']:.2f})"
+        return f"{thumbnail['where']}, {thumbnail['bytes']} bytes that cannot be decoded"
+    verdict = {"same": "", "differs": "DIFFERS: ", "undecided": "undecided: "}[thumbnail["verdict"]]
+    return f"{thumbnail['where']}, {thumbnail['width']}x{thumbnail['height']}: {verdict}{thumbnail['reason']}"
 
 
 def _profile(profile: dict[str, Any]) -> str:
