@@ -50,7 +50,11 @@ HEADER_BYTES = {
     "JFIF": 14,
     "Adobe": 12,
 }  # payloads in the standards; a longer one holds something else, such as a thumbnail
-MAX_PICTURES, MAX_COMPARED = 32, 8  # in a file: that are told, and that are compared; only files made to cost time have more
+MAX_PICTURES, MAX_COMPARED = (
+    32,
+    8,
+)  # in a file: that are told, and that are compared; only files made to cost time have more
+PERSONAL = ("person", "place", "content")  # what is told again where a picture within has it as well
 MAX_DEPTH = 3  # of pictures within pictures
 PADDING = 16  # unreferenced bytes in EXIF up to this number are padding, which some cameras leave between values
 
@@ -75,7 +79,9 @@ class Leaks:
     def _add_pictures(self, jpeg: Jpeg, name: str, within: str, depth: int) -> None:
         for found in find_previews(jpeg):
             if len(self.thumbnails) == MAX_PICTURES:
-                self.faults.append(f"{name}: found more than {MAX_PICTURES} pictures in the file; the others are not told")
+                self.faults.append(
+                    f"{name}: found more than {MAX_PICTURES} pictures in the file; the others are not told"
+                )
                 return
             where = within + found.where
             record = self._record(found, where)
@@ -89,7 +95,8 @@ class Leaks:
             self.faults += own.faults
             told = {(leak["tells"], leak["where"], leak["value"]) for leak in self.leaks}
             for leak in own.leaks:
-                if leak["tells"] != "settings" and tuple(leak.values()) not in told:
+                again = leak["tells"] not in PERSONAL and tuple(leak.values()) in told
+                if leak["tells"] != "settings" and not again:
                     self.leaks.append({**leak, "where": f"{where} picture's {leak['where']}"})
             if depth < MAX_DEPTH:
                 self._add_pictures(inner, name, f"{where} > ", depth + 1)
@@ -118,7 +125,9 @@ class Leaks:
         if self._picture is None:
             return Comparison("undecided", None, "the picture cannot be decoded")
         if digest not in self._verdicts and len(self._verdicts) == MAX_COMPARED:
-            return Comparison("undecided", None, f"the file has more than {MAX_COMPARED} pictures, and the others are not compared")
+            return Comparison(
+                "undecided", None, f"the file has more than {MAX_COMPARED} pictures, and the others are not compared"
+            )
         if digest not in self._verdicts:
             self._verdicts[digest] = self._picture.compare(image)
         return self._verdicts[digest]

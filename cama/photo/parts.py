@@ -13,13 +13,16 @@ from cama.photo.tones import fit_tones, robust_scale
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 OVERSAMPLING = 4  # pixels of the reduced picture for each of the thumbnail
-KNOTS = 6  # of the tone curves
+KNOTS = 7  # of the tone curves
 GREY = 0.8  # grey levels by which the channels of a grey thumbnail differ at most, on average
 SHARPENING = (0.6, 1.2, 2.0)  # pixels: the blurs whose differences to the picture account for sharpness
 BAR_MARGIN, MARGIN = 1.5, 0.3  # pixels at the picture's edge that are left out: next to bars, which ring, and elsewhere
 BAR_CHANGE, BAR_SPREAD, BAR_CONTRAST = 6, 8, 12  # grey levels: within a bar, in its lines, and to the picture behind it
 MAX_BAR = 0.45  # share of the side
-LEAST_SHARES = 0.01, 0.01  # of the squared error, of what is finer than a pixel and of the slopes: nothing is aligned better
+LEAST_SHARES = (
+    0.01,
+    0.01,
+)  # of the squared error, of what is finer than a pixel and of the slopes: nothing is aligned better
 LEAST_VARIANCE = 0.3  # squared grey levels: smaller differences than their root count little
 CHROMA_NOISE = 0.5  # grey levels
 
@@ -35,6 +38,7 @@ class Parts:
     known: np.ndarray  # the pixels that are compared
     error: np.ndarray  # in luminance, in grey levels, beyond what the thumbnail's own rounding explains
     variance: np.ndarray  # of the error that the fineness of the picture lets expect
+    edge: float  # mean difference in luminance, in grey levels, in the line next to a bar that differs most
     chroma: np.ndarray  # (h, w, 2) differences in Cb and Cr, in grey levels
 
     def windows(self, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -58,8 +62,8 @@ class Parts:
 
 
 def compare_parts(picture: np.ndarray, thumbnail: np.ndarray, steps: np.ndarray | None) -> Parts:
-    """A picture (H, W, 3) and its thumbnail (h, w, 3), both uint8, compared. `steps`: the thumbnail's quantisation table (8, 8) of
-    its luminance, where its pixels are those of the JPEG.
+    """A picture (H, W, 3) and its thumbnail (h, w, 3), both uint8, compared. `steps`: the quantisation table (8, 8) of
+    the thumbnail's luminance, where its pixels are those of the JPEG.
     """
     small = thumbnail.astype(np.float32)
     size = small.shape[:2]
@@ -71,14 +75,15 @@ def compare_parts(picture: np.ndarray, thumbnail: np.ndarray, steps: np.ndarray 
     mean = resample(grey_view, place, size, Image.Resampling.BOX)
     fineness = np.maximum(0, resample(turned(squares, place.turn), place, size, Image.Resampling.BOX) - mean**2)
     bars = _bars(luma, resample(grey_view, place, size), place)
-    known = _compared(place, bars, size)
+    shown, known = _compared(place, bars, size, MARGIN), _compared(place, bars, size, BAR_MARGIN)
     seen = np.stack([resample(np.ascontiguousarray(view[..., channel]), place, size) for channel in range(3)], 2)
-    toned = _toned(small, seen, known)
+    toned = _toned(small, seen, shown)
     point = resample(grey_view, place, size, Image.Resampling.NEAREST) - mean  # as of thumbnails of every n-th pixel
     for last in (False, True):
-        toned = np.clip(toned + _sharpness(small, toned, point, known)[..., None], 0, 255)
+        toned = np.clip(toned + _sharpness(small, toned, point, shown)[..., None], 0, 255)
         for channel in range(0 if last else 3):
-            toned[known, channel] = fit_tones(small[known, channel], toned[known, channel], KNOTS)
+            toned[shown, channel] = fit_tones(small[shown, channel], toned[shown, channel], KNOTS)
+    edge = _edge(np.abs((small - toned) @ LUMA), shown, known)
     rest = (small - toned) * known[..., None]
     error = rest @ LUMA
     chroma = np.stack([0.564 * (rest[..., 2] - error), 0.713 * (rest[..., 0] - error)], 2)
@@ -86,12 +91,14 @@ def compare_parts(picture: np.ndarray, thumbnail: np.ndarray, steps: np.ndarray 
     smooth = np.where(known, toned @ LUMA, luma)
     edges = (sobel(smooth, 0) ** 2 + sobel(smooth, 1) ** 2) / 64
     variance = _variance(error, maximum_filter(fineness, 3), maximum_filter(edges, 3), known)  # of a place a pixel off
-    return Parts(place, share, _firmness(grey_view, luma, place, bars, share), bars, known, error, variance, chroma)
+    return Parts(
+        place, share, _firmness(grey_view, luma, place, bars, share), bars, known, error, variance, edge, chroma
+    )
 
 
 def _reduced(picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (H, W, 3) and the square of its luminance (H, W), float32, reduced to `OVERSAMPLING` times a thumbnail's pixels
-    or a little more.
+    """The picture (H, W, 3) and the square of its luminance (H, W), float32, reduced to `OVERSAMPLING` times the pixels of a
+    thumbnail of `size` or a little more.
     """
     ratio = np.sqrt(picture.shape[0] * picture.shape[1] / (size[0] * size[1]))
     factor = max(1, int(ratio / OVERSAMPLING))
@@ -101,8 +108,8 @@ def _reduced(picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np
 
 
 def _bars(luma: np.ndarray, seen: np.ndarray, place: Placement) -> list[int]:
-    """The widths in pixels of dark bars at the left, top, right and bottom of a thumbnail (h, w), where the picture `seen` on its
-    grid is not dark as well.
+    """The widths in pixels of dark bars at the left, top, right and bottom of a thumbnail (h, w), where the picture, `seen` on
+    its grid, is not dark as well.
     """
     inside = np.where(place.inside(luma.shape), seen, np.nan)
     widths = []
@@ -111,18 +118,25 @@ def _bars(luma: np.ndarray, seen: np.ndarray, place: Placement) -> list[int]:
         level = float(np.median(lines[0]))
         same = (np.abs(lines.mean(1) - level) < BAR_CHANGE) & (lines.std(1) < BAR_SPREAD)
         width = 0 if same.all() else int(same.argmin())
-        hidden = behind[:width][~np.isnan(behind[:width])]
-        bright = not len(hidden) or float(np.median(hidden)) > level + BAR_CONTRAST
-        widths.append(width if bright and level <= MAX_BAR_LEVEL and width < MAX_BAR * len(lines) else 0)
+        hidden = ~np.isnan(behind[:width])
+        if hidden.any() and float(np.median(behind[:width][hidden])) < level + BAR_CONTRAST:
+            width = int(hidden.any(1).argmax())  # a dark part of the picture, which is compared; the bar ends before it
+        widths.append(width if level <= MAX_BAR_LEVEL and width < MAX_BAR * len(lines) else 0)
     return widths
 
 
-def _compared(place: Placement, bars: list[int], size: tuple[int, int]) -> np.ndarray:
-    """The pixels (h, w) that are compared: within the picture, not in bars, not too near to their edges."""
+def _compared(place: Placement, bars: list[int], size: tuple[int, int], margin: float) -> np.ndarray:
+    """The pixels (h, w) within the picture and not in bars, and not within a `margin` of a bar."""
     starts = np.maximum([place.left, place.top], bars[:2])
     ends = np.minimum([place.right, place.bottom], np.array(size[::-1]) - bars[2:])
-    margins = [BAR_MARGIN if bar else MARGIN for bar in bars]
+    margins = [margin if bar else MARGIN for bar in bars]
     return Placement(place.turn, *starts, *ends).inside(size, margins)
+
+
+def _edge(difference: np.ndarray, shown: np.ndarray, known: np.ndarray) -> float:
+    """The largest mean difference of a line of pixels (h, w) that are `shown` but not `known`, since they lie next to a bar."""
+    strip = np.where(shown & ~known, difference, 0.0)
+    return max(float((strip.sum(axis) / np.maximum(shown.sum(axis), 1)).max()) for axis in (0, 1))
 
 
 def _firmness(view: np.ndarray, luma: np.ndarray, place: Placement, bars: list[int], share: float) -> float:
@@ -179,7 +193,7 @@ def _beyond_rounding(rest: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _variance(error: np.ndarray, fineness: np.ndarray, edges: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The expected squared error (h, w): a constant and shares of what is finer than a pixel and of the slopes, from most parts."""
+    """The expected squared error (h, w), fitted to most parts: a constant, and shares of the fineness and of the slopes."""
 
     def blocks(values: np.ndarray) -> np.ndarray:
         height, width = (length // 4 * 4 for length in values.shape)

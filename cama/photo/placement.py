@@ -14,7 +14,11 @@ TURNS = range(8)  # quarter turns against the clock; from 4 on of the picture mi
 SEARCH_SIDE = 64  # pixels: the first search is in a thumbnail of this size
 SCALES = np.geomspace(0.76, 1.06, 9)  # of the picture's size relative to that which fits in the thumbnail
 TEMPLATE_SHARE = 0.75  # of the picture's sides: its middle is searched for
-CANDIDATES, REFINED, FINAL = 5, 5, 2  # placements of the search; of all, those refined; of these, those refined to the end
+CANDIDATES, REFINED, FINAL = (
+    5,
+    5,
+    2,
+)  # placements of the search; of all, those refined; of these, those refined to the end
 BLURS = (2.0, 1.0, 0.6)  # pixels, one after the other, of the refinement
 STEPS = 4  # of the refinement at each blur
 PULL = 2.0  # pixels by which a side may easily move in the refinement
@@ -74,7 +78,7 @@ def turned(array: np.ndarray, turn: int) -> np.ndarray:
 def resample(
     view: np.ndarray, place: Placement, size: tuple[int, int], method: int = Image.Resampling.HAMMING
 ) -> np.ndarray:
-    """A turned channel (H, W), float32, on the grid of a thumbnail of `size` (h, w); beyond the picture its edge is repeated."""
+    """A turned channel (H, W), float32, on the grid of a thumbnail of `size` (h, w). Beyond the picture its edge goes on."""
     height, width = view.shape
     across, down = width / place.width, height / place.height
     left, top = -place.left * across, -place.top * down
@@ -103,12 +107,12 @@ def find(luma: np.ndarray, thumbnail: np.ndarray) -> tuple[Placement, float]:
         found = [
             scored(refine(views[place.turn], thumbnail, place, blurs), usual, blurs[-1]) for _, usual, place in best
         ]
-    score, _, place = max(found, key=lambda item: item[0])
-    return place, score
+    score, usual, place = max(found, key=lambda item: item[0])
+    return place, score - USUAL * usual
 
 
 def explained(view: np.ndarray, thumbnail: np.ndarray, place: Placement, blur: float) -> float:
-    """How much of a blurred thumbnail a turned picture explains at a placement; at most 1. Parts that differ much count little."""
+    """How much of a blurred thumbnail a turned picture explains at a placement, at most 1. Large differences count little."""
     known = place.inside(thumbnail.shape, [0.5] * 4)
     if known.mean() < 0.2:
         return -1.0
@@ -145,7 +149,9 @@ def refine(view: np.ndarray, thumbnail: np.ndarray, place: Placement, blurs: Seq
             weight = 1 / (1 + np.maximum(energy, uniform_filter(energy, reach))[known]) ** 2
             weighted = change * weight[:, None]
             hold = scale**2 * 4 * np.pi * blur**2 / PULL**2  # keeps a picture without structure where it is
-            step = np.linalg.solve(weighted.T @ change + np.eye(4) * hold, weighted.T @ rest + hold * (start - place.sides))
+            step = np.linalg.solve(
+                weighted.T @ change + np.eye(4) * hold, weighted.T @ rest + hold * (start - place.sides)
+            )
             place = Placement(place.turn, *(place.sides + np.clip(step, -1.5, 1.5)))
             if np.abs(step).max() < 0.02:
                 break
@@ -190,7 +196,9 @@ def _search(luma: np.ndarray, thumbnail: np.ndarray) -> list[Placement]:
             scales += [squeezed, np.full(2, squeezed.max())]
         for whole in (np.maximum(6, np.round(view.shape * scale * step)) for scale in scales for step in SCALES):
             whole = whole.astype(int)
-            inner = np.maximum(4, np.minimum(np.round(whole * TEMPLATE_SHARE), np.round(0.92 * np.array(small)))).astype(int)
+            inner = np.maximum(
+                4, np.minimum(np.round(whole * TEMPLATE_SHARE), np.round(0.92 * np.array(small)))
+            ).astype(int)
             image = gaussian_filter(np.asarray(Image.fromarray(view).resize(whole[::-1], Image.Resampling.BOX)), 0.7)
             top, left = (whole - inner) // 2
             scores = np.nan_to_num(match_template(field, image[top : top + inner[0], left : left + inner[1]]))

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image
 
 from cama.core.errors import CamaError
@@ -25,7 +26,13 @@ EXTENDED_HEADER = len(EXTENDED_XMP) + 32 + 8  # with the hash, the whole length 
 TIFF_START = len(HEADER)  # in a segment of EXIF
 MPF_HEADER = b"MPF\0"
 MPF_ENTRIES, MPF_ENTRY_BYTES = 0xB002, 16
-COMPRESSION, STRIP, SAMPLES, WIDTH, HEIGHT = 0x0103, 0x0111, 0x0115, 0x0100, 0x0101  # TIFF tags of a thumbnail without JPEG
+COMPRESSION, STRIP, SAMPLES, WIDTH, HEIGHT = (
+    0x0103,
+    0x0111,
+    0x0115,
+    0x0100,
+    0x0101,
+)  # TIFF tags of a thumbnail without JPEG
 MAX_FOUND = 16  # pictures in one place; only files made to cost time have more
 MAX_RAW_PIXELS = 1_000_000  # of a thumbnail without JPEG, which an EXIF segment cannot hold
 
@@ -139,7 +146,7 @@ def _in_photoshop(jpeg: Jpeg) -> Iterator[Found]:
             continue
         image = read_thumbnail(resource.thumbnail) if resource.blue_first else None
         if image is not None:
-            image = replace(image, pixels=image.pixels[..., ::-1])
+            image = replace(image, pixels=np.ascontiguousarray(image.pixels[..., ::-1]), steps=None)
         place = None if at is None else at + THUMBNAIL_HEADER_BYTES
         yield Found("Photoshop", resource.thumbnail, place, image)
 
@@ -176,7 +183,10 @@ def mpf_entries(segment: Segment) -> list[tuple[int, int]]:
     for at in range(start + 2, min(start + 2 + 12 * count, len(tiff) - 11), 12):
         tag, _, size, offset = struct.unpack_from(f"{order}HHII", tiff, at)
         if tag == MPF_ENTRIES and offset + size <= len(tiff):
-            entries = [struct.unpack_from(f"{order}II", tiff, e + 4) for e in range(offset, offset + size - 15, MPF_ENTRY_BYTES)]
+            entries = [
+                struct.unpack_from(f"{order}II", tiff, e + 4)
+                for e in range(offset, offset + size - 15, MPF_ENTRY_BYTES)
+            ]
             return [(base + place, length) for length, place in entries if place]
     return []
 

@@ -32,7 +32,7 @@ def summary(record: dict[str, Any]) -> str:
         rows.append(("fingerprint", f"PCE {result['pce']:.1f} with {result['references']} references: {verdict}"))
     width = max(len(label) for label, _ in rows)
     lines = [
-        f"{label:<{width}}  {text if len(text) <= MAX_LENGTH or label == "thumbnail" else text[: MAX_LENGTH - 3] + '...'}"
+        f"{label:<{width}}  {text if len(text) <= MAX_LENGTH or label == 'thumbnail' else text[: MAX_LENGTH - 3] + '...'}"
         for label, text in rows
     ]
     return "\n".join(printable(line) for line in (record["file"], *lines))

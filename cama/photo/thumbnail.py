@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import label
 
 from cama.photo.parts import Parts, compare_parts
-from cama.photo.smooth import smooth_part
+from cama.photo.smooth import BLOCK, smooth_parts
 from cama.storage.images import MAX_PIXELS, too_slow_to_decode
 
 Verdict = Literal["same", "differs", "undecided"]
@@ -20,11 +20,17 @@ MIN_SIDE = 24  # pixels: smaller thumbnails show too little
 SHARES = (0.003, 0.008)  # of the area: of the windows that are compared
 DIFFERENT, DOUBTFUL = (40.0, 25.0), (14.0, 9.0)  # squared error relative to that expected, of these windows
 DIFFERENT_COLOUR, DOUBTFUL_COLOUR = 12.0, 7.0  # grey levels, in windows of the larger share
+MAX_EDGE = 25.0  # grey levels, in a line of pixels next to a bar
 ANOTHER = 0.1  # explained share of a thumbnail below which it shows another picture
 MAX_VARIANCE = 30.0  # squared grey levels: with larger errors all over, a changed part would not stand out
-CUT, MAYBE_CUT = (1.5, 0.75), (0.8, 0.25)  # pixels of the thumbnail outside of the picture: at one side; half of those at two
-FIRM = 0.05  # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut
-MIN_SHOWN = 0.93  # share of the picture that the thumbnail shows
+CUT, MAYBE_CUT = (
+    (1.5, 0.75),
+    (0.8, 0.25),
+)  # pixels of the thumbnail outside of the picture: at one side; half of those at two
+CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
+# explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
+FIRM, MAYBE_FIRM = 0.04, 0.005
+MIN_SHOWN = 0.9  # share of the picture that the thumbnail shows
 SIDES = ("left", "top", "right", "bottom")
 
 
@@ -42,7 +48,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing found; `box`: left, top, right, bottom in pixels of the picture as stored, or None; `reason`: a sentence."""
+    """What comparing found; `box`: left, top, right, bottom in pixels of the picture as stored, or None; `reason`."""
 
     verdict: Verdict
     box: list[int] | None
@@ -79,9 +85,9 @@ class Picture:
         self.pixels = pixels
 
     @cached_property
-    def smooth(self) -> list[int] | None:
-        """What `smooth_part` finds in it."""
-        return smooth_part(self.pixels)
+    def smooth(self) -> np.ndarray:
+        """Which blocks `smooth_parts` finds in it."""
+        return smooth_parts(self.pixels)
 
     def compare(self, thumbnail: Thumbnail) -> Comparison:
         """Whether a thumbnail shows this picture, in every part of 1 % of the area or more."""
@@ -99,7 +105,9 @@ class Picture:
             return Comparison("differs", whole, "it shows another picture")
         cut, sides = _outside(parts, thumbnail.pixels.shape[:2])
         if cut == "differs":
-            return Comparison(cut, whole, f"it shows more than the picture at the {' and '.join(sides)}: the picture was cut")
+            return Comparison(
+                cut, whole, f"it shows more than the picture at the {' and '.join(sides)}: the picture was cut"
+            )
         box = _changed(parts, DIFFERENT, DIFFERENT_COLOUR)
         if box is not None:
             place = parts.place.in_picture(box, self.pixels.shape)
@@ -121,10 +129,14 @@ class Picture:
         shown = across * down / (place.width * place.height)
         if shown < MIN_SHOWN:
             return Comparison("undecided", None, f"it shows {shown:.0%} of the picture, and there it is the same")
-        if self.smooth is not None:
-            reason = f"the picture has next to no noise in a part {_at(self.smooth)}, which may have been blurred a little"
-            return Comparison("undecided", self.smooth, reason)
-        return Comparison("same", None, "it shows the picture")
+        if self.smooth.any():
+            place = [BLOCK * int(length) for length in around(self.smooth.astype(float))]
+            reason = f"the picture is without noise {_at(place)}: it may have been blurred there a little"
+            return Comparison("undecided", place, reason)
+        if parts.edge > MAX_EDGE:
+            return Comparison("undecided", None, "it differs from the picture at an edge")
+        about = "" if shown > 0.99 else f" ({shown:.0%} of it)"
+        return Comparison("same", None, f"it shows the picture{about}")
 
 
 def _at(box: list[int]) -> str:
@@ -139,11 +151,13 @@ def _changed(parts: Parts, limits: tuple[float, float], colour_limit: float) -> 
         strength = error / limit if share != SHARES[-1] else np.maximum(error / limit, colour / colour_limit)
         if strength.max() > level:
             strongest, level = strength, float(strength.max())
-    if strongest is None:
-        return None
-    # the part goes on as far as the difference is of its kind: of a tenth of the strongest, and above the limit by half
-    numbers, _ = label(strongest > max(0.5, 0.1 * level))
-    rows, columns = np.nonzero(numbers == numbers.flat[strongest.argmax()])
+    return None if strongest is None else around(strongest)
+
+
+def around(strength: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around the strongest part, which goes on as far as the strength is a tenth of the strongest and at least 0.5."""
+    numbers, _ = label(strength > max(0.5, 0.1 * float(strength.max())))
+    rows, columns = np.nonzero(numbers == numbers.flat[strength.argmax()])
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
@@ -152,8 +166,10 @@ def _outside(parts: Parts, size: tuple[int, int]) -> tuple[Verdict, list[str]]:
     place = parts.place
     gaps = np.array([place.left, place.top, size[1] - place.right, size[0] - place.bottom])
     gaps = np.array([gap - bar - 0.5 if bar else gap for gap, bar in zip(gaps, parts.bars, strict=True)])
-    for limits, verdict in ((CUT, "differs"), (MAYBE_CUT, "undecided")):
-        at = [n for n in range(4) if gaps[n] > min(limits[0], max(0, 2 * limits[1] - max(gaps[n - 2], 0)))]
-        if at:
-            return verdict if parts.firm > FIRM else "undecided", [SIDES[n] for n in at]
+    unit = np.maximum(1, np.array([size[1], size[0]] * 2) / CUT_SIDE)
+    for limits, verdict, firm in ((CUT, "differs", FIRM), (MAYBE_CUT, "undecided", MAYBE_FIRM)):
+        both = gaps + np.roll(gaps, 2) > 2 * limits[1] * unit
+        at = [SIDES[n] for n in range(4) if gaps[n] > limits[0] * unit[n] or (gaps[n] > 0 and both[n])]
+        if at and (verdict == "differs" or parts.firm > firm):
+            return verdict if parts.firm > firm else "undecided", at
     return "same", []

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import lsq_linear
 
-SLOPES = (0.3, 3.0)  # of a curve; a flatter one would explain away a part painted over
+SLOPES = (0.3, 6.0)  # of a curve; a flatter one would explain away a part painted over
 PRIOR = 0.2  # weight of the slope 1 and of equal slopes next to each other, relative to that of the pixels
 SHARES = (-1.0, 1.0)  # of other columns in a fit
 SAMPLE = 4000  # pixels at most that a curve is fitted to
@@ -49,8 +49,12 @@ def fit_tones(target: np.ndarray, values: np.ndarray, knots: int, others: np.nda
 
 
 def _knots(values: np.ndarray, count: int) -> np.ndarray:
-    """At least two places on the scale of `values`, at equal shares of them but not next to each other."""
-    wanted = np.percentile(values, np.linspace(1, 99, count))
+    """At least two places on the scale of `values`, not next to each other: `count` from their darkest to their brightest,
+    denser where it is dark, since curves bend most there; and half as many at equal shares of them.
+    """
+    low, high = np.percentile(values, (1, 99))
+    spread = low + (high - low) * np.linspace(0, 1, count) ** 2
+    wanted = np.sort(np.concatenate([spread, np.percentile(values, np.linspace(1, 99, count // 2 + 1))]))
     kept = [wanted[0]]
     for place in wanted[1:]:
         if place - kept[-1] >= LEAST_SECTION:

@@ -1,20 +1,34 @@
-"""Makes thumbnails of real photographs, edits some of the photographs, and counts what the comparison says.
+"""Makes thumbnails of real photographs as cameras and programs do, edits the photographs, and counts the verdicts of
+`cama.photo.thumbnail`. Thresholds were chosen on parts 0 and 1 of the cameras; `--part 2`, the default, reports on the others.
 
-    uv run python docs/measure_thumbnails.py ../shared/data/cameras
+    uv run python -m tests.photo.measure_thumbnails ../shared/data/cameras --edited 500 --untouched 300
 """
 
+import argparse
 import io
 import random
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from cama.photo.thumbnail import Picture, read_thumbnail
+
+Box = tuple[int, int, int, int]
+
+FRAMES = ("own", "own", "letterbox", "letterbox", "crop")
 RESAMPLERS = ("nearest", "box", "bilinear", "bicubic", "lanczos", "reduced")
 
 
 def make_thumbnail(picture: Image.Image, rng: random.Random) -> tuple[bytes, dict]:
     """A thumbnail as cameras and programs make them: the JPEG, and how it was made."""
-    how = {"resampler": rng.choice(RESAMPLERS), "quality": rng.randint(70, 95), "frame": rng.choice(["own", "own", "letterbox", "letterbox", "crop"])}
+    how = {
+        "resampler": rng.choice(RESAMPLERS),
+        "quality": rng.randint(70, 95),
+        "frame": rng.choice(FRAMES),
+    }
     picture = picture.convert("RGB")
     if rng.random() < 0.25:
         how["turn"] = rng.choice(list(Image.Transpose))
@@ -27,7 +41,9 @@ def make_thumbnail(picture: Image.Image, rng: random.Random) -> tuple[bytes, dic
     scale = min(bound[0] / width, bound[1] / height)
     if how["frame"] == "crop":
         cut = rng.uniform(0, 0.01)
-        picture = picture.crop((round(width * cut), round(height * cut), width - round(width * cut), height - round(height * cut)))
+        picture = picture.crop(
+            (round(width * cut), round(height * cut), width - round(width * cut), height - round(height * cut))
+        )
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if how["resampler"] == "reduced":
         small = picture.reduce(max(1, picture.width // size[0] // 2)).resize(size, Image.Resampling.BILINEAR)
@@ -72,7 +88,7 @@ def tone(small: Image.Image, rng: random.Random, how: dict) -> Image.Image:
     return small
 
 
-def region(size: tuple[int, int], share: float, rng: random.Random) -> tuple[tuple[int, int, int, int], Image.Image]:
+def region(size: tuple[int, int], share: float, rng: random.Random) -> tuple[Box, Image.Image]:
     """A box of `share` of the area, and a mask of the region, which is the box or an ellipse of the share."""
     ellipse = rng.random() < 0.4
     aspect = rng.uniform(0.6, 1.6)
@@ -89,7 +105,7 @@ def region(size: tuple[int, int], share: float, rng: random.Random) -> tuple[tup
     return box, mask
 
 
-def edit(picture: Image.Image, kind: str, share: float, rng: random.Random) -> tuple[Image.Image, tuple[int, int, int, int], str]:
+def edit(picture: Image.Image, kind: str, share: float, rng: random.Random) -> tuple[Image.Image, Box, str]:
     """The picture with a part of `share` of its area edited; where; and how."""
     width, height = picture.size
     if kind == "crop":
@@ -103,7 +119,12 @@ def edit(picture: Image.Image, kind: str, share: float, rng: random.Random) -> t
             after.paste((0, 0, 0), box)
             return after, box, side
         x, y = round(width * share), round(height * share)
-        boxes = {"left": (x, 0, width, height), "top": (0, y, width, height), "right": (0, 0, width - x, height), "bottom": (0, 0, width, height - y)}
+        boxes = {
+            "left": (x, 0, width, height),
+            "top": (0, y, width, height),
+            "right": (0, 0, width - x, height),
+            "bottom": (0, 0, width, height - y),
+        }
         return picture.crop(boxes[side]), (0, 0, width, height), side
     box, mask = region(picture.size, share, rng)
     how = ""
@@ -115,15 +136,25 @@ def edit(picture: Image.Image, kind: str, share: float, rng: random.Random) -> t
             other = picture.filter(ImageFilter.GaussianBlur(strength))
         else:
             cell = rng.choice([12, 20, 32])
-            other = picture.resize((width // cell, height // cell), Image.Resampling.BOX).resize(picture.size, Image.Resampling.NEAREST)
+            other = picture.resize((width // cell, height // cell), Image.Resampling.BOX).resize(
+                picture.size, Image.Resampling.NEAREST
+            )
     elif kind == "paint":
         how = rng.choice(["black", "white", "mean", "mean", "random"])
         mean = tuple(int(v) for v in np.asarray(picture.crop(box)).mean((0, 1)))
-        colour = {"black": (0, 0, 0), "white": (255, 255, 255), "mean": mean, "random": tuple(rng.randint(0, 255) for _ in range(3))}[how]
+        colour = {
+            "black": (0, 0, 0),
+            "white": (255, 255, 255),
+            "mean": mean,
+            "random": tuple(rng.randint(0, 255) for _ in range(3)),
+        }[how]
         other = Image.new("RGB", picture.size, colour)
     else:
         for _ in range(50):
-            dx, dy = rng.randint(0, width - (box[2] - box[0])) - box[0], rng.randint(0, height - (box[3] - box[1])) - box[1]
+            dx, dy = (
+                rng.randint(0, width - (box[2] - box[0])) - box[0],
+                rng.randint(0, height - (box[3] - box[1])) - box[1],
+            )
             if abs(dx) >= (box[2] - box[0]) or abs(dy) >= (box[3] - box[1]):
                 break
         how = f"{dx},{dy}"
@@ -145,3 +176,67 @@ def frame(picture: Image.Image, rng: random.Random) -> Image.Image:
     across, down = int(shape[0] * scale), int(shape[1] * scale)
     left, top = (width - across) // 2, (height - down) // 2
     return picture.crop((left, top, left + across, top + down))
+
+
+KINDS = ("blur", "paint", "clone", "crop")
+
+
+def sample(path: Path, number: int, edited: bool) -> dict:
+    """One photograph with a thumbnail, edited afterwards or not, and the verdict."""
+    rng = random.Random(number)
+    before = frame(Image.open(path).convert("RGB"), rng)
+    thumbnail, how = make_thumbnail(before, rng)
+    kind, share, box, edit_how = "", 0.0, None, ""
+    if edited:
+        kind, share = KINDS[number % len(KINDS)], float(np.exp(rng.uniform(np.log(0.01), np.log(0.2))))
+        after, box, edit_how = edit(before, kind, share, rng)
+        pixels = saved(after, rng)
+    else:
+        pixels = saved(before, rng) if rng.random() < 0.3 else np.asarray(before)
+    found = read_thumbnail(thumbnail)
+    result = Picture(pixels).compare(found)
+    hit = box is not None and result.box is not None and _overlap(box, result.box)
+    how |= {"edit": edit_how, "reason": result.reason}
+    return {"path": path, "kind": kind, "share": share, "how": how, "verdict": result.verdict, "hit": hit}
+
+
+def _overlap(one: Box, other: list[int]) -> bool:
+    return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
+
+
+def measure(paths: list[Path], edited: int, untouched: int, seed: int, jobs: int) -> None:
+    random.Random(seed).shuffle(paths)
+    numbers = [(seed * 1_000_000 + n, n < edited) for n in range(edited + untouched)]
+    files = [paths[n % len(paths)] for n in range(len(numbers))]
+    with ProcessPoolExecutor(jobs) as pool:
+        rows = list(pool.map(sample, files, [n for n, _ in numbers], [e for _, e in numbers], chunksize=4))
+    changed, kept = [row for row in rows if row["kind"]], [row for row in rows if not row["kind"]]
+    for kind in KINDS:
+        print(f"{kind:10}", dict(Counter(row["verdict"] for row in changed if row["kind"] == kind)))
+    print("untouched ", dict(Counter(row["verdict"] for row in kept)))
+    large = [row for row in changed if row["share"] > 0.02]
+    found = sum(row["verdict"] == "differs" and row["hit"] for row in large)
+    print(f"edited, called same: {sum(row['verdict'] == 'same' for row in changed)} of {len(changed)} (none)")
+    print(f"edits over 2 %, called differs with a box on the edit: {found} of {len(large)} (80 %)")
+    print(f"untouched, called differs: {sum(row['verdict'] == 'differs' for row in kept)} of {len(kept)} (at most 2 %)")
+    print(f"untouched, called same: {sum(row['verdict'] == 'same' for row in kept)} of {len(kept)} (at least 90 %)")
+    for row in rows:
+        if row["verdict"] == ("same" if row["kind"] else "differs"):
+            print("wrong:", row["kind"] or "untouched", f"{row['share']:.3f}", row["path"], row["how"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="photographs as MODEL/PART/NAME.jpg")
+    parser.add_argument("--part", nargs="+", default=["2"], help="parts of each model that are used")
+    parser.add_argument("--edited", type=int, default=500)
+    parser.add_argument("--untouched", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    paths = sorted(path for path in given.folder.glob("*/*/*.jpg") if path.parent.name in given.part)
+    measure(paths, given.edited, given.untouched, given.seed, given.jobs)
+
+
+if __name__ == "__main__":
+    main()
