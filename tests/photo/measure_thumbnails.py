@@ -209,7 +209,7 @@ def measure(paths: list[Path], edited: int, untouched: int, seed: int, jobs: int
     numbers = [(seed * 1_000_000 + n, n < edited) for n in range(edited + untouched)]
     files = [paths[n % len(paths)] for n in range(len(numbers))]
     with ProcessPoolExecutor(jobs) as pool:
-        rows = list(pool.map(sample, files, [n for n, _ in numbers], [e for _, e in numbers], chunksize=4))
+        rows = list(pool.map(sample, files, [n for n, _ in numbers], [e for _, e in numbers], chunksize=2))
     changed, kept = [row for row in rows if row["kind"]], [row for row in rows if not row["kind"]]
     for kind in KINDS:
         print(f"{kind:10}", dict(Counter(row["verdict"] for row in changed if row["kind"] == kind)))
