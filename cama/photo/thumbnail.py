@@ -16,17 +16,15 @@ from cama.storage.images import MAX_PIXELS, too_slow_to_decode
 Verdict = Literal["same", "differs", "undecided"]
 MAX_SIDE = 400  # pixels: larger previews are compared reduced
 MIN_SIDE = 24  # pixels: smaller thumbnails show too little
-# The thresholds were chosen on photographs of parts 0 and 1 by `tests/photo/measure_thumbnails.py`, which prints how part 2 fares.
+# The thresholds were chosen on parts 0 and 1 of real cameras; `tests/photo/measure_thumbnails.py` prints how part 2 fares.
 SHARES = (0.003, 0.008)  # of the area: of the windows that are compared
 DIFFERENT, DOUBTFUL = (32.0, 18.0), (15.0, 7.5)  # squared error relative to that expected, of these windows
 DIFFERENT_COLOUR, DOUBTFUL_COLOUR = 12.0, 7.0  # grey levels, in windows of the larger share
 MAX_EDGE = 25.0  # grey levels, in a line of pixels next to a bar
 ANOTHER = 0.1  # explained share of a thumbnail below which it shows another picture
 MAX_VARIANCE = 30.0  # squared grey levels: with larger errors all over, a changed part would not stand out
-CUT, MAYBE_CUT = (
-    (1.5, 0.75),
-    (0.8, 0.25),
-)  # pixels of the thumbnail outside of the picture: at one side; half of those at two
+# pixels of the thumbnail outside of the picture: at one side, and half of those at two opposite ones
+CUT, MAYBE_CUT = (1.5, 0.75), (0.8, 0.25)
 CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
 # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
 FIRM, MAYBE_FIRM = 0.04, 0.005
