@@ -8,9 +8,11 @@ import numpy as np
 from cama.core.errors import CamaError
 from cama.jpeg.exif import Entry, read_exif
 from cama.jpeg.exif_text import text_of
-from cama.jpeg.photoshop import IPTC, read_resources
+from cama.jpeg.photoshop import IPTC, join, read_resources
 from cama.jpeg.segments import COM, JUNK, Jpeg, Segment
-from cama.photo.thumbnail import compare, read_thumbnail, same_picture
+from cama.jpeg.tolerant import read_tolerant
+from cama.photo.previews import Found, find_previews
+from cama.photo.thumbnail import Comparison, Picture, Thumbnail
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
 # place, and all others unknown. Settings are how the picture was taken and stored: they reveal the camera's style at most.
@@ -50,27 +52,103 @@ HEADER_BYTES = {
     "JFIF": 14,
     "Adobe": 12,
 }  # payloads in the standards; a longer one holds something else, such as a thumbnail
-JFXX_JPEG = b"JFXX\0\x10"  # the beginning of a JFIF extension that holds a JPEG thumbnail
-MAX_THUMBNAILS = 4  # are decoded; only files made to cost time have many
+MAX_PICTURES, MAX_COMPARED = (
+    32,
+    8,
+)  # in a file: that are told, and that are compared; only files made to cost time have more
+PERSONAL = ("person", "place", "content")  # what is told again where a picture within has it as well
+MAX_DEPTH = 3  # of pictures within pictures
 PADDING = 16  # unreferenced bytes in EXIF up to this number are padding, which some cameras leave between values
 
 
 class Leaks:
     """What the segments of a file reveal: `leaks` as records of category (`tells`), place (`where`) and `value`, records of the
-    `thumbnails`, compared with the picture (H, W, 3), uint8, unless it is None, and `faults`: violations of the standards.
+    `thumbnails` and other pictures in it, compared with the picture (H, W, 3), uint8, unless it is None, and `faults`:
+    violations of the standards. Pictures within pictures are looked into as well.
     """
 
     def __init__(self, jpeg: Jpeg, picture: np.ndarray | None, name: str) -> None:
-        self.leaks: list[dict[str, str]] = []
         self.thumbnails: list[dict[str, Any]] = []
-        self.faults: list[str] = []
-        self._picture, self._name = picture, name
-        for segment in jpeg.segments:
-            self._add_segment(segment)
-        if jpeg.trailer:
-            self._add_bytes("unknown", "behind the picture", jpeg.trailer)
+        own = _Segments(jpeg, name)
+        self.faults = own.faults
+        self.leaks = own.leaks
+        self._picture = None if picture is None else Picture(picture)
+        self._verdicts: dict[str, Comparison] = {}
+        self._add_pictures(jpeg, name, "", 1)
         order = list(TAGS)
         self.leaks.sort(key=lambda leak: order.index(leak["tells"]))
+
+    def _add_pictures(self, jpeg: Jpeg, name: str, within: str, depth: int) -> None:
+        for found in find_previews(jpeg):
+            if len(self.thumbnails) == MAX_PICTURES:
+                self.faults.append(
+                    f"{name}: found more than {MAX_PICTURES} pictures in the file; the others are not told"
+                )
+                return
+            where = within + found.where
+            record = self._record(found, where)
+            self.thumbnails.append(record)
+            try:
+                inner = read_tolerant(found.data, f"{name}, picture in {where}").jpeg
+            except CamaError:
+                continue
+            own = _Segments(inner, f"{name}, picture in {where}")
+            record["leaks"] = own.leaks
+            self.faults += own.faults
+            told = {(leak["tells"], leak["where"], leak["value"]) for leak in self.leaks}
+            for leak in own.leaks:
+                again = leak["tells"] not in PERSONAL and tuple(leak.values()) in told
+                if leak["tells"] != "settings" and not again:
+                    self.leaks.append({**leak, "where": f"{where} picture's {leak['where']}"})
+            if depth < MAX_DEPTH:
+                self._add_pictures(inner, name, f"{where} > ", depth + 1)
+
+    def _record(self, found: Found, where: str) -> dict[str, Any]:
+        image = found.read()
+        digest = hashlib.sha256(found.data).hexdigest()
+        result = self._compare(image, digest)
+        return {
+            "where": where,
+            "offset": found.offset if where == found.where else None,
+            "bytes": len(found.data),
+            "sha256": digest,
+            "width": image.width if image else None,
+            "height": image.height if image else None,
+            "readable": image is not None,
+            "verdict": result.verdict,
+            "box": result.box,
+            "reason": result.reason,
+            "leaks": [],
+        }
+
+    def _compare(self, image: Thumbnail | None, digest: str) -> Comparison:
+        if image is None:
+            return Comparison("undecided", None, "it cannot be decoded")
+        if self._picture is None:
+            return Comparison("undecided", None, "the picture cannot be decoded")
+        if digest not in self._verdicts and len(self._verdicts) == MAX_COMPARED:
+            return Comparison(
+                "undecided", None, f"the file has more than {MAX_COMPARED} pictures, and the others are not compared"
+            )
+        if digest not in self._verdicts:
+            self._verdicts[digest] = self._picture.compare(image)
+        return self._verdicts[digest]
+
+
+class _Segments:
+    """What the segments of a JPEG reveal by themselves: `leaks` and `faults` as those of `Leaks`."""
+
+    def __init__(self, jpeg: Jpeg, name: str) -> None:
+        self.leaks: list[dict[str, str]] = []
+        self.faults: list[str] = []
+        self._name = name
+        for segment in jpeg.segments:
+            self._add_segment(segment)
+        photoshop = [segment.payload for segment in jpeg.of_kind("Photoshop")]
+        if photoshop:
+            self._add_photoshop(join(photoshop))
+        if jpeg.trailer:
+            self._add_bytes("unknown", "behind the picture", jpeg.trailer)
 
     def _add(self, category: str, where: str, value: str) -> None:
         self.leaks.append({"tells": category, "where": where, "value": value})
@@ -85,12 +163,10 @@ class Leaks:
         elif segment.kind == "Exif":
             self._add_exif(payload)
         elif segment.kind == "Photoshop":
-            self._add_photoshop(payload)
+            return
         elif segment.kind in SEGMENTS:
             category, description = SEGMENTS[segment.kind]
             self._add(category, segment.kind, f"{len(payload)} bytes: {description}")
-            if payload.startswith(JFXX_JPEG):
-                self._add_thumbnail(payload[len(JFXX_JPEG) :])
         elif (
             segment.marker == JUNK
             or segment.name.endswith("unknown")
@@ -117,7 +193,6 @@ class Leaks:
         rest = exif.unreferenced
         if len(rest) > PADDING:
             self._add("unknown", "Exif", f"{len(rest)} bytes that no entry names: {_printable(rest)}")
-        self._add_thumbnail(exif.thumbnail)
 
     def _add_photoshop(self, payload: bytes) -> None:
         resources, rest = read_resources(payload)
@@ -127,16 +202,11 @@ class Leaks:
                 self._add("person", "IPTC", f"{size}: names, places, captions")
             elif resource.thumbnail:
                 self._add("thumbnail", "Photoshop", f"{size}: a thumbnail")
-                self._add_thumbnail(resource.thumbnail)
             else:
                 value = f"{size}, block 0x{resource.number:04x}: {_printable(resource.data)}"
                 self._add("software", "Photoshop", value)
         if rest.strip(b"\0"):
             self._add_bytes("unknown", "Photoshop", rest)
-
-    def _add_thumbnail(self, data: bytes) -> None:
-        if data and len(self.thumbnails) < MAX_THUMBNAILS:
-            self.thumbnails.append(_thumbnail(data, self._picture))
 
 
 def _category(entry: Entry) -> str:
@@ -147,20 +217,3 @@ def _printable(data: bytes, length: int = 60) -> str:
     """The first bytes as text of at most `length` characters, without control characters, which a terminal would obey."""
     text = data[: 4 * length].decode("latin-1")
     return "".join(c if c.isprintable() else " " for c in text).strip()[:length]
-
-
-def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
-    """The record of a thumbnail, compared with a picture if there is one."""
-    image = read_thumbnail(data)
-    record: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    if image is None:
-        return {**record, "readable": False}
-    record |= {"readable": True, "width": image.width, "height": image.height}
-    if picture is None:
-        return record
-    correlation, difference = compare(picture, image)
-    return record | {
-        "correlation": round(correlation, 3),
-        "difference": round(difference, 1),
-        "same_picture": same_picture(correlation, difference),
-    }
