@@ -35,6 +35,7 @@ MAX_DIRECTORIES = 9  # in the chain that begins with IFD0; the standard has two
 # tags of EXIF 3.0, which Pillow does not name yet
 NEWER = {0xA436: "ImageTitle", 0xA437: "Photographer", 0xA438: "ImageEditor"}
 INTEROP = {1: "InteroperabilityIndex", 2: "InteroperabilityVersion"}
+INTEROP |= {0x1000: "RelatedImageFileFormat", 0x1001: "RelatedImageWidth", 0x1002: "RelatedImageHeight"}
 
 
 @dataclass(frozen=True)

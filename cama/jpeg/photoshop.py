@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 HEADER = b"Photoshop 3.0\0"
-IPTC, THUMBNAILS = 0x0404, (0x0409, 0x040C)
+IPTC, THUMBNAIL_BGR, THUMBNAIL = 0x0404, 0x0409, 0x040C
 THUMBNAIL_HEADER_BYTES = 28  # before the JPEG in a thumbnail's resource
 
 
@@ -18,7 +18,17 @@ class Resource:
     @property
     def thumbnail(self) -> bytes:
         """The JPEG file in a thumbnail's block; empty for other blocks."""
-        return self.data[THUMBNAIL_HEADER_BYTES:] if self.number in THUMBNAILS else b""
+        return self.data[THUMBNAIL_HEADER_BYTES:] if self.number in (THUMBNAIL_BGR, THUMBNAIL) else b""
+
+    @property
+    def blue_first(self) -> bool:
+        """Whether the thumbnail's channels are in the order blue, green, red, as Photoshop 4 wrote it."""
+        return self.number == THUMBNAIL_BGR
+
+
+def join(payloads: list[bytes]) -> bytes:
+    """One payload of several segments, over which a program spread its blocks."""
+    return HEADER + b"".join(payload[len(HEADER) :] for payload in payloads)
 
 
 def read_resources(payload: bytes) -> tuple[list[Resource], bytes]:

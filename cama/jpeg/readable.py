@@ -87,13 +87,14 @@ def said(data: bytes) -> str:
     return visible(whole if plain else " ".join(texts(data)))
 
 
-def describe(data: bytes, of: str = "") -> str:
+def describe(data: bytes, of: str = "", readable: bytes | None = None) -> str:
     """The number of bytes, `of` whatever is known of them, what they hold where their form tells it, and what can be read in
-    them.
+    them, or in the `readable` ones of them.
     """
-    held = " and ".join(kinds(data))
+    readable = data if readable is None else readable
+    held = " and ".join(kinds(readable))
     size = f"{len(data)} bytes{of}{' with ' * bool(held)}{held}"
     if len(data) > 1 and data.count(data[:1]) == len(data):
         return f"{size}, all {data[0]:02x}"
-    text = said(data)
+    text = said(readable)
     return f"{size}: {text}" if text else size

@@ -12,13 +12,15 @@ from cama.jpeg.exif import IPTC as IPTC_TAG
 from cama.jpeg.exif import XMP as XMP_TAG
 from cama.jpeg.exif_text import text_of
 from cama.jpeg.photoshop import HEADER as PHOTOSHOP
-from cama.jpeg.photoshop import IPTC, read_resources
+from cama.jpeg.photoshop import IPTC, join, read_resources
 from cama.jpeg.readable import decode_text, describe, kinds, texts, visible
 from cama.jpeg.segments import COM, JUNK, Jpeg, Segment
+from cama.jpeg.tolerant import read_tolerant
 from cama.jpeg.xmp import HEADER as XMP
 from cama.jpeg.xmp import extended_xmp
 from cama.photo.embedded import Leak, find_blocks, iptc_leaks, manifest_leak, parts_value, xmp_leaks
-from cama.photo.thumbnail import compare, read_thumbnail, same_picture
+from cama.photo.previews import Found, carve, find_previews
+from cama.photo.thumbnail import Comparison, Picture, Thumbnail
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
 # place, and all others unknown. Settings are how the picture was taken and stored: they reveal the camera's style at most.
@@ -26,11 +28,12 @@ TAGS = {
     "person": "Artist Copyright CameraOwnerName XPAuthor Photographer ImageEditor",
     "place": "",
     "time": """DateTime DateTimeOriginal DateTimeDigitized SubsecTime SubsecTimeOriginal SubsecTimeDigitized OffsetTime
-        OffsetTimeOriginal OffsetTimeDigitized GPSTimeStamp GPSDateStamp""",
-    "device": "BodySerialNumber LensSerialNumber CameraSerialNumber ImageUniqueID MakerNote",
+        OffsetTimeOriginal OffsetTimeDigitized TimeZoneOffset GPSTimeStamp GPSDateStamp""",
+    "device": "BodySerialNumber LensSerialNumber CameraSerialNumber ImageUniqueID ImageNumber MakerNote",
     "camera": "Make Model LensMake LensModel LensSpecification UniqueCameraModel",
     "software": "Software ProcessingSoftware HostComputer",
-    "content": "ImageDescription UserComment XPTitle XPComment XPKeywords XPSubject",
+    "content": """ImageDescription UserComment XPTitle XPComment XPKeywords XPSubject ImageTitle DocumentName Rating RatingPercent
+        ImageHistory OriginalRawFileName""",
     "thumbnail": "",
     "unknown": "",
     "settings": """Orientation XResolution YResolution ResolutionUnit YCbCrPositioning YCbCrCoefficients WhitePoint
@@ -41,7 +44,9 @@ TAGS = {
         ExifImageHeight FocalPlaneXResolution FocalPlaneYResolution FocalPlaneResolutionUnit ExposureIndex SensingMethod
         FileSource SceneType CFAPattern CustomRendered ExposureMode WhiteBalance DigitalZoomRatio FocalLengthIn35mmFilm
         SceneCaptureType GainControl Contrast Saturation Sharpness Gamma SubjectDistanceRange InteroperabilityIndex
-        InteroperabilityVersion GPSVersionID CompositeImage""",
+        InteroperabilityVersion GPSVersionID CompositeImage PhotometricInterpretation StripOffsets StripByteCounts RowsPerStrip
+        SamplesPerPixel PlanarConfiguration YCbCrSubSampling RelatedImageFileFormat RelatedImageWidth RelatedImageHeight
+        PrintImageMatching""",
 }
 CATEGORY_OF_TAG = {tag: category for category, tags in TAGS.items() for tag in tags.split()}
 POINTERS = ("ExifOffset", "GPSInfo", "ExifInteroperabilityOffset", "JpegIFOffset", "JpegIFByteCount")
@@ -50,25 +55,101 @@ SEGMENTS = {
     "JFXX": ("thumbnail", "a thumbnail"),
     "MPF": ("content", "an index of further pictures in the file"),
 }
+READ = ("Exif", "Photoshop", "extended XMP", "ICC", "JUMBF")  # segments that are read together
 HEADER_BYTES = {
     "JFIF": 14,
     "Adobe": 12,
 }  # payloads in the standards; a longer one holds something else, such as a thumbnail
-JFXX_JPEG = b"JFXX\0\x10"  # the beginning of a JFIF extension that holds a JPEG thumbnail
-MAX_THUMBNAILS = 4  # are decoded; only files made to cost time have many
+MAX_PICTURES, MAX_COMPARED = (
+    32,
+    8,
+)  # in a file: that are told, and that are compared; only files made to cost time have more
+PERSONAL = ("person", "place", "content")  # what is told again where a picture within has it as well
+MAX_DEPTH = 3  # of pictures within pictures
 PADDING = 16  # unreferenced bytes in EXIF up to this number are padding, which some cameras leave between values
 
 
 class Leaks:
     """What the segments of a file reveal: `leaks` as records of category (`tells`), place (`where`) and `value`, records of the
-    `thumbnails`, compared with the picture (H, W, 3), uint8, unless it is None, and `faults`: violations of the standards.
+    `thumbnails` and other pictures in it, compared with the picture (H, W, 3), uint8, unless it is None, and `faults`:
+    violations of the standards. Pictures within pictures are looked into as well.
     """
 
     def __init__(self, jpeg: Jpeg, picture: np.ndarray | None, name: str) -> None:
-        self.leaks: list[dict[str, str]] = []
         self.thumbnails: list[dict[str, Any]] = []
+        own = _Segments(jpeg, name)
+        self.faults = own.faults
+        self.leaks = own.leaks
+        self._picture = None if picture is None else Picture(picture)
+        self._verdicts: dict[str, Comparison] = {}
+        self._add_pictures(jpeg, name, "", 1)
+        order = list(TAGS)
+        self.leaks.sort(key=lambda leak: order.index(leak["tells"]))
+
+    def _add_pictures(self, jpeg: Jpeg, name: str, within: str, depth: int) -> None:
+        for found in find_previews(jpeg):
+            if len(self.thumbnails) == MAX_PICTURES:
+                self.faults.append(
+                    f"{name}: found more than {MAX_PICTURES} pictures in the file; the others are not told"
+                )
+                return
+            where = within + found.where
+            record = self._record(found, where)
+            self.thumbnails.append(record)
+            try:
+                inner = read_tolerant(found.data, f"{name}, picture in {where}").jpeg
+            except CamaError:
+                continue
+            own = _Segments(inner, f"{name}, picture in {where}")
+            record["leaks"] = own.leaks
+            self.faults += own.faults
+            told = {(leak["tells"], leak["where"], leak["value"]) for leak in self.leaks}
+            for leak in own.leaks:
+                again = leak["tells"] not in PERSONAL and tuple(leak.values()) in told
+                if leak["tells"] != "settings" and not again:
+                    self.leaks.append({**leak, "where": f"{where} picture's {leak['where']}"})
+            if depth < MAX_DEPTH:
+                self._add_pictures(inner, name, f"{where} > ", depth + 1)
+
+    def _record(self, found: Found, where: str) -> dict[str, Any]:
+        image = found.read()
+        digest = hashlib.sha256(found.data).hexdigest()
+        result = self._compare(image, digest)
+        return {
+            "where": where,
+            "offset": found.offset if where == found.where else None,
+            "bytes": len(found.data),
+            "sha256": digest,
+            "width": image.width if image else None,
+            "height": image.height if image else None,
+            "readable": image is not None,
+            "verdict": result.verdict,
+            "box": result.box,
+            "reason": result.reason,
+            "leaks": [],
+        }
+
+    def _compare(self, image: Thumbnail | None, digest: str) -> Comparison:
+        if image is None:
+            return Comparison("undecided", None, "it cannot be decoded")
+        if self._picture is None:
+            return Comparison("undecided", None, "the picture cannot be decoded")
+        if digest not in self._verdicts and len(self._verdicts) == MAX_COMPARED:
+            return Comparison(
+                "undecided", None, f"the file has more than {MAX_COMPARED} pictures, and the others are not compared"
+            )
+        if digest not in self._verdicts:
+            self._verdicts[digest] = self._picture.compare(image)
+        return self._verdicts[digest]
+
+
+class _Segments:
+    """What the segments of a JPEG reveal by themselves: `leaks` and `faults` as those of `Leaks`."""
+
+    def __init__(self, jpeg: Jpeg, name: str) -> None:
+        self.leaks: list[dict[str, str]] = []
         self.faults: list[str] = []
-        self._picture, self._name = picture, name
+        self._name = name
         for payload in join_exif(segment.payload for segment in jpeg.of_kind("Exif")):
             self._add_exif(payload)
         for segment in jpeg.segments:
@@ -76,8 +157,6 @@ class Leaks:
         self._add_joined(jpeg)
         if jpeg.trailer:
             self._add_unknown("behind the picture", jpeg.trailer)
-        order = list(TAGS)
-        self.leaks.sort(key=lambda leak: order.index(leak["tells"]))
 
     def _add(self, category: str, where: str, value: str) -> None:
         self.leaks.append({"tells": category, "where": where, "value": value})
@@ -92,14 +171,10 @@ class Leaks:
             self._add("content", "comment", visible(decode_text(payload)))
         elif segment.kind == "XMP":
             self._add_all(xmp_leaks(payload[len(XMP) :]))
-        elif segment.kind == "Photoshop":
-            self._add_photoshop(payload)
         elif segment.kind in SEGMENTS:
             category, description = SEGMENTS[segment.kind]
             self._add(category, segment.kind, f"{len(payload)} bytes: {description}")
-            if payload.startswith(JFXX_JPEG):
-                self._add_thumbnail(payload[len(JFXX_JPEG) :])
-        elif (
+        elif segment.kind not in READ and (
             segment.marker == JUNK
             or segment.name.endswith("unknown")
             or segment.name.startswith("marker")
@@ -109,6 +184,8 @@ class Leaks:
 
     def _add_joined(self, jpeg: Jpeg) -> None:
         """Add what may be longer than a segment, once for all of its segments."""
+        if photoshop := [segment.payload for segment in jpeg.of_kind("Photoshop")]:
+            self._add_photoshop(join(photoshop))
         for packet in extended_xmp(jpeg):
             self._add_all(xmp_leaks(packet, "extended XMP"))
         if profile := [segment.payload for segment in jpeg.of_kind("ICC")]:
@@ -117,9 +194,12 @@ class Leaks:
             self._add(*manifest_leak(manifest))
 
     def _add_unknown(self, where: str, data: bytes) -> None:
-        """Add bytes that no standard names, and the metadata in them."""
-        self._add("content" if kinds(data) else "unknown", where, describe(data))
-        found = find_blocks(data)
+        """Add bytes that no standard names, and the metadata in them; pictures in them are looked into elsewhere."""
+        rest = data
+        for picture in carve(data, where):
+            rest = rest.replace(picture.data, b"\0", 1)
+        self._add("content" if kinds(rest) else "unknown", where, describe(data, readable=rest))
+        found = find_blocks(rest)
         for payload in found.exif:
             self._add_exif(payload)
         for packet in found.xmp:
@@ -151,7 +231,6 @@ class Leaks:
         rest = exif.unreferenced
         if len(rest) > PADDING or texts(rest):
             self._add("unknown", "Exif", describe(rest, " that no entry names"))
-        self._add_thumbnail(exif.thumbnail)
 
     def _add_block(self, entry: Entry) -> None:
         """Add what has its own segment in most files, and here is in EXIF."""
@@ -169,33 +248,11 @@ class Leaks:
                 self._add_all(iptc_leaks(resource.data))
             elif resource.thumbnail:
                 self._add("thumbnail", "Photoshop", f"{len(resource.data)} bytes: a thumbnail")
-                self._add_thumbnail(resource.thumbnail)
             else:
                 self._add("software", "Photoshop", describe(resource.data, f", block 0x{resource.number:04x}"))
         if rest.strip(b"\0") and not within_unknown:  # only once, since bytes made for it could go on without end
             self._add_unknown("Photoshop", rest)
 
-    def _add_thumbnail(self, data: bytes) -> None:
-        if data and len(self.thumbnails) < MAX_THUMBNAILS:
-            self.thumbnails.append(_thumbnail(data, self._picture))
-
 
 def _category(entry: Entry) -> str:
     return CATEGORY_OF_TAG.get(entry.name, "place" if entry.group == "GPS" else "unknown")
-
-
-def _thumbnail(data: bytes, picture: np.ndarray | None) -> dict[str, Any]:
-    """The record of a thumbnail, compared with a picture if there is one."""
-    image = read_thumbnail(data)
-    record: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    if image is None:
-        return {**record, "readable": False}
-    record |= {"readable": True, "width": image.width, "height": image.height}
-    if picture is None:
-        return record
-    correlation, difference = compare(picture, image)
-    return record | {
-        "correlation": round(correlation, 3),
-        "difference": round(difference, 1),
-        "same_picture": same_picture(correlation, difference),
-    }

@@ -72,12 +72,9 @@ def _shortened(text: str) -> str:
 
 def _thumbnail(thumbnail: dict[str, Any]) -> str:
     if not thumbnail["readable"]:
-        return f"{thumbnail['bytes']} bytes that are no picture"
-    size = f"{thumbnail['width']}x{thumbnail['height']} pixels"
-    if "same_picture" not in thumbnail:
-        return size
-    shows = "the picture" if thumbnail["same_picture"] else "ANOTHER PICTURE"
-    return f"{size}, shows {shows} (correlation {thumbnail['correlation']:.2f})"
+        return f"{thumbnail['where']}, {thumbnail['bytes']} bytes that cannot be decoded"
+    verdict = {"same": "", "differs": "DIFFERS: ", "undecided": "undecided: "}[thumbnail["verdict"]]
+    return f"{thumbnail['where']}, {thumbnail['width']}x{thumbnail['height']}: {verdict}{thumbnail['reason']}"
 
 
 def _profile(profile: dict[str, Any]) -> str:

@@ -1,63 +1,173 @@
-"""Comparing thumbnails with their picture: software that edits a picture may leave a thumbnail of the original in the file."""
+"""Whether a thumbnail shows its picture: software that edits a picture may leave a thumbnail of the original in the file."""
 
 import io
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import gaussian_filter
-from skimage.feature import match_template
+from scipy.ndimage import label
 
-from cama.storage.images import too_slow_to_decode
+from cama.photo.parts import Parts, compare_parts
+from cama.photo.smooth import BLOCK, smooth_parts
+from cama.storage.images import MAX_PIXELS, too_slow_to_decode
 
-# A thumbnail shows the picture if they correlate by at least MIN_CORRELATION and differ by at most MAX_DIFFERENCE grey levels
-# on average (two skies correlate as well, but their levels differ), or if they differ by at most MAX_FLAT_DIFFERENCE (two
-# pictures of a plain wall do not correlate). In 16 real photographs the thumbnails have correlations of at least 0.90 and
-# differences of at most 5.8; thumbnails of other photographs have correlations of up to 0.98 and differences of at least 19.
-MIN_CORRELATION, MAX_DIFFERENCE, MAX_FLAT_DIFFERENCE = 0.8, 10.0, 3.0
-TEMPLATE_SHARE = 0.7  # of the thumbnail's sides: its middle is the template that is searched for in the picture
-SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)  # sizes of the picture in the search, relative to the thumbnail
-BLUR = 1.0  # pixels; both are blurred, since many cameras make thumbnails by taking every n-th pixel without a filter
-MAX_PIXELS = 4_000_000  # a larger picture is no thumbnail
-MAX_BAR_LEVEL = 24  # grey levels of the dark bars that cameras add around a picture of other proportions
+Verdict = Literal["same", "differs", "undecided"]
+MAX_SIDE = 400  # pixels: larger previews are compared reduced
+MIN_SIDE = 24  # pixels: smaller thumbnails show too little
+# The thresholds were chosen on parts 0 and 1 of real cameras; `tests/photo/measure_thumbnails.py` prints how part 2 fares.
+SHARES = (0.003, 0.008)  # of the area: of the windows that are compared
+DIFFERENT, DOUBTFUL = (32.0, 18.0), (15.0, 7.5)  # squared error relative to that expected, of these windows
+DIFFERENT_COLOUR, DOUBTFUL_COLOUR = 12.0, 7.0  # grey levels, in windows of the larger share
+MAX_EDGE = 25.0  # grey levels, in a line of pixels next to a bar
+ANOTHER = 0.1  # explained share of a thumbnail below which it shows another picture
+MAX_VARIANCE = 30.0  # squared grey levels: with larger errors all over, a changed part would not stand out
+# pixels of the thumbnail outside of the picture: at one side, and half of those at two opposite ones
+CUT, MAYBE_CUT = (1.5, 0.75), (0.8, 0.25)
+CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
+# explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
+FIRM, MAYBE_FIRM = 0.04, 0.005
+MIN_SHOWN = 0.9  # share of the picture that the thumbnail shows
+SIDES = ("left", "top", "right", "bottom")
 
 
-def read_thumbnail(data: bytes) -> Image.Image | None:
-    """The decoded thumbnail in grey, or None where it is no JPEG or has more than `MAX_PIXELS`."""
+@dataclass(frozen=True)
+class Thumbnail:
+    """A decoded thumbnail: its size as stored, its pixels (h, w, 3), uint8, of at most `MAX_SIDE`, and its quantisation table
+    (8, 8) of luminance, or None where the pixels are reduced or do not come from a JPEG.
+    """
+
+    width: int
+    height: int
+    pixels: np.ndarray
+    steps: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What comparing found; `box`: left, top, right, bottom in pixels of the picture as stored, or None; `reason`."""
+
+    verdict: Verdict
+    box: list[int] | None
+    reason: str
+
+
+def read_thumbnail(data: bytes) -> Thumbnail | None:
+    """The decoded thumbnail, or None where it is no JPEG, cannot be decoded, or is too large."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            small = image.width * image.height <= MAX_PIXELS and not too_slow_to_decode(data, image.width, image.height)
-            return image.convert("L") if small else None
+            width, height = image.size
+            if width * height > MAX_PIXELS or too_slow_to_decode(data, width, height):
+                return None
+            image.draft(image.mode, (MAX_SIDE, MAX_SIDE))
+            table = getattr(image, "quantization", {}).get(0)
+            return from_image(image.convert("RGB"), (width, height), table)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
-def compare(picture: np.ndarray, thumbnail: Image.Image) -> tuple[float, float]:
-    """The highest correlation (-1 to 1) of a grey thumbnail's middle with the picture (H, W, 3), uint8, and the mean difference
-    in grey levels there. The search allows for a small shift and scale, since cameras crop thumbnails inexactly.
-    """
-    whole = gaussian_filter(_without_bars(np.asarray(thumbnail, float)), BLUR)
-    margins = [round(length * (1 - TEMPLATE_SHARE) / 2) for length in whole.shape]
-    middle = whole[tuple(slice(margin, length - margin) for margin, length in zip(margins, whole.shape, strict=True))]
-    grey, best = Image.fromarray(picture).convert("L"), (-1.0, 255.0)
-    for scale in SCALES:
-        size = [max(round(length * scale), inner) for length, inner in zip(whole.shape, middle.shape, strict=True)]
-        small = gaussian_filter(np.asarray(grey.resize(size[::-1], Image.Resampling.BOX), float), BLUR)
-        scores = np.nan_to_num(match_template(small, middle))
-        row, column = np.unravel_index(scores.argmax(), scores.shape)
-        there = small[row : row + middle.shape[0], column : column + middle.shape[1]]
-        best = max(best, (float(scores.max()), float(np.abs(there - middle).mean())))
-    return best
+def from_image(image: Image.Image, size: tuple[int, int], table: list[int] | None = None) -> Thumbnail:
+    """A thumbnail of `size` (width, height) from its pixels, RGB, which may be fewer."""
+    factor = -(-max(image.size) // MAX_SIDE)
+    whole = factor == 1 and image.size == size
+    pixels = np.asarray(image if factor == 1 else image.reduce(factor))
+    steps = np.reshape(np.array(table, float), (8, 8)) if whole and table is not None else None
+    return Thumbnail(*size, pixels, steps)
 
 
-def same_picture(correlation: float, difference: float) -> bool:
-    """Whether the result of `compare` means that the thumbnail shows the picture."""
-    return (correlation >= MIN_CORRELATION and difference <= MAX_DIFFERENCE) or difference <= MAX_FLAT_DIFFERENCE
+class Picture:
+    """A picture (H, W, 3), uint8, that thumbnails are compared with."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+
+    @cached_property
+    def smooth(self) -> np.ndarray:
+        """Which blocks `smooth_parts` finds in it."""
+        return smooth_parts(self.pixels)
+
+    def compare(self, thumbnail: Thumbnail) -> Comparison:
+        """Whether a thumbnail shows this picture, in every part of 1 % of the area or more."""
+        if min(thumbnail.pixels.shape[:2]) < MIN_SIDE or min(self.pixels.shape[:2]) < MIN_SIDE:
+            return Comparison("undecided", None, f"it is too small to be compared: less than {MIN_SIDE} pixels a side")
+        return self.judge(compare_parts(self.pixels, thumbnail.pixels, thumbnail.steps), thumbnail)
+
+    def judge(self, parts: Parts, thumbnail: Thumbnail) -> Comparison:
+        """The verdict on compared parts."""
+        height, width = self.pixels.shape[:2]
+        whole = [0, 0, width, height]
+        if not parts.known.any() or parts.explained < ANOTHER:
+            if thumbnail.pixels.std() < 3 and self.pixels[::8, ::8].std() < 3:
+                return Comparison("undecided", None, "neither it nor the picture has anything that could be compared")
+            return Comparison("differs", whole, "it shows another picture")
+        cut, sides = _outside(parts, thumbnail.pixels.shape[:2])
+        if cut == "differs":
+            return Comparison(
+                cut, whole, f"it shows more than the picture at the {' and '.join(sides)}: the picture was cut"
+            )
+        box = _changed(parts, DIFFERENT, DIFFERENT_COLOUR)
+        if box is not None:
+            place = parts.place.in_picture(box, self.pixels.shape)
+            return Comparison("differs", place, f"it shows something else than the picture {_at(place)}")
+        if cut == "undecided":
+            return Comparison(cut, None, f"it may show more than the picture at the {' and '.join(sides)}")
+        return self._doubts(parts, thumbnail.pixels.shape[:2])
+
+    def _doubts(self, parts: Parts, size: tuple[int, int]) -> Comparison:
+        box = _changed(parts, DOUBTFUL, DOUBTFUL_COLOUR)
+        if box is not None:
+            place = parts.place.in_picture(box, self.pixels.shape)
+            return Comparison("undecided", place, f"it differs a little from the picture {_at(place)}")
+        if float(np.median(parts.variance[parts.known])) > MAX_VARIANCE:
+            return Comparison("undecided", None, "it differs from the picture all over, which may hide more")
+        place, (left, top, right, bottom) = parts.place, parts.bars
+        across = min(size[1] - right, place.right) - max(left, place.left)
+        down = min(size[0] - bottom, place.bottom) - max(top, place.top)
+        shown = across * down / (place.width * place.height)
+        if shown < MIN_SHOWN:
+            return Comparison("undecided", None, f"it shows {shown:.0%} of the picture, and there it is the same")
+        if self.smooth.any():
+            place = [BLOCK * int(length) for length in around(self.smooth.astype(float))]
+            reason = f"the picture is without noise {_at(place)}: it may have been blurred there a little"
+            return Comparison("undecided", place, reason)
+        if parts.edge > MAX_EDGE:
+            return Comparison("undecided", None, "it differs from the picture at an edge")
+        about = "" if shown > 0.99 else f" ({shown:.0%} of it)"
+        return Comparison("same", None, f"it shows the picture{about}")
 
 
-def _without_bars(grey: np.ndarray) -> np.ndarray:
-    """A picture (H, W) without dark rows at its top and bottom and dark columns at its sides."""
-    for axis in (0, 1):
-        bright = np.flatnonzero(grey.max(axis=1 - axis) > MAX_BAR_LEVEL)
-        if len(bright):
-            grey = grey.take(range(bright[0], bright[-1] + 1), axis=axis)
-    return grey
+def _at(box: list[int]) -> str:
+    return f"from {box[0]},{box[1]} to {box[2]},{box[3]}"
+
+
+def _changed(parts: Parts, limits: tuple[float, float], colour_limit: float) -> tuple[int, int, int, int] | None:
+    """The box in the thumbnail around the part that differs most, if it differs by more than the limits."""
+    strongest, level = None, 1.0
+    for share, limit in zip(SHARES, limits, strict=True):
+        error, colour = parts.windows(share)
+        strength = error / limit if share != SHARES[-1] else np.maximum(error / limit, colour / colour_limit)
+        if strength.max() > level:
+            strongest, level = strength, float(strength.max())
+    return None if strongest is None else around(strongest)
+
+
+def around(strength: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around the strongest part, which goes on as far as the strength is a tenth of the strongest and at least 0.5."""
+    numbers, _ = label(strength > max(0.5, 0.1 * float(strength.max())))
+    rows, columns = np.nonzero(numbers == numbers.flat[strength.argmax()])
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def _outside(parts: Parts, size: tuple[int, int]) -> tuple[Verdict, list[str]]:
+    """Whether a thumbnail of `size` (h, w) shows more than the picture, and at which sides. Dark bars show nothing."""
+    place = parts.place
+    gaps = np.array([place.left, place.top, size[1] - place.right, size[0] - place.bottom])
+    gaps = np.array([gap - bar - 0.5 if bar else gap for gap, bar in zip(gaps, parts.bars, strict=True)])
+    unit = np.maximum(1, np.array([size[1], size[0]] * 2) / CUT_SIDE)
+    for limits, verdict, firm in ((CUT, "differs", FIRM), (MAYBE_CUT, "undecided", MAYBE_FIRM)):
+        both = gaps + np.roll(gaps, 2) > 2 * limits[1] * unit
+        at = [SIDES[n] for n in range(4) if gaps[n] > limits[0] * unit[n] or (gaps[n] > 0 and both[n])]
+        if at and (verdict == "differs" or parts.firm > firm):
+            return verdict if parts.firm > firm else "undecided", at
+    return "same", []

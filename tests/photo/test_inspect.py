@@ -97,7 +97,10 @@ def test_thumbnails_outside_exif_are_compared_too(tmp_path):
     path = tmp_path / "two.jpg"
     path.write_bytes(b"".join(segment.to_bytes() for segment in (start, header, *hidden, *rest)))
     record = inspect(path)
-    assert [(found["width"], found["same_picture"]) for found in record["thumbnails"]] == [(80, False)] * 2
+    assert [(found["where"], found["width"], found["verdict"]) for found in record["thumbnails"]] == [
+        ("JFXX", 80, "differs"),
+        ("Photoshop", 80, "differs"),
+    ]
     assert set(told(record, "thumbnail")) == {"JFXX", "Photoshop"}
     assert told(record, "person") == {}
 
@@ -237,7 +240,8 @@ def test_real_photographs_tell_their_model_and_their_device():
         assert told(record, "camera")["Exif Model"] == f"NIKON {model}"
         assert "Exif MakerNote" in told(record, "device")
         assert record["faults"] == []
-        assert [thumbnail["same_picture"] for thumbnail in record["thumbnails"]] == [True]
+        assert [found["where"] for found in record["thumbnails"]] == ["EXIF", "maker's note"]
+        assert all(found["verdict"] != "differs" for found in record["thumbnails"])
 
 
 @needs_photographs

@@ -171,6 +171,7 @@ REPORTED = {
         within(app13(b"8BIM\4\4\0\0\xff\xff\xff\xff"), app13(block(RECORDS))),
         BY | CITY,
     ),
+    "iptc-in-two-segments": (within(app13(block(RECORDS)[:20]), app13(block(RECORDS)[20:])), BY | CITY),
     "iptc-without-blocks": (within(segment(0xED, RECORDS)), BY | CITY),
     # Crazy-Marvin/MetadataRemover issue 152, immich-app/immich issue 3540, drewnoakes/metadata-extractor issue 184
     "xmp": (
@@ -328,6 +329,15 @@ def test_a_file_made_of_blocks_within_unknown_bytes_ends(tmp_path):
     path.write_bytes(BASE + (block(RECORDS) + b"?") * 20_000)
     told = inspect(path)["leaks"]
     assert {leak["where"] for leak in told} >= {"behind the picture", "IPTC By-line"}
+
+
+def test_metadata_of_a_picture_behind_the_end_is_not_the_pictures_own(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(BASE + within(segment(0xE1, EXIF + OWN), data=jpeg(scene(32, 48))) + b"and this behind")
+    told = {(leak["tells"], leak["where"]): leak["value"] for leak in inspect(path)["leaks"]}
+    assert told["person", "trailer picture's Exif Artist"] == NAME
+    assert ("person", "Exif Artist") not in told
+    assert told["unknown", "behind the picture"].endswith(" bytes: and this behind")
 
 
 def test_a_profile_in_many_segments_is_told_once(tmp_path):
