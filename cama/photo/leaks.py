@@ -32,7 +32,7 @@ TAGS = {
     "device": "BodySerialNumber LensSerialNumber CameraSerialNumber ImageUniqueID ImageNumber MakerNote",
     "camera": "Make Model LensMake LensModel LensSpecification UniqueCameraModel",
     "software": "Software ProcessingSoftware HostComputer",
-    "content": """ImageDescription UserComment XPTitle XPComment XPKeywords XPSubject ImageTitle DocumentName Rating RatingPercent
+    "content": """ImageDescription UserComment XPTitle XPComment XPKeywords XPSubject ImageTitle Rating RatingPercent
         ImageHistory OriginalRawFileName""",
     "thumbnail": "",
     "unknown": "",
