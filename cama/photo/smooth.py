@@ -7,7 +7,7 @@ from scipy.ndimage import uniform_filter
 BLOCK = 8  # pixels
 SHARE = 0.006  # of the area: of the windows
 MAX_LEVEL = 0.135  # grey levels of the mean absolute second difference in a smooth part
-MAX_RATIO = 0.5  # of that of the picture's median window
+MAX_RATIO = 0.3  # of that of the picture's median window
 ENDS = 16, 250  # grey levels: darker and brighter parts are smooth by nature
 MAX_ENDS = 0.2  # share of such pixels in a window that is looked at
 
