@@ -25,6 +25,7 @@ ANOTHER = 0.1  # explained share of a thumbnail below which it shows another pic
 MAX_VARIANCE = 30.0  # squared grey levels: with larger errors all over, a changed part would not stand out
 # pixels of the thumbnail outside of the picture: at one side, and half of those at two opposite ones
 CUT, MAYBE_CUT = (1.5, 0.75), (0.8, 0.25)
+LOPSIDED = 3  # pixels by which a bar is wider than that at the opposite side
 CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
 # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
 FIRM, MAYBE_FIRM = 0.04, 0.005
@@ -164,10 +165,13 @@ def _outside(parts: Parts, size: tuple[int, int]) -> tuple[Verdict, list[str]]:
     place = parts.place
     gaps = np.array([place.left, place.top, size[1] - place.right, size[0] - place.bottom])
     gaps = np.array([gap - bar - 0.5 if bar else gap for gap, bar in zip(gaps, parts.bars, strict=True)])
+    # dark at one side alone may be a bar, or a dark part of the picture that was cut away
+    bars = np.array(parts.bars)
+    lopsided = [SIDES[n] for n in np.flatnonzero(bars - np.roll(bars, 2) >= LOPSIDED)]
     unit = np.maximum(1, np.array([size[1], size[0]] * 2) / CUT_SIDE)
     for limits, verdict, firm in ((CUT, "differs", FIRM), (MAYBE_CUT, "undecided", MAYBE_FIRM)):
         both = gaps + np.roll(gaps, 2) > 2 * limits[1] * unit
         at = [SIDES[n] for n in range(4) if gaps[n] > limits[0] * unit[n] or (gaps[n] > 0 and both[n])]
         if at and (verdict == "differs" or parts.firm > firm):
             return verdict if parts.firm > firm else "undecided", at
-    return "same", []
+    return ("undecided", lopsided) if lopsided else ("same", [])

@@ -138,6 +138,13 @@ def test_a_picture_that_was_cut_differs_everywhere(cut):
     assert "was cut" in found.reason
 
 
+def test_a_dark_edge_that_may_have_been_cut_away_is_not_called_a_bar():
+    picture = landscape(4)
+    picture[:, :40] = 0
+    assert compare(picture, thumbnail(picture)).verdict == "same"
+    assert compare(picture[:, 40:], thumbnail(picture)).verdict != "same"
+
+
 def test_a_thumbnail_of_the_middle_alone_decides_nothing_about_the_rest():
     picture = landscape(5)
     found = compare(picture, thumbnail(picture[:, 80:-80], (120, 120)))
