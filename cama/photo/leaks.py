@@ -19,7 +19,7 @@ from cama.jpeg.tolerant import read_tolerant
 from cama.jpeg.xmp import HEADER as XMP
 from cama.jpeg.xmp import extended_xmp
 from cama.photo.embedded import Leak, find_blocks, iptc_leaks, manifest_leak, parts_value, xmp_leaks
-from cama.photo.previews import Found, carve, find_previews
+from cama.photo.previews import Found, carve, find_previews, map_in
 from cama.photo.thumbnail import Comparison, Picture, Thumbnail
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
@@ -100,6 +100,10 @@ class Leaks:
                 inner = read_tolerant(found.data, f"{name}, picture in {where}").jpeg
             except CamaError:
                 continue
+            declared = found.map or (map_in(inner) if found.where in ("MPF", "trailer") else "")
+            if declared and record["verdict"] == "differs":  # such a map need not look like its picture
+                reason = f"it says that it is {declared}, which has tones of its own: look at it ({record['reason']})"
+                record |= {"verdict": "undecided", "box": None, "reason": reason}
             own = _Segments(inner, f"{name}, picture in {where}")
             record["leaks"] = own.leaks
             self.faults += own.faults

@@ -13,7 +13,8 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.jpeg.exif import HEADER, THUMBNAIL, THUMBNAIL_SIZE, Exif, read_exif
 from cama.jpeg.photoshop import THUMBNAIL_HEADER_BYTES, join, read_resources
-from cama.jpeg.segments import EOI, Jpeg, Segment, read_segments
+from cama.jpeg.segments import APP1, EOI, Jpeg, Segment, read_segments
+from cama.jpeg.xmp import extended_xmp
 from cama.photo.thumbnail import Thumbnail, from_image, read_thumbnail
 
 JFXX_JPEG, JFXX_PALETTE, JFXX_RGB = 0x10, 0x11, 0x13  # the byte after `JFXX\0`
@@ -21,8 +22,6 @@ JPEG_START = b"\xff\xd8\xff"
 # a JPEG in base64 as XMP has it, with the line ends that programs put in it
 BASE64_JPEG = re.compile(rb"/9j/(?:[A-Za-z0-9+/=\s]|&#x?[0-9A-Fa-f]+;){100,}")
 LINE_ENDS = re.compile(rb"&#x?[0-9A-Fa-f]+;|\s+")
-EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
-EXTENDED_HEADER = len(EXTENDED_XMP) + 32 + 8  # with the hash, the whole length and the offset
 TIFF_START = len(HEADER)  # in a segment of EXIF
 MPF_HEADER = b"MPF\0"
 MPF_ENTRIES, MPF_ENTRY_BYTES = 0xB002, 16
@@ -33,6 +32,19 @@ COMPRESSION, STRIP, SAMPLES, WIDTH, HEIGHT = (
     0x0100,
     0x0101,
 )  # TIFF tags of a thumbnail without JPEG
+PROPERTY, DEPTH = (
+    re.compile(rb"[\w-]+:[\w-]+(?:\s*=\s*[\"']|\s*>)\s*$"),
+    re.compile(rb"Depth|Confidence"),
+)  # before its value
+# What XMP and segments in a picture say that belongs to another one as a map: brightness, distance, parts of a body.
+MAPS = (
+    (re.compile(rb"hdrgm:(?:GainMapM|Version)|HDRGainMapVersion|hdrgainmap|urn:iso:std:iso:ts:21496:-1"), "a gain map"),
+    (re.compile(rb"urn:com:apple:photo:\d+:aux:\w*matte|aux:semantic\w*"), "a matte"),
+    (
+        re.compile(rb"AuxiliaryImageSubType\W+(?:depth|disparity)|kCGImageAuxiliaryDataType(?:Depth|Disparity)"),
+        "a depth map",
+    ),
+)
 MAX_FOUND = 16  # pictures in one place; only files made to cost time have more
 MAX_RAW_PIXELS = 1_000_000  # of a thumbnail without JPEG, which an EXIF segment cannot hold
 
@@ -40,17 +52,24 @@ MAX_RAW_PIXELS = 1_000_000  # of a thumbnail without JPEG, which an EXIF segment
 @dataclass(frozen=True)
 class Found:
     """A picture in a file: `where` it is (EXIF, JFXX, JFIF, Photoshop, MPF, XMP, maker's note, trailer ...), its bytes, its
-    offset in the file where that is known, and its pixels where it is no JPEG.
+    offset in the file where that is known, its pixels where it is no JPEG, and the `map` that the file says it is, if any.
     """
 
     where: str
     data: bytes
     offset: int | None = None
     raw: Thumbnail | None = None
+    map: str = ""
 
     def read(self) -> Thumbnail | None:
         """The decoded picture, or None where it cannot be decoded."""
         return self.raw or read_thumbnail(self.data)
+
+
+def map_in(jpeg: Jpeg) -> str:
+    """What map a picture within a file says it is, such as `a gain map`; empty for none."""
+    head = b" ".join(segment.payload for segment in jpeg.segments if segment.marker in (APP1, APP1 + 1))
+    return next((name for pattern, name in MAPS if pattern.search(head)), "")
 
 
 def find_previews(jpeg: Jpeg) -> list[Found]:
@@ -58,8 +77,8 @@ def find_previews(jpeg: Jpeg) -> list[Found]:
     found: list[Found] = []
     for segment in jpeg.segments:
         found += _in_segment(segment)
-    extended = b"".join(part.payload[EXTENDED_HEADER:] for part in jpeg.of_kind("extended XMP"))
-    found += _in_xmp(extended)
+    for packet in extended_xmp(jpeg):
+        found += _in_xmp(packet)
     found += _in_photoshop(jpeg)
     return [*found, *_in_trailer(jpeg)]
 
@@ -129,8 +148,10 @@ def _in_xmp(xmp: bytes) -> Iterator[Found]:
         if number == MAX_FOUND:
             return
         letters = LINE_ENDS.sub(b"", text.group())
+        before = PROPERTY.search(xmp, max(0, text.start() - 80), text.start())
+        depth = "a depth map" if before and DEPTH.search(before.group()) else ""
         try:
-            yield Found("XMP", base64.b64decode(letters[: len(letters) // 4 * 4]))
+            yield Found("XMP", base64.b64decode(letters[: len(letters) // 4 * 4]), map=depth)
         except binascii.Error:
             yield Found("XMP", text.group())
 

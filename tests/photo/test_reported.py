@@ -2,6 +2,7 @@
 of those before them. What such a file holds is told, and none of it is in the anonymized one.
 """
 
+import base64
 import io
 import json
 import struct
@@ -338,6 +339,35 @@ def test_metadata_of_a_picture_behind_the_end_is_not_the_pictures_own(tmp_path):
     assert told["person", "trailer picture's Exif Artist"] == NAME
     assert ("person", "Exif Artist") not in told
     assert told["unknown", "behind the picture"].endswith(" bytes: and this behind")
+
+
+MAPS = {
+    "gain-map-of-android": segment(0xE1, XMP + packet(attributes='hdrgm:Version="1.0" hdrgm:GainMapMax="2"').encode()),
+    "gain-map-of-apple": segment(0xE1, XMP + packet(attributes='HDRGainMap:HDRGainMapVersion="65536"').encode()),
+    "gain-map-of-iso": segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0"),
+    "matte": segment(
+        0xE1,
+        XMP + packet("<a:b>urn:com:apple:photo:2018:aux:portraiteffectsmatte</a:b>").encode(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*MAPS, "depth"])
+def test_a_map_that_says_so_is_no_picture_of_before(name, tmp_path):
+    """deckerst/aves issue 1185, Exiv2/exiv2 issue 2150: brightness or distance as a second picture."""
+    path, second = tmp_path / "a.jpg", jpeg(scene(120, 160, seed=5))
+    plain = jpeg(scene(480, 640)) + second
+    declared = jpeg(scene(480, 640)) + within(MAPS.get(name, b""), data=second)
+    if name == "depth":
+        depth = f'GDepth:Data="{base64.b64encode(second).decode()}"'
+        declared = within(segment(0xE1, XMP + packet(attributes=depth).encode()), data=jpeg(scene(480, 640)))
+    found = []
+    for data in (plain, declared):
+        path.write_bytes(data)
+        (thumbnail,) = inspect(path)["thumbnails"]
+        found.append((thumbnail["verdict"], thumbnail["reason"]))
+    assert [verdict for verdict, _ in found] == ["differs", "undecided"]
+    assert "it says that it is a " in found[1][1]
 
 
 def test_a_profile_in_many_segments_is_told_once(tmp_path):
