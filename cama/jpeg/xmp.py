@@ -64,7 +64,8 @@ class _Reader:
         self._packet = packet
         self._path: list[str] = []
         self._texts: list[list[str]] = []
-        self.parser = expat.ParserCreate()  # without namespaces, since some packets do not declare theirs
+        # in UTF-8, whatever the packet declares; without namespaces, since some packets do not declare theirs
+        self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end

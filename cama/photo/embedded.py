@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cama.jpeg.exif import HEADER as EXIF
 from cama.jpeg.exif import MAX_BEFORE, TIFF_HEADER
@@ -23,9 +24,9 @@ NAMES = {
         LocationShown AbsoluteAltitude RelativeAltitude Latitude Longitude""",
     "time": """CreateDate ModifyDate MetadataDate DateCreated DateTime DateTimeOriginal DateTimeDigitized date when
         DigitalCreationDate SubSecTime OffsetTime OffsetTimeOriginal""",
-    "device": """SerialNumber CameraSerialNumber BodySerialNumber LensSerialNumber LensID ImageNumber ImageUniqueID DocumentID
-        InstanceID OriginalDocumentID documentID instanceID originalDocumentID CaptureMode BurstID DroneSerialNumber""",
-    "camera": "Make Model Lens LensModel LensMake LensInfo UniqueCameraModel LensSpecification",
+    "device": """SerialNumber CameraSerialNumber BodySerialNumber LensSerialNumber ImageNumber ImageUniqueID DocumentID
+        InstanceID OriginalDocumentID documentID instanceID originalDocumentID BurstID DroneSerialNumber""",
+    "camera": "Make Model Lens LensID LensModel LensMake LensInfo UniqueCameraModel LensSpecification",
     "software": """CreatorTool softwareAgent Software xmptk Toolkit action changed parameters LegacyIPTCDigest DerivedFrom
         ProcessingSoftware RawFileName PreservedFileName""",
 }
@@ -33,6 +34,7 @@ CATEGORY = {name: category for category, names in NAMES.items() for name in name
 FACEBOOK = "FBMD"
 IPTC_START = re.compile(rb"\x1c[\x01\x02].[\x00-\x0f].", re.DOTALL)
 XMP_PACKET = re.compile(rb"<x:xmpmeta.*</x:xmpmeta>|<rdf:RDF.*</rdf:RDF>", re.DOTALL)
+SAMSUNG_TIME = re.compile(rb"Image_UTC_Data(\d{13})(?!\d)")  # milliseconds since 1970
 IPTC_BLOCK = b"8BIM\x04\x04"
 ISO_6709 = re.compile(rb"[+-]\d{2}\.\d{2,8}[+-]\d{3}\.\d{2,8}(?:[+-]\d{1,6}(?:\.\d{1,6})?)?/")  # a place in a video
 DEVELOPING = ("crs", "crss", "crd")  # of raw photographs: names in them are those of settings
@@ -89,7 +91,7 @@ def parts_value(parts: list[bytes], description: str) -> str:
 @dataclass(frozen=True)
 class Blocks:
     """Metadata in bytes that no standard names: payloads of EXIF segments, XMP packets, Photoshop's blocks, IPTC records, and
-    places as videos write them.
+    places and times as videos and phones write them.
     """
 
     exif: list[bytes]
@@ -97,6 +99,7 @@ class Blocks:
     photoshop: list[bytes]
     iptc: list[bytes]
     places: list[str]
+    times: list[str]
 
 
 def find_blocks(data: bytes) -> Blocks:
@@ -112,4 +115,9 @@ def find_blocks(data: bytes) -> Blocks:
         photoshop=[data[block:]] if whole else [],
         iptc=[data[record.start() :]] if bare else [],
         places=list(dict.fromkeys(place.group().decode("ascii") for place in ISO_6709.finditer(data))),
+        times=[_utc(int(time.group(1))) for time in SAMSUNG_TIME.finditer(data)],
     )
+
+
+def _utc(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

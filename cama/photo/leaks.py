@@ -214,6 +214,8 @@ class _Segments:
             self._add_all(leak for leak in iptc_leaks(records) if leak[1] != "IPTC")
         for place in found.places:
             self._add("place", where, place)
+        for time in found.times:
+            self._add("time", where, time)
 
     def _add_exif(self, payload: bytes) -> None:
         try:

@@ -30,6 +30,11 @@ def test_properties_are_read_from_elements_and_attributes(encoding):
     ]
 
 
+def test_a_declaration_of_another_encoding_is_passed_over():
+    data = b'<?xml version="1.0" encoding="UTF-16"?>' + packet(CREATOR).split("?>", 1)[1].encode()
+    assert read_xmp(data).properties[0] == Property("dc:creator", "Jorunn Dahl")
+
+
 def test_what_lies_in_another_has_both_names():
     inner = '<xmpMM:History><rdf:Seq><rdf:li stEvt:softwareAgent="Editor 1"/></rdf:Seq></xmpMM:History>'
     assert read_xmp(packet(inner).encode()).properties == [Property("xmpMM:History stEvt:softwareAgent", "Editor 1")]

@@ -218,6 +218,11 @@ REPORTED = {
     ),
     # photoprism/photoprism issue 439, superseriousbusiness/gotosocial issue 2577: a video, and the place in it
     "motion-photo": (BASE + VIDEO, {("place", "behind the picture"): "+60.3958+005.3200/"}),
+    # drewnoakes/metadata-extractor issue 319: what Samsung's phones write behind the picture
+    "samsung-trailer": (
+        BASE + b"\0\0\1\x0a\x0e\0\0\0Image_UTC_Data1700000000000SEFH\x6b\0\0\0\1\0\0\0" + bytes(16) + b"SEFT",
+        {("time", "behind the picture"): "2023-11-14 22:13:20 UTC"},
+    ),
     # drewnoakes/metadata-extractor issue 115: names in segments that few programs know
     "app12": (
         within(segment(0xEC, b"OLYMPUS OPTICAL CO.,LTD.\0[picture info]\r\nSerial#=20025295\r\n")),
