@@ -33,7 +33,7 @@ NAMES = {
 CATEGORY = {name: category for category, names in NAMES.items() for name in names.split()}
 FACEBOOK = "FBMD"
 IPTC_START = re.compile(rb"\x1c[\x01\x02].[\x00-\x0f].", re.DOTALL)
-XMP_PACKET = re.compile(rb"<x:xmpmeta.*</x:xmpmeta>|<rdf:RDF.*</rdf:RDF>", re.DOTALL)
+XMP_PACKETS = ((b"<x:xmpmeta", b"</x:xmpmeta>"), (b"<rdf:RDF", b"</rdf:RDF>"))  # the beginning and the end
 SAMSUNG_TIME = re.compile(rb"Image_UTC_Data(\d{13})(?!\d)")  # milliseconds since 1970
 IPTC_BLOCK = b"8BIM\x04\x04"
 ISO_6709 = re.compile(rb"[+-]\d{2}\.\d{2,8}[+-]\d{3}\.\d{2,8}(?:[+-]\d{1,6}(?:\.\d{1,6})?)?/")  # a place in a video
@@ -105,17 +105,18 @@ class Blocks:
 def find_blocks(data: bytes) -> Blocks:
     """The metadata that programs which look at the bytes alone find, such as EXIF in a segment of another number."""
     header = TIFF_HEADER.search(data[:MAX_BEFORE])
-    packet = XMP_PACKET.search(data)
+    spans = ((data.find(begin), data.rfind(end) + len(end)) for begin, end in XMP_PACKETS)
+    packet = next((data[start:stop] for start, stop in spans if 0 <= start < stop - len(b"</rdf:RDF>")), b"")
     block, record = data.find(IPTC_BLOCK), IPTC_START.search(data)
     whole = block >= 0 and bool(read_resources(PHOTOSHOP + data[block:])[0])
     bare = record is not None and not whole and len(read_iptc(data[record.start() :])[0]) > 1
     return Blocks(
         exif=[EXIF + data[header.start() :]] if header else [],
-        xmp=[packet.group()] if packet else [],
+        xmp=[packet] if packet else [],
         photoshop=[data[block:]] if whole else [],
         iptc=[data[record.start() :]] if bare else [],
         places=list(dict.fromkeys(place.group().decode("ascii") for place in ISO_6709.finditer(data))),
-        times=[_utc(int(time.group(1))) for time in SAMSUNG_TIME.finditer(data)],
+        times=[_utc(int(time)) for time in dict.fromkeys(SAMSUNG_TIME.findall(data))],
     )
 
 

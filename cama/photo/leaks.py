@@ -65,6 +65,7 @@ MAX_PICTURES, MAX_COMPARED = (
     8,
 )  # in a file: that are told, and that are compared; only files made to cost time have more
 PERSONAL = ("person", "place", "content")  # what is told again where a picture within has it as well
+MAX_LEAKS = 5000  # of a file; only files made to cost time have more
 MAX_DEPTH = 3  # of pictures within pictures
 PADDING = 16  # unreferenced bytes in EXIF up to this number are padding, which some cameras leave between values
 
@@ -154,6 +155,7 @@ class _Segments:
         self.leaks: list[dict[str, str]] = []
         self.faults: list[str] = []
         self._name = name
+        self._told: set[tuple[str, str, str]] = set()
         for payload in join_exif(segment.payload for segment in jpeg.of_kind("Exif")):
             self._add_exif(payload)
         for segment in jpeg.segments:
@@ -163,6 +165,13 @@ class _Segments:
             self._add_unknown("behind the picture", jpeg.trailer)
 
     def _add(self, category: str, where: str, value: str) -> None:
+        leak = category, where, value
+        if leak in self._told or len(self._told) > MAX_LEAKS:
+            return
+        self._told.add(leak)
+        if len(self._told) > MAX_LEAKS:
+            self.faults.append(f"{self._name}: found more than {MAX_LEAKS} things that tell; the others are not told")
+            return
         self.leaks.append({"tells": category, "where": where, "value": value})
 
     def _add_all(self, leaks: Iterable[Leak]) -> None:
