@@ -13,6 +13,7 @@ EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 WRAPPERS = ("x", "rdf", "xml", "xmlns")  # prefixes of what holds properties, or describes them, and is none
 TOOLKIT = "x:xmptk"
 MAX_PROPERTIES, MAX_LENGTH = 300, 1000  # of a packet; characters of a property, of which longer ones are counted alone
+MAX_NAME = 120  # characters of its name
 MAX_DEPTH = 200  # of elements in each other
 
 
@@ -106,7 +107,7 @@ class _Reader:
             self._packet.whole = False
             return
         shown = text if len(text) <= MAX_LENGTH else f"{len(text)} characters: {text[:60]}"
-        self._packet.properties.append(Property(" ".join(dict.fromkeys((names[0], names[-1]))), shown))
+        self._packet.properties.append(Property(" ".join(dict.fromkeys((names[0], names[-1])))[:MAX_NAME], shown))
 
 
 def _name(tag: str) -> str:

@@ -71,6 +71,8 @@ def test_entities_cost_no_time_and_are_not_followed(tmp_path):
 def test_long_and_many_properties_are_bounded():
     (only,) = read_xmp(packet(f"<a:b>{'x' * 100_000}</a:b>").encode()).properties
     assert only.text == f"100000 characters: {'x' * 60}"
+    (only,) = read_xmp(packet(f"<a:{'n' * 50_000}>1</a:{'n' * 50_000}>").encode()).properties
+    assert len(only.name) == 120
     found = read_xmp(packet("<a:b>1</a:b>" * 5000).encode())
     assert len(found.properties) <= 300
     assert not found.whole
