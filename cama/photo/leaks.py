@@ -208,10 +208,12 @@ class _Segments:
 
     def _add_unknown(self, where: str, data: bytes) -> None:
         """Add bytes that no standard names, and the metadata in them; pictures in them are looked into elsewhere."""
-        rest = data
-        for picture in carve(data, where):
+        rest, pictures = data, list(carve(data, where))
+        for picture in pictures:
             rest = rest.replace(picture.data, b"\0", 1)
-        self._add("content" if kinds(rest) else "unknown", where, describe(data, readable=rest))
+        known = kinds(rest) or (pictures and not rest.strip(b"\0"))
+        of = f" with {len(pictures)} picture{'s' * (len(pictures) > 1)}" if pictures else ""
+        self._add("content" if known else "unknown", where, describe(data, of, rest))
         found = find_blocks(rest)
         for payload in found.exif:
             self._add_exif(payload)

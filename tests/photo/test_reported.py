@@ -347,7 +347,9 @@ def test_metadata_of_a_picture_behind_the_end_is_not_the_pictures_own(tmp_path):
     told = {(leak["tells"], leak["where"]): leak["value"] for leak in inspect(path)["leaks"]}
     assert told["person", "trailer picture's Exif Artist"] == NAME
     assert ("person", "Exif Artist") not in told
-    assert told["unknown", "behind the picture"].endswith(" bytes: and this behind")
+    assert told["unknown", "behind the picture"].endswith(" bytes with 1 picture: and this behind")
+    path.write_bytes(BASE + jpeg(scene(32, 48)))
+    assert [leak["tells"] for leak in inspect(path)["leaks"]] == ["content"]
 
 
 MAPS = {
