@@ -1,12 +1,22 @@
 """How a command is declared, and how its declaration becomes a parser."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}  # of `add_argument`
+
+def path_argument(text: str) -> Path:
+    """The type of an argument that is a path. An empty text, as an unset variable of a shell gives it, is none: `Path` takes it
+    for the working folder.
+    """
+    if not text:
+        raise ArgumentTypeError("found an empty name, expected a path")
+    return Path(text)
+
+
+FILE: dict[str, Any] = {"type": path_argument, "metavar": "FILE"}  # of `add_argument`
 FILES = {**FILE, "nargs": "+"}
 
 

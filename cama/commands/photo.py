@@ -2,13 +2,12 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from cama.commands.declaration import FILE, FILES, Command
+from cama.commands.declaration import FILE, FILES, Command, path_argument
 from cama.core.errors import CamaError, printable
 from cama.core.text import to_json
 
-PHOTOS = {"type": Path, "nargs": "+", "metavar": "PHOTO"}
+PHOTOS = {"type": path_argument, "nargs": "+", "metavar": "PHOTO"}
 
 
 def _add_inspect(parser: ArgumentParser) -> None:
@@ -102,7 +101,7 @@ def _show(options: Namespace) -> None:
 
 def _add_export(parser: ArgumentParser) -> None:
     parser.add_argument("file", **FILE, help="model file of the workflow")
-    parser.add_argument("--onnx", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--onnx", type=path_argument, required=True, metavar="OUT", help="the file to write")
 
 
 def _export(options: Namespace) -> None:

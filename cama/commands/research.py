@@ -1,9 +1,8 @@
 """The commands for research: data, configs, costs, and what results were made of."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from cama.commands.declaration import FILE, FILES, Command
+from cama.commands.declaration import FILE, FILES, Command, path_argument
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError, printable
 from cama.core.text import to_json
@@ -14,7 +13,7 @@ def _add_fetch(parser: ArgumentParser) -> None:
         "name", metavar="NAME", help="the data set whose convention the file names follow: dresden, vision ..."
     )
     parser.add_argument("--from", dest="url", required=True, metavar="URL", help="the mirror's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the photographs go")
+    parser.add_argument("--out", type=path_argument, required=True, metavar="FOLDER", help="where the photographs go")
     parser.add_argument("--sums", **FILE, help="SHA-256 and name of each file (default: SHA256SUMS of the mirror)")
 
 
@@ -104,7 +103,9 @@ def _bench(options: Namespace) -> None:
 
 def _add_paper_scale(parser: ArgumentParser) -> None:
     parser.add_argument("files", **FILES, help="config.yaml, and the overlays on it")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where parts, networks and scores go")
+    parser.add_argument(
+        "--out", type=path_argument, required=True, metavar="FOLDER", help="where parts, networks and scores go"
+    )
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="how long it may take; trainings become as short (default: no limit)"
     )
@@ -152,7 +153,9 @@ def _provenance(options: Namespace) -> bool:
 
 
 def _add_reference(parser: ArgumentParser) -> None:
-    parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER", help="folder of JPEG files")
+    parser.add_argument(
+        "--photographs", type=path_argument, required=True, metavar="FOLDER", help="folder of JPEG files"
+    )
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
 
 

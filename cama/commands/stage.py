@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cama.commands.declaration import Command
+from cama.commands.declaration import Command, path_argument
 from cama.core.errors import CamaError
 from cama.settings import stages as specs
 from cama.settings.spec import Spec, parse_json
@@ -187,7 +187,7 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     for path in stage.paths:
         parser.add_argument(
             f"--{path.name}",
-            type=Path,
+            type=path_argument,
             nargs="+" if path.many else None,
             required=not path.optional,
             metavar="PATH",

@@ -22,9 +22,14 @@ def unfinished(parts: Sequence[Segment]) -> str:
     if (frame.marker - 0xC0) % 4 != 2:
         return ""
     missing = {(component, place): 1 for component in components for place in range(64)}  # bits of coefficients
+    scanned, fine = set(), set(range(1, 64))
     for scan in scans:
         for component in scan[1:-3:2]:
-            missing |= {(component, place): scan[-1] & 15 for place in range(scan[-3], min(scan[-2], 63) + 1)}
+            places = range(scan[-3], min(scan[-2], 63) + 1)
+            missing |= {(component, place): scan[-1] & 15 for place in places}
+            scanned |= {(component, place) for place in places}
+    if any(not fine & {place for found, place in scanned if found == component} for component in components):
+        return "no scan of a component's finer parts"  # no encoder leaves them out
     return "no scan of the picture's finer parts" if any(missing.values()) else ""
 
 

@@ -80,6 +80,8 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     about = {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     record = {"input": str(path), "error": None, **about, **told, "warnings": warnings}
     record["faults"] = [*faults, *record["faults"]]
+    if isinstance(file, Container):
+        record["decodes"] = "whole" if picture is not None else "no" if faults else None
     if comparison.profiles:
         if not isinstance(file, Reading):
             raise CamaError(f"{path}: found a {file.kind} file, expected a JPEG to compare with a container profile")

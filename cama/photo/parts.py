@@ -35,6 +35,7 @@ class Parts:
     explained: float  # share of the thumbnail that the picture explains, as `placement.find` gives it
     firm: float  # by how much this share is more than with a picture that is stretched to the thumbnail's edges or bars
     bars: list[int]  # pixels of dark bars at the left, top, right and bottom, which show nothing
+    bar_level: float  # grey level of the brightest bar: one that is not black may be a dark part of a picture
     known: np.ndarray  # the pixels that are compared
     error: np.ndarray  # in luminance, in grey levels, beyond what the thumbnail's own rounding explains
     variance: np.ndarray  # of the error that the fineness of the picture lets expect
@@ -92,7 +93,16 @@ def compare_parts(picture: np.ndarray, thumbnail: np.ndarray, steps: np.ndarray 
     edges = (sobel(smooth, 0) ** 2 + sobel(smooth, 1) ** 2) / 64
     variance = _variance(error, maximum_filter(fineness, 3), maximum_filter(edges, 3), known)  # of a place a pixel off
     return Parts(
-        place, share, _firmness(grey_view, luma, place, bars, share), bars, known, error, variance, edge, chroma
+        place,
+        share,
+        _firmness(grey_view, luma, place, bars, share),
+        bars,
+        _bar_level(luma, bars),
+        known,
+        error,
+        variance,
+        edge,
+        chroma,
     )
 
 
@@ -125,6 +135,18 @@ def _bars(luma: np.ndarray, seen: np.ndarray, place: Placement) -> list[int]:
     return widths
 
 
+def _bar_level(luma: np.ndarray, bars: list[int]) -> float:
+    """The grey level that a twentieth of the pixels in the outer half of a bar exceed, of the brightest bar; 0 without bars.
+    The inner half rings, since the thumbnail's blocks hold parts of the picture too.
+    """
+    content = [0.0]
+    for (axis, back), width in zip(((1, False), (0, False), (1, True), (0, True)), bars, strict=True):
+        lines = (luma if axis == 0 else luma.T)[:: -1 if back else 1]
+        if width > 1:
+            content.append(float(np.percentile(lines[: width // 2], 95)))
+    return max(content)
+
+
 def _compared(place: Placement, bars: list[int], size: tuple[int, int], margin: float) -> np.ndarray:
     """The pixels (h, w) within the picture and not in bars, and not within a `margin` of a bar."""
     starts = np.maximum([place.left, place.top], bars[:2])
@@ -153,7 +175,11 @@ def _toned(small: np.ndarray, seen: np.ndarray, known: np.ndarray) -> np.ndarray
     if not len(inner):
         return toned
     if np.abs(inner - inner.mean(1, keepdims=True)).mean() < GREY:
-        toned[known] = fit_tones(inner @ LUMA, seen[known] @ LUMA, KNOTS)[:, None]
+        grey = seen[known] @ LUMA
+        toned[known] = fit_tones(inner @ LUMA, grey, KNOTS)[:, None]
+        colours = seen[known] - grey[:, None]
+        if np.median(np.abs(colours)) < GREY:  # a grey picture: a part that has colours was changed
+            toned[known] += colours
         return toned
     for channel in range(3):
         others = np.stack([seen[..., o] - seen[..., channel] for o in range(3) if o != channel], 2)[known]

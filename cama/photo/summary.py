@@ -38,7 +38,7 @@ def summary(record: dict[str, Any]) -> str:
 def _coding(record: dict[str, Any]) -> list[tuple[str, str]]:
     coding = record["coding"]
     size = f"{record['width']}x{record['height']} pixels" if record["width"] else "of no known size"
-    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record.get("decodes"), "")
+    size += {"partly": ", DECODES ONLY IN PART", "no": ", DECODES NOT AT ALL"}.get(record["decodes"], "")
     if coding is None:
         return [("picture", size if record["container"] == "JPEG" else f"{size}, {record['container']}")]
     quality = coding["standard_quality"]

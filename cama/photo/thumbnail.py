@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import label
 
-from cama.photo.parts import Parts, compare_parts
+from cama.photo.parts import GREY, Parts, compare_parts
 from cama.photo.smooth import BLOCK, smooth_parts
 from cama.storage.images import MAX_PIXELS, too_slow_to_decode
 
@@ -29,6 +29,7 @@ LOPSIDED = 3  # pixels by which a bar is wider than that at the opposite side
 CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
 # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
 FIRM, MAYBE_FIRM = 0.04, 0.005
+MAX_BAR_LEVEL = 4.5  # grey level of a black bar after its JPEG's rounding
 MIN_SHOWN = 0.9  # share of the picture that the thumbnail shows
 SIDES = ("left", "top", "right", "bottom")
 
@@ -113,9 +114,10 @@ class Picture:
             return Comparison("differs", place, f"it shows something else than the picture {_at(place)}")
         if cut == "undecided":
             return Comparison(cut, None, f"it may show more than the picture at the {' and '.join(sides)}")
-        return self._doubts(parts, thumbnail.pixels.shape[:2])
+        return self._doubts(parts, thumbnail)
 
-    def _doubts(self, parts: Parts, size: tuple[int, int]) -> Comparison:
+    def _doubts(self, parts: Parts, thumbnail: Thumbnail) -> Comparison:
+        size = thumbnail.pixels.shape[:2]
         box = _changed(parts, DOUBTFUL, DOUBTFUL_COLOUR)
         if box is not None:
             place = parts.place.in_picture(box, self.pixels.shape)
@@ -134,8 +136,17 @@ class Picture:
             return Comparison("undecided", place, reason)
         if parts.edge > MAX_EDGE:
             return Comparison("undecided", None, "it differs from the picture at an edge")
-        about = "" if shown > 0.99 else f" ({shown:.0%} of it)"
+        if parts.bar_level > MAX_BAR_LEVEL:
+            return Comparison("undecided", None, "its dark edges are not black: they may be parts that were cut away")
+        about = "" if shown > 0.99 else f" ({shown:.0%} of it; the rest cannot be compared)"
+        if _is_grey(thumbnail.pixels) and not _is_grey(self.pixels[::8, ::8]):
+            about += ", in grey: colours cannot be compared"
         return Comparison("same", None, f"it shows the picture{about}")
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    values = pixels.astype(np.float32)
+    return bool(np.abs(values - values.mean(2, keepdims=True)).mean() < GREY)
 
 
 def _at(box: list[int]) -> str:

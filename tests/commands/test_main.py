@@ -277,3 +277,13 @@ def test_standard_output_on_a_full_disk_is_one_line(unbuffered, line):
     with open("/dev/full", "wb") as full:
         expected = (1, f"{line}: No space left on device\n")
         assert written_to(full, "spec", "tables", unbuffered=unbuffered) == expected
+
+
+@pytest.mark.parametrize(
+    "command", [["inspect", ""], ["anonymize", "", "--model", "m", "--to", "x"], ["profile", "", "--out", "p"]]
+)
+def test_an_empty_name_is_wrong_usage_and_not_the_working_folder(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 2
+    assert "found an empty name, expected a path" in capsys.readouterr().err

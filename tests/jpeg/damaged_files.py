@@ -220,7 +220,11 @@ CASES = {
         PROGRESSIVE[: place(PROGRESSIVE, SOS, number=3) + 40], "partly", "the end of the file"
     ),
     "truncated between scans": Case(PROGRESSIVE[: place(PROGRESSIVE, SOS, number=3) + 4], "partly", "truncated"),
-    "ended between scans": Case(PROGRESSIVE[: place(PROGRESSIVE, SOS, number=3)] + b"\xff\xd9", "whole"),
+    "ended between scans": Case(
+        PROGRESSIVE[: place(PROGRESSIVE, SOS, number=3)] + b"\xff\xd9",
+        "partly",
+        "found no scan of a component's finer parts",
+    ),
     "marker of a later scan": Case(
         change(PROGRESSIVE, place(PROGRESSIVE, SOS, number=3), b"\0"), "whole", "found 00 da"
     ),

@@ -292,3 +292,27 @@ def test_edited_photographs_are_never_called_the_same(number):
     assert compare(np.asarray(before), data.getvalue()).verdict != "differs"
     assert compare(np.asarray(after), data.getvalue()).verdict != "same"
     assert read_thumbnail(make_thumbnail(before, rng)[0]) is not None
+
+
+def test_a_part_with_colours_in_a_grey_picture_differs():
+    """The thumbnail of before is grey, and so is all else of the picture."""
+    before = np.repeat(np.asarray(Image.fromarray(landscape()).convert("L"))[..., None], 3, axis=2)
+    assert compare(before, thumbnail(before)).verdict == "same"
+    after = before.astype(int)
+    after[160:320, 200:440] += np.array([60, -30, -6])  # of about equal luminance
+    found = compare(np.clip(after, 0, 255).astype(np.uint8), thumbnail(before))
+    assert found.verdict == "differs"
+    assert found.box[0] < 440 and found.box[2] > 200
+
+
+def test_dark_edges_that_are_not_black_may_have_been_cut_away():
+    night = landscape().astype(float) * 0.5
+    for part in (slice(0, 60), slice(420, 480)):
+        night[part] = 8 + night[part] / 20
+    found = compare(night[60:420].astype(np.uint8), thumbnail(night.astype(np.uint8)))
+    assert (found.verdict, "not black" in found.reason) == ("undecided", True)
+
+
+def test_a_grey_thumbnail_of_a_picture_in_colour_says_that_colours_are_not_compared():
+    found = compare(landscape(), thumbnail(Image.fromarray(landscape()).convert("L").convert("RGB")))
+    assert (found.verdict, found.reason) == ("same", "it shows the picture, in grey: colours cannot be compared")
