@@ -55,7 +55,7 @@ def test_a_networks_figure_stands_beside_the_rate_of_a_product(original, expecte
     settings = bench.ComputeSpec(device="cpu", precision="float32")
     row = bench.Row("a network", "pictures/s", {settings: 8.0}.__getitem__, original, lambda: 1e9)
     monkeypatch.setattr(bench, "ROWS", {"net": row})
-    monkeypatch.setattr(bench, "_product_rate", lambda _: 32e9)
+    monkeypatch.setattr(bench, "product_rate", lambda _: 32e9)
     result = bench.bench(["net"], settings)
     assert result["rows"][0]["share"] == 0.25
     assert result["rows"][0]["original"] == original
