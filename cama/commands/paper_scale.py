@@ -72,20 +72,20 @@ class PaperScale:
         self.plan, self.out = Plan(self.config), out
         self.deadline = begun + 60 * minutes if minutes else None
         self.compute = Compute(config.compute)
+        self.speeds = Speeds(self.config, self.compute)
         self.file = out / "paper-scale.json"
         self.result = self._begin()
 
     def run(self) -> dict[str, Any]:
         """Do all parts that are not done; gives their results. Where time runs out it is an error that says how to go on."""
-        speeds = Speeds(self.config, self.compute)
         with ThreadPoolExecutor(1) as background:
             data = background.submit(self._make_data)
-            for name, measure in speeds.first():
+            for name, measure in self.speeds.first():
                 self.part(f"speed {name}", measure)
             self._train(data)
             for name in self._methods():
                 self.part(f"scores {name}", lambda name=name: self._scores(name))
-            for name, measure in speeds.others():
+            for name, measure in self.speeds.others():
                 self.part(f"speed {name}", measure)
         return self.result
 
@@ -198,8 +198,7 @@ class PaperScale:
         """By how much the trainings of the config are shortened, at most 1, by what their steps were measured to take."""
         if self.deadline is None:
             return 1.0
-        speeds = Speeds(self.config, self.compute)
-        needed = speeds.training_s({name: kept["result"] for name, kept in self.result["parts"].items()})
+        needed = self.speeds.training_s({name: kept["result"] for name, kept in self.result["parts"].items()})
         compiling = len(self.config.used_generators) * self.result["parts"]["speed generator"]["result"]["first_step_s"]
         return max(0.0, min(1.0, SLACK * (self._left() - END_S - compiling) / needed))
 

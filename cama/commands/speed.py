@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ class Speeds:
         """
         always, never = ({"compile_from": 0}, {"compile_from": 2**31})
         return [
-            ("product", lambda: {"tflops": _rounded(self._limit() / 1e12)}),
+            ("product", lambda: {"tflops": _rounded(self._limit / 1e12)}),
             ("generator", lambda: self._generator(self.config.used_generators[0], self._with(always))),
             ("classifier", lambda: self._classifier(self.target.net, self._with(never))),
             ("classifier compiled", lambda: self._classifier(self.target.net, self._with(always))),
@@ -87,10 +88,9 @@ class Speeds:
     def _with(self, changes: dict[str, Any]) -> Compute:
         return Compute(self.config.compute.model_copy(update=changes))
 
+    @cached_property
     def _limit(self) -> float:
-        if not hasattr(self, "_product"):
-            self._product = product_rate(self.compute)
-        return self._product
+        return product_rate(self.compute)
 
     def _operations(self, name: str) -> float:
         config, spec = self.config, self.config.adversary.generators[name]
@@ -171,7 +171,7 @@ class Speeds:
             "batch": batch,
             "gflop_per_patch": _rounded(operations / 1e9),
             "tflops": _rounded(operations * batch / each / 1e12),
-            "share_of_product": _rounded(operations * batch / each / self._limit()),
+            "share_of_product": _rounded(operations * batch / each / self._limit),
             "first_step_s": round(first, 1),
             "memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if gpu else None,
             "kernels": self._kernels(step, steps) if gpu else None,

@@ -29,7 +29,7 @@ LOPSIDED = 3  # pixels by which a bar is wider than that at the opposite side
 CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
 # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
 FIRM, MAYBE_FIRM = 0.04, 0.005
-MAX_BAR_LEVEL = 4.5  # grey level of a black bar after its JPEG's rounding
+MAX_BLACK = 4.5  # grey level of a black bar after its JPEG's rounding
 MIN_SHOWN = 0.9  # share of the picture that the thumbnail shows
 SIDES = ("left", "top", "right", "bottom")
 
@@ -136,7 +136,7 @@ class Picture:
             return Comparison("undecided", place, reason)
         if parts.edge > MAX_EDGE:
             return Comparison("undecided", None, "it differs from the picture at an edge")
-        if parts.bar_level > MAX_BAR_LEVEL:
+        if parts.bar_level > MAX_BLACK:
             return Comparison("undecided", None, "its dark edges are not black: they may be parts that were cut away")
         about = "" if shown > 0.99 else f" ({shown:.0%} of it; the rest cannot be compared)"
         if _is_grey(thumbnail.pixels) and not _is_grey(self.pixels[::8, ::8]):
