@@ -26,6 +26,9 @@ MAX_VARIANCE = 30.0  # squared grey levels: with larger errors all over, a chang
 # pixels of the thumbnail outside of the picture: at one side, and half of those at two opposite ones
 CUT, MAYBE_CUT = (1.5, 0.75), (0.8, 0.25)
 LOPSIDED = 3  # pixels by which a bar is wider than that at the opposite side
+OFF_CENTRE = (
+    1.06  # pixels by which a picture lies nearer to one side than to the opposite one, beyond its bars' difference
+)
 CUT_SIDE = 140  # pixels of the thumbnail's side; of a larger one, more of the pixels that are smaller then
 # explained share by which a picture that fills the thumbnail must be worse, for a verdict that it was cut, or a doubt
 FIRM, MAYBE_FIRM = 0.04, 0.005
@@ -174,7 +177,7 @@ def around(strength: np.ndarray) -> tuple[int, int, int, int]:
 def _outside(parts: Parts, size: tuple[int, int]) -> tuple[Verdict, list[str]]:
     """Whether a thumbnail of `size` (h, w) shows more than the picture, and at which sides. Dark bars show nothing."""
     place = parts.place
-    gaps = np.array([place.left, place.top, size[1] - place.right, size[0] - place.bottom])
+    ends = gaps = np.array([place.left, place.top, size[1] - place.right, size[0] - place.bottom])
     gaps = np.array([gap - bar - 0.5 if bar else gap for gap, bar in zip(gaps, parts.bars, strict=True)])
     # dark at one side alone may be a bar, or a dark part of the picture that was cut away
     bars = np.array(parts.bars)
@@ -185,4 +188,8 @@ def _outside(parts: Parts, size: tuple[int, int]) -> tuple[Verdict, list[str]]:
         at = [SIDES[n] for n in range(4) if gaps[n] > limits[0] * unit[n] or (gaps[n] > 0 and both[n])]
         if at and (verdict == "differs" or parts.firm > firm):
             return verdict if parts.firm > firm else "undecided", at
-    return ("undecided", lopsided) if lopsided else ("same", [])
+    # programs put a picture in the middle, so one that lies elsewhere may have been cut at one side by less than a pixel
+    aside = ends - np.roll(ends, 2)
+    aside = np.minimum(aside, aside - bars + np.roll(bars, 2)) / unit
+    doubtful = lopsided or [SIDES[n] for n in np.flatnonzero(aside > OFF_CENTRE)]
+    return ("undecided", doubtful) if doubtful else ("same", [])
