@@ -66,11 +66,12 @@ def _anonymize(options: Namespace) -> bool:
 
 
 def _add_profile(parser: ArgumentParser) -> None:
-    parser.add_argument("photographs", **PHOTOS, help="as the camera wrote them")
+    parser.add_argument("photographs", **PHOTOS, help="as the camera wrote them, or folders of these")
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
 
 
 def _profile(options: Namespace) -> None:
+    from cama.photo.inputs import list_photographs
     from cama.photo.profile import learn_profile, read_profile, write_profile
     from cama.storage.files import check_folder
 
@@ -81,7 +82,7 @@ def _profile(options: Namespace) -> None:
     def say(line: str) -> None:
         print(printable(f"cama profile: {line}"), file=sys.stderr)
 
-    write_profile(options.out, learn_profile(options.photographs, say))
+    write_profile(options.out, learn_profile(list_photographs(options.photographs, say), say))
 
 
 def _add_show(parser: ArgumentParser) -> None:
@@ -126,7 +127,7 @@ COMMANDS = (
     Command(
         "profile",
         "learn how a camera model builds its JPEG files",
-        "nikon-d70/1.jpg nikon-d70/2.jpg --out nikon-d70.json",
+        "nikon-d70 --out nikon-d70.json",
         _add_profile,
         _profile,
     ),

@@ -98,10 +98,10 @@ def read_segments(data: bytes, name: str = "picture") -> Jpeg:
     def refuse(at: int, found: str, expected: str) -> CamaError:
         return CamaError(f"{name}: found {found} at byte {at}, expected {expected}")
 
+    if not data:
+        raise CamaError(f"{name}: found an empty file, expected a photograph")
     if not data.startswith(b"\xff\xd8"):
-        raise CamaError(
-            f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
-        )
+        raise CamaError(f"{name}: found no JPEG (it begins with {data[:4].hex(' ')}), expected ff d8: convert it first")
     segments, at = [Segment(SOI)], 2
     while True:
         start = at

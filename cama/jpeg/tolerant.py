@@ -41,11 +41,11 @@ class Reading:
 
 def read_tolerant(data: bytes, name: str = "picture") -> Reading:
     """Read any file that begins like a JPEG; another one is an error that begins with `name`."""
+    if not data:
+        raise CamaError(f"{name}: found an empty file, expected a photograph")
     start = find_start(data)
     if start is None:
-        raise CamaError(
-            f"{name}: found no JPEG (it begins with {data[:4].hex(' ') or 'nothing'}), expected ff d8: convert it first"
-        )
+        raise CamaError(f"{name}: found no JPEG (it begins with {data[:4].hex(' ')}), expected ff d8: convert it first")
     reading = _read(data, start, trusting=True)
     if reading.decodes == "no" and reading.damage:
         other = _read(data, start, trusting=False)

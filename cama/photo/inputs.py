@@ -29,6 +29,15 @@ def list_inputs(paths: Sequence[Path], leave_out: Callable[[str], None]) -> list
     return inputs
 
 
+def list_photographs(paths: Sequence[Path], leave_out: Callable[[str], None]) -> list[Path]:
+    """As `list_inputs`, but what cannot be read is an error."""
+    inputs = list_inputs(paths, leave_out)
+    for _, error in inputs:
+        if error:
+            raise error
+    return [path for path, _ in inputs]
+
+
 def _of_folder(folder: Path, leave_out: Callable[[str], None]) -> list[Input]:
     inputs: list[Input] = []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cama.core.errors import printable
-from cama.photo.inputs import Input, list_inputs
+from cama.photo.inputs import Input, list_inputs, list_photographs
 from cama.photo.inspect import Comparison, inspect_with
 from cama.photo.records import envelope, failure_line
 from cama.photo.summary import summary
@@ -36,11 +36,7 @@ def inspect_files(photos: Sequence[Path], comparison: Comparison, as_json: bool)
 
 def list_references(paths: Sequence[Path]) -> list[Path]:
     """The given photographs of a device, and those in folders; the first that cannot be read is an error."""
-    inputs = list_inputs(paths, _say)
-    for _, error in inputs:
-        if error is not None:
-            raise error
-    return [path for path, _ in inputs]
+    return list_photographs(paths, _say)
 
 
 def _record(photo: Input, comparison: Comparison) -> dict[str, Any]:

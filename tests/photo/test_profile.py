@@ -102,6 +102,16 @@ def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
         assert main(["profile", *map(str, paths), "--out", str(tmp_path / "p.json")]) == 0
 
 
+def test_a_profile_is_learnt_from_a_folder(paths, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("of no use")
+    assert main(["profile", str(tmp_path), "--out", str(tmp_path / "camera.json")]) == 0
+    assert read_profile(tmp_path / "camera.json").photographs == len(paths)
+    assert "notes.txt: left out" in capsys.readouterr().err
+    (tmp_path / "none").mkdir()
+    assert main(["profile", str(tmp_path / "none"), "--out", str(tmp_path / "camera.json")]) == 1
+    assert "found a folder without photographs" in capsys.readouterr().err
+
+
 def test_a_profile_that_an_editor_saved_is_the_same(paths, tmp_path):
     path = tmp_path / "p.json"
     write_profile(path, learn_profile(paths))
@@ -122,7 +132,7 @@ def odd_files() -> dict[str, tuple[bytes, str]]:
         "no EXIF": (jpeg(scene(48, 64)), "found no EXIF"),
         "no camera": (jpeg(exif=Image.Exif().tobytes()), "found no make and model"),
         "no photograph": (b"GIF89a", "found no JPEG"),
-        "empty": (b"", "found no JPEG"),
+        "empty": (b"", "found an empty file"),
         "truncated": (good[: len(good) // 2], "it is truncated"),
         "two tables": (
             Jpeg((*segments[:-1], Segment(DQT, b"\0" + bytes([9] * 64)), segments[-1])).to_bytes(),
@@ -255,7 +265,11 @@ def test_a_rare_order_of_segments_does_not_cost_the_profile_its_use(paths):
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(jpeg(), "found no EXIF"), (jpeg(exif=Image.Exif().tobytes()), "found no make and model"), (b"", "found no JPEG")],
+    [
+        (jpeg(), "found no EXIF"),
+        (jpeg(exif=Image.Exif().tobytes()), "found no make and model"),
+        (b"", "found an empty file"),
+    ],
 )
 def test_what_no_camera_wrote_makes_no_profile(data, words, tmp_path, capsys):
     path = tmp_path / "a.jpg"
