@@ -42,8 +42,12 @@ def build_attack(
     if method.kind == "spectrum":
         if patches is None:
             raise CamaError("--patches: found none, expected the adversary's patch file")
-        apply, alpha, level = spectrum_attack(patches, method, targets)
-        print(f"spectrum: an alpha of {alpha:.2f}, for {level:.1f} dB on the adversary's photographs", flush=True)
+        apply, strengths = spectrum_attack(patches, method, targets)
+        for source, (alpha, level) in strengths.items():
+            print(
+                f"spectrum, {source} source: alpha {alpha:.2f}, {level:.1f} dB on the adversary's photographs",
+                flush=True,
+            )
         return apply
     return ATTACKS[method.kind](method, targets, seed)
 

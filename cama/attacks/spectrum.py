@@ -8,6 +8,7 @@ so that a JPEG grid stays where it is.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.fft import dctn, idctn, rfft2
@@ -29,27 +30,50 @@ PAIRS = 200  # photographs and targets on which alpha is chosen
 BATCH = 256  # patches
 
 
-def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) -> tuple[Attack, float, float]:
-    """The attack, its alpha, and the mean PSNR in dB that it has on the adversary's validation photographs.
+class Strength(NamedTuple):
+    """A filter's alpha, and the mean PSNR in dB that it has on the adversary's validation photographs."""
 
-    `path`: the adversary's patch file, whose labels are `targets`. A source of -1 is a camera that is none of them. Alpha is
-    that at which the mean PSNR is `method.psnr`, at most 3.
+    alpha: float
+    psnr: float
+
+
+def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) -> tuple[Attack, dict[str, Strength]]:
+    """The attack, and how strong it is from a known source and from an unknown one, which a source of -1 always is.
+
+    `path`: the adversary's patch file, whose labels are `targets`. The spectrum of an unknown source is the mean of all
+    labels. Alpha is that at which the mean PSNR is `method.psnr`, at most 3.
     """
     patches = Patches.read(path, "rgb", memory=0)
     if patches.labels != targets:
         raise CamaError(f"{path}: found the labels {list(patches.labels)}, expected {list(targets)}")
     powers = _mean_powers(path, patches)
-    unknown = powers.mean(0)
+    powers = np.concatenate(
+        [powers, powers.mean(0, keepdims=True)]
+    )  # the last, which is also at -1, of an unknown source
 
     def log_gain(source: int, target: int) -> np.ndarray:
-        known = method.source == "known" and source >= 0
-        gain = np.log(powers[target] / (powers[source] if known else unknown)) / 2
+        gain = np.log(powers[target] / powers[source]) / 2
         gain[:LOWEST, :LOWEST] = 0
         return gain
 
-    pairs = [
-        (take(patches.arrays["rgb"], rows), log_gain(source, target)) for rows, source, target in _pairs(path, patches)
-    ]
+    pairs = [(take(patches.arrays["rgb"], rows), source, target) for rows, source, target in _pairs(path, patches)]
+    strengths = {"unknown": _strength(method.psnr, [(x, log_gain(-1, target)) for x, _, target in pairs])}
+    if method.source == "known":
+        strengths["known"] = _strength(method.psnr, [(x, log_gain(*labels)) for x, *labels in pairs])
+
+    def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        changed = []
+        for image, own, aim in zip(images, source, target, strict=True):
+            known = own >= 0 and method.source == "known"
+            alpha = strengths["known" if known else "unknown"].alpha
+            changed.append(filtered(image[None], alpha * log_gain(own if known else -1, aim))[0])
+        return np.stack(changed)
+
+    return attack, strengths
+
+
+def _strength(level: float, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Strength:
+    """The alpha at which the mean PSNR of photographs, each some patches (n, S, S, 3), is `level`. Each has its own gain."""
 
     def mean_psnr(alpha: float) -> float:
         # over all patches of a photograph, since in pictures, which are scored, smooth parts make up for busy ones
@@ -57,14 +81,9 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
         return float(np.mean(np.minimum(levels, 100)))  # infinite where nothing changes
 
     alpha = MOST_ALPHA
-    if mean_psnr(alpha) < method.psnr:
-        alpha = float(brentq(lambda value: mean_psnr(value) - method.psnr, 0, MOST_ALPHA, xtol=1e-3))
-
-    def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        rows = zip(images, source.tolist(), target.tolist(), strict=True)
-        return np.concatenate([filtered(x[None], alpha * log_gain(*labels)) for x, *labels in rows])
-
-    return attack, alpha, mean_psnr(alpha)
+    if mean_psnr(alpha) < level:
+        alpha = float(brentq(lambda value: mean_psnr(value) - level, 0, MOST_ALPHA, xtol=1e-3))
+    return Strength(alpha, mean_psnr(alpha))
 
 
 def filtered(images: np.ndarray, log_gain: np.ndarray) -> np.ndarray:

@@ -48,8 +48,8 @@ class MethodSpec(Spec):
     )
     source: Literal["known", "unknown"] = Field(
         "known",
-        description="whether the filter leads from the spectrum of the photograph's own camera model, or from the mean of all"
-        " models (`spectrum`)",
+        description="whether the filter leads from the spectrum of the photograph's own camera model, where that is a target,"
+        " or always from the mean of all targets (`spectrum`)",
     )
     options: dict[str, Any] = Field({}, description="settings of an attack from another package")
     photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")

@@ -145,8 +145,8 @@ def test_the_power_of_a_wave_stands_at_its_frequency_however_it_lies():
 
 
 def test_the_spectrum_of_the_target_is_approached_in_pictures_of_any_size(patches):
-    attack, alpha, _ = spectrum_attack(patches, method(29), LABELS)
-    assert 0.5 < alpha < 1.6
+    attack, strengths = spectrum_attack(patches, method(29), LABELS)
+    assert 0.5 < strengths["known"].alpha < 1.6
     for source, target in ((0, 1), (1, 2), (2, 0)):
         images, aimed = (coloured(SLOPES[label], 8, 96, 96, seed=50 + label) for label in (source, target))
         attacked = attack(images, np.full(8, source), np.full(8, target))
@@ -158,25 +158,29 @@ def test_the_spectrum_of_the_target_is_approached_in_pictures_of_any_size(patche
 @pytest.mark.parametrize("source", ["known", "unknown"])
 @pytest.mark.parametrize("level", [32.0, 38.0])
 def test_its_strength_is_that_at_which_validation_photographs_have_the_psnr(level, source, patches):
-    attack, alpha, found = spectrum_attack(patches, method(level, source), LABELS)
+    """In the attack of a known source, that of an unknown one has its own."""
+    attack, strengths = spectrum_attack(patches, method(level), LABELS)
+    alpha, found = strengths[source]
     assert found == pytest.approx(level, abs=0.1)
     assert 0 < alpha < MOST_ALPHA
+    assert strengths["unknown"].alpha > strengths["known"].alpha
     levels = []
     for own, target in [(a, b) for a in range(3) for b in range(3) if a != b]:
         images = coloured(SLOPES[own], 8, SIDE, SIDE, seed=2 * own + 1)  # those of the file
-        changed = attack(images, np.full(8, own), np.full(8, target))
+        changed = attack(images, np.full(8, own if source == "known" else -1), np.full(8, target))
         levels += [psnr(np.concatenate(images[i : i + 4]), np.concatenate(changed[i : i + 4])) for i in (0, 4)]
     assert np.mean(levels) == pytest.approx(found, abs=1e-6)
 
 
 def test_it_is_no_stronger_than_alpha_may_be(patches):
-    _, alpha, found = spectrum_attack(patches, method(20, "unknown"), LABELS)
-    assert alpha == MOST_ALPHA
-    assert found > 25
+    _, strengths = spectrum_attack(patches, method(20, "unknown"), LABELS)
+    assert strengths.keys() == {"unknown"}
+    assert strengths["unknown"].alpha == MOST_ALPHA
+    assert strengths["unknown"].psnr > 25
 
 
 def test_mean_brightness_stays_at_any_strength(patches):
-    attack, _, _ = spectrum_attack(patches, method(25), LABELS)
+    attack, _ = spectrum_attack(patches, method(25), LABELS)
     images = coloured(0, 3, 90, 70)
     changed = attack(images, np.array([0, 0, -1]), np.array([1, 2, 1]))
     assert psnr(images, changed) < 30
@@ -184,16 +188,15 @@ def test_mean_brightness_stays_at_any_strength(patches):
 
 
 def test_an_unknown_source_is_the_mean_of_all(patches):
-    known, _, _ = spectrum_attack(patches, method(30), LABELS)
-    unknown, _, _ = spectrum_attack(patches, method(30, "unknown"), LABELS)
-    images, target = coloured(0, 3, 48, 64), np.array([1, 1, 1])
-    first, second, third = (
-        unknown(images, np.array([-1, 0, 2]), target),
-        *(known(images, np.full(3, source), target) for source in (0, -1)),
-    )
-    assert np.array_equal(first[0], unknown(images[:1], np.array([1]), target[:1])[0])  # whatever it is said to be
-    assert not np.array_equal(second, third)
-    assert not np.array_equal(known(images, np.full(3, 2), target), second)
+    known, _ = spectrum_attack(patches, method(30), LABELS)
+    unknown, _ = spectrum_attack(patches, method(30, "unknown"), LABELS)
+    images, target = coloured(0, 1, 48, 64), np.array([1])
+    made = [[attack(images, np.array([source]), target) for source in (-1, 0, 2)] for attack in (known, unknown)]
+    assert np.array_equal(made[0][0], made[1][0])
+    assert np.array_equal(made[1][1], made[1][0])  # whatever it is said to be
+    assert np.array_equal(made[1][2], made[1][0])
+    assert not np.array_equal(made[0][1], made[0][0])
+    assert not np.array_equal(made[0][1], made[0][2])
 
 
 @pytest.mark.parametrize(
@@ -223,8 +226,11 @@ def test_the_stage_tells_alpha_and_takes_unknown_cameras_for_unknown(patches, tm
     paths = {"inside": inside, "outside": outside, "patches": patches, "out": tmp_path / "a.h5"}
     options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
     assert main(["stage", "attack", "--spec", spec.to_json(), *options]) == 0
-    attack, alpha, found = spectrum_attack(patches, method(), LABELS)
-    assert f"spectrum: an alpha of {alpha:.2f}, for {found:.1f} dB" in capsys.readouterr().out
+    attack, strengths = spectrum_attack(patches, method(), LABELS)
+    said = capsys.readouterr().out
+    for source in ("known", "unknown"):
+        alpha, level = strengths[source]
+        assert f"spectrum, {source} source: alpha {alpha:.2f}, {level:.1f} dB on the" in said
     images = coloured(SLOPES[0], 48, SIDE, SIDE)[:1]
     with open_attacked(tmp_path / "a.h5") as file:
         assert set(file.aims[file.sets == "out"].tolist()) == {0, 1, 2}
