@@ -1,6 +1,7 @@
 """Classical attacks: changes of a picture that use no camera model. They ignore the labels.
 
-Every attack is `attack(images, source, target) -> images`: stored images (N, H, W, 3), uint8; labels (N,), ints.
+Every attack is `attack(images, source, target) -> images`: stored images (N, H, W, 3), uint8; labels (N,), ints: the source -1
+where it is none of the targets, the target -1 where the attack has none.
 """
 
 import zlib

@@ -7,6 +7,7 @@ import numpy as np
 from cama.attacks.classical import ATTACKS, Attack
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack
 from cama.attacks.learned import learned_attack
+from cama.attacks.spectrum import spectrum_attack
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.evaluation.distortion import psnr
@@ -23,9 +24,10 @@ def build_attack(
     model: Path | None = None,
     evaluators: list[Path] | None = None,
     bound: float = 0.0,
+    patches: Path | None = None,
 ) -> Attack:
     """The attack of any kind but `oracle`. `model`: a generator's file; `evaluators`: files of E's classifiers, in the order
-    of the settings; `bound`: of a gradient attack, in grey levels.
+    of the settings; `bound`: of a gradient attack, in grey levels; `patches`: the adversary's patch file, for `spectrum`.
     """
     if method.kind == "learned":
         if model is None:
@@ -37,6 +39,16 @@ def build_attack(
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
         return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
+    if method.kind == "spectrum":
+        if patches is None:
+            raise CamaError("--patches: found none, expected the adversary's patch file")
+        apply, strengths = spectrum_attack(patches, method, targets)
+        for source, (alpha, level) in strengths.items():
+            print(
+                f"spectrum, {source} source: alpha {alpha:.2f}, {level:.1f} dB on the adversary's photographs",
+                flush=True,
+            )
+        return apply
     return ATTACKS[method.kind](method, targets, seed)
 
 

@@ -1,6 +1,6 @@
 """Settings of the attacks and of their measurement."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,8 @@ STRENGTHS = {
 }
 
 
-KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "learned", *GRADIENT_KINDS)
+KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "learned", *GRADIENT_KINDS)
+LEVELS = (20, 60)  # dB that `spectrum` may be asked for
 
 
 class MethodSpec(Spec):
@@ -39,6 +40,17 @@ class MethodSpec(Spec):
         "", description="method whose mean PSNR sets the bound of the perturbation (gradient attacks)"
     )
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
+    psnr: float = Field(
+        0,
+        allow_inf_nan=False,
+        description="mean PSNR in dB on the adversary's validation photographs, for which the filter is made as strong as"
+        " needed, up to the cube of the ratio of spectra (`spectrum`)",
+    )
+    source: Literal["known", "unknown"] = Field(
+        "known",
+        description="whether the filter leads from the spectrum of the photograph's own camera model, where that is a target,"
+        " or always from the mean of all targets (`spectrum`)",
+    )
     options: dict[str, Any] = Field({}, description="settings of an attack from another package")
     photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")
 
@@ -56,6 +68,7 @@ class MethodSpec(Spec):
             raise ValueError(f"strength: found {self.strength:g}, but {self.kind} has none")
         if self.options and self.kind in KINDS:
             raise ValueError(f"options: found some, but {self.kind} has none")
+        self._check_spectrum()
         for name, kinds in (
             ("generator", ("learned",)),
             ("evaluators", GRADIENT_KINDS),
@@ -68,6 +81,15 @@ class MethodSpec(Spec):
                 raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {self.kind}")
         return self
 
+    def _check_spectrum(self) -> None:
+        low, high = LEVELS
+        if self.kind == "spectrum" and not low <= self.psnr <= high:
+            raise ValueError(f"psnr: found {self.psnr:g}, expected the mean PSNR in dB, {low} to {high}")
+        if self.kind != "spectrum" and self.psnr:
+            raise ValueError(f"psnr: found {self.psnr:g}, but {self.kind} has none")
+        if self.kind != "spectrum" and self.source == "unknown":
+            raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
+
     @property
     def gradient(self) -> bool:
         """Whether it follows E's gradients on each picture."""
@@ -78,7 +100,7 @@ class MethodSpec(Spec):
         """Whether there is another picture for each target label."""
         if self.kind not in KINDS:
             return bool(getattr(plugins.load(plugins.ATTACKS, self.kind), "targeted", False))
-        return self.kind in ("learned", "oracle", *GRADIENT_KINDS)
+        return self.kind in ("learned", "oracle", "spectrum", *GRADIENT_KINDS)
 
 
 class AttackSpec(Spec):

@@ -27,12 +27,13 @@ def attack(
     evaluators: list[Path] | None,
     match: Path | None,
     oracle: Path | None,
+    patches: Path | None,
     out: Path,
 ) -> None:
     """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`.
 
     `model`: files of a generator, one a training; `evaluators`, `match`: E's classifiers and the attacked pictures whose PSNR
-    is matched.
+    is matched; `patches`: those of the adversary, from which `spectrum` is made.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
@@ -47,8 +48,10 @@ def attack(
             if spec.method.kind == "oracle":
                 picture = partial(_oracle_picture, oracle, spec.targets)
             else:
-                apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, bound)
-                picture = partial(_attacked, apply)
+                apply = build_attack(
+                    spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, bound, patches
+                )
+                picture = partial(_attacked, apply, spec.targets)
             for kind, row, target in pairs:
                 yield picture(tests[kind], row, target)
 
@@ -61,9 +64,11 @@ def _oracle_picture(oracle: Path, targets: tuple[str, ...], test: Patches, row: 
     return oracle_pictures(oracle, [test.photograph[row]], test.origin[row : row + 1], [targets[target]], crop)[0]
 
 
-def _attacked(apply: Attack, test: Patches, row: int, target: int) -> np.ndarray:
+def _attacked(apply: Attack, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
     """The attacked picture of a test crop."""
-    return apply(test.arrays["rgb"][row : row + 1].numpy(), test.label[row : row + 1], np.array([target]))[0]
+    name = test.labels[test.label[row]]
+    source = targets.index(name) if name in targets else -1
+    return apply(test.arrays["rgb"][row : row + 1].numpy(), np.array([source]), np.array([target]))[0]
 
 
 def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:

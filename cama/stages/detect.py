@@ -53,7 +53,7 @@ def detect(
     processes.start(1, spec.compute.device)
     checkpoint, _ = begin("detect", spec, state, *files)
     with open_attacked(attacked) as file:
-        apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound)
+        apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound, patches)
         pairs = _pairs(spec, Patches.read(patches, "rgb", memory=free_memory() // 2), apply)
         detector, history = train_classifier(
             f"detector of {spec.name}", pairs, spec.detector, None, Compute(spec.compute), spec.seed, checkpoint

@@ -192,6 +192,8 @@ class Plan:
             inputs["match"] = self.attacked([spec.match_psnr_of])
         if spec.kind == "oracle":
             inputs["oracle"] = self.paths("oracle/{}", self.models)
+        if spec.kind == "spectrum":
+            inputs["patches"] = [self.patches("adversary")]
         return inputs
 
     def detect_inputs(self, method: str) -> Files:

@@ -282,6 +282,12 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("attack.methods.jpeg.strength", 101, "strength: found 101, expected the quality of the JPEG save, 1 to 100"),
         ("attack.methods.jpeg.strength", 85.5, "a whole number"),
         ("attack.methods.remosaic.strength", 2, "strength: found 2, but remosaic has none"),
+        ("attack.methods.linear", {"kind": "spectrum"}, "psnr: found 0, expected the mean PSNR in dB, 20 to 60"),
+        ("attack.methods.linear", {"kind": "spectrum", "psnr": 61}, "psnr: found 61, expected"),
+        ("attack.methods.linear", {"kind": "spectrum", "psnr": 36, "source": "all"}, "'known' or 'unknown'"),
+        ("attack.methods.linear", {"kind": "spectrum", "psnr": 36, "strength": 1}, "but spectrum has none"),
+        ("attack.methods.jpeg.psnr", 36, "psnr: found 36, but jpeg has none"),
+        ("attack.methods.jpeg.source", "unknown", "source: found 'unknown', but jpeg knows no source"),
         (
             "attack.methods.pgd",
             {"kind": "pgd", "match_psnr_of": "cama"},

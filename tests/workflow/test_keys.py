@@ -89,7 +89,9 @@ BESIDE = {
 }
 ONE_VALUE = {"detection.training.processes"}  # that of another is refused, which test_config tries
 # a method's kind and what it takes must fit: they change as one, which test_run tries
-TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|photographs)")
+TOGETHER = re.compile(
+    r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|psnr|source|photographs)"
+)
 CHOICES = (
     "float32",
     "cuda",

@@ -8,6 +8,7 @@ from types import SimpleNamespace as Named
 import pytest
 
 from cama.core.errors import CamaError
+from cama.settings.attacks import MethodSpec
 from cama.settings.config import load_config
 from cama.settings.stages import stage_spec
 from cama.workflow.code_inputs import PACKAGE
@@ -218,6 +219,13 @@ def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
     assert (TINY_PLAN.attack_threads(job), gpu.attack_gpus(job)) == ((2, 1) if networks else (1, 0))
     assert TINY_PLAN.attack_gpus(job) == 0
     assert gpu.gpus == 1
+
+
+def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
+    plan = changed(attack={"methods": {"linear": MethodSpec(kind="spectrum", psnr=36)}})
+    patches = {"patches": ["results/patches/adversary-aligned.h5"]}
+    assert plan.attack_inputs("linear") == plan.detect_inputs("linear") == patches
+    assert not plan.uses_networks("linear")
 
 
 def test_a_detector_needs_patches_and_the_first_training_of_its_generator():
