@@ -30,7 +30,9 @@ from cama.training.classifier import predict
 COLOUR_SIDE = 8
 MOST_CROPS = 25  # of each camera model that each F is tried on
 OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # by which the test crops are moved: rows and columns in pixels
+MOVED = tuple(f"crop moved by {offset}" for offset in OFFSETS)
 SAVES = ("jpeg92", "jpeg85")
+Pictures = tuple[list[int], np.ndarray]  # some test crops: their rows, and their pixels (n, S, S, 3) after a change
 Classifiers = dict[str, tuple[Classifier, tuple[str, ...]]]  # each F and its labels, by name
 Control = tuple[str, float, str]  # its name, value, and what is expected
 
@@ -46,8 +48,7 @@ def controls(
     models = {path.stem: load_classifier(path) for path in classifiers}
     for classifier, _ in models.values():
         compute.to_device(fuse_batch_norms_(classifier))
-    rows += _place_controls(models, root, test, compute)
-    rows += _save_controls(models, test, compute)
+    rows += _classifier_controls(models, root, test, compute)
     traits = _traits(spec) if simulated else pd.DataFrame()
     if simulated:
         for name, strength in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
@@ -64,55 +65,41 @@ def _traits(spec: ControlsStageSpec) -> pd.DataFrame:
     return pd.DataFrame([model.traits() for model in catalogue.values()])
 
 
-def _place_controls(models: Classifiers, root: Path, test: Patches, compute: Compute) -> Iterator[Control]:
-    """The accuracy of each F on test crops that are moved in their photographs. Photographs without room for it are left out;
-    where none has room there are no rows.
-    """
-    rows, windows = _windows(root, test)
-    if not rows:
-        return
-    crop = test.arrays["rgb"].shape[1]
-    for name, model in models.items():
-        for y, x in OFFSETS:
-            images = windows[:, y : y + crop, x : x + crop]
-            expected = "" if (y, x) == (0, 0) else "as moved by (0, 0)"
-            yield (
-                f"accuracy of F {name}, crop moved by ({y}, {x})",
-                _accuracy(model, images, test, rows, compute),
-                expected,
-            )
+def _classifier_controls(models: Classifiers, root: Path, test: Patches, compute: Compute) -> Iterator[Control]:
+    """The accuracy of each F on test crops that are moved in their photographs, and on test crops after another save."""
+    changed = {**_moved(root, test), **_saved(test)}
+    for name, (classifier, labels) in models.items():
+        for change, (rows, images) in changed.items():
+            pixels = torch.from_numpy(np.ascontiguousarray(images))
+            predicted = np.array(labels)[predict(classifier, pixels, compute).argmax(1)]
+            accuracy = float((predicted == np.array(test.labels)[test.label[rows]]).mean())
+            expected = "as moved by (0, 0)" if change in MOVED[1:] else ""
+            yield f"accuracy of F {name}, {change}", accuracy, expected
 
 
-def _windows(root: Path, test: Patches) -> tuple[list[int], np.ndarray]:
-    """Test crops with what the largest of OFFSETS needs below and to the right: their rows, and pixels (n, H, W, 3)."""
+def _moved(root: Path, test: Patches) -> dict[str, Pictures]:
+    """Test crops at each of OFFSETS, without those of photographs that lack the room for one; {} where all do."""
     crop = test.arrays["rgb"].shape[1]
     height, width = (crop + most for most in np.max(OFFSETS, axis=0).tolist())
-    rows, windows = [], []
+    rows, found = [], []
     for row in _first_rows(test, MOST_CROPS):
         y, x = test.origin[row].tolist()
         window = read_rgb(root / test.photograph[row])[y : y + height, x : x + width]
         if window.shape[:2] == (height, width):
             rows.append(row)
-            windows.append(window)
-    return rows, np.array(windows)
+            found.append(window)
+    if not rows:
+        return {}
+    windows = np.stack(found)
+    places = zip(MOVED, OFFSETS, strict=True)
+    return {name: (rows, windows[:, y : y + crop, x : x + crop]) for name, (y, x) in places}
 
 
-def _save_controls(models: Classifiers, test: Patches, compute: Compute) -> Iterator[Control]:
-    """The accuracy of each F on test crops after another save."""
+def _saved(test: Patches) -> dict[str, Pictures]:
+    """Test crops after each of SAVES."""
     rows = _first_rows(test, MOST_CROPS)
-    for save in SAVES:
-        images = np.stack([save_and_decode(test.arrays["rgb"][row].numpy(), save) for row in rows])
-        for name, model in models.items():
-            yield f"accuracy of F {name}, after {save}", _accuracy(model, images, test, rows, compute), ""
-
-
-def _accuracy(
-    model: tuple[Classifier, tuple[str, ...]], images: np.ndarray, test: Patches, rows: list[int], compute: Compute
-) -> float:
-    """The share of images (n, S, S, 3), which show the test crops `rows`, that F takes for their camera model."""
-    classifier, labels = model
-    predicted = np.array(labels)[predict(classifier, torch.from_numpy(np.ascontiguousarray(images)), compute).argmax(1)]
-    return float((predicted == np.array(test.labels)[test.label[rows]]).mean())
+    crops = test.arrays["rgb"][rows].numpy()
+    return {f"after {save}": (rows, np.stack([save_and_decode(crop, save) for crop in crops])) for save in SAVES}
 
 
 def _first_rows(test: Patches, most: int) -> list[int]:
