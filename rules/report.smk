@@ -46,9 +46,9 @@ use rule stage as plots with:
 use rule stage as controls with:
     input:
         plan.code("controls"),
-        **plan.control_inputs(),
         splits=plan.path("splits.csv"),
         inside=plan.patches("test"),
+        classifiers=plan.classifiers(),
     output:
         out=[report(path, **plan.caption(path)) for path in plan.controls()],
     log:
@@ -57,7 +57,7 @@ use rule stage as controls with:
         plan.benchmark("controls")
     resources:
         **resources(runtime=30, mem_mb=2000, share=0.5),
-        gpu=plan.gpus if plan.config.controls.random_phase else 0,
+        gpu=plan.gpus,
     params:
         stage="controls",
         spec=plan.spec("controls"),

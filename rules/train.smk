@@ -45,7 +45,7 @@ use rule training as train_evaluator with:
 use rule training as train_generator with:
     input:
         plan.code("train_generator"),
-        patches=lambda wildcards: plan.generator_patches(wildcards.generator),
+        patches=plan.patches("adversary"),
         evaluators=lambda wildcards: plan.generator_evaluators(wildcards.generator),
     output:
         out=plan.path("adversary/generators/{generator}.safetensors"),
@@ -84,18 +84,3 @@ use rule training as train_classifier with:
         stage="train-classifier",
         spec=lambda wildcards: plan.spec("classifier", name=wildcards.name),
         python=plan.python("classifier"),
-
-
-# The control: one target classifier again, on crops of random phase.
-use rule train_classifier as train_control with:
-    input:
-        plan.code("train_classifier"),
-        patches=lambda wildcards: plan.classifier_patches(wildcards.name, "random"),
-        estimator=lambda wildcards: plan.estimator("examiner", wildcards.name),
-    output:
-        out=plan.path("controls/{name}.safetensors"),
-        curve=plan.path("controls/{name}.csv"),
-    log:
-        plan.log("controls/{name}"),
-    benchmark:
-        plan.benchmark("controls/{name}")

@@ -142,9 +142,12 @@ class PaperScale:
         splits, root = plan.path("splits.csv"), plan.root_option()
         self._stages([("split", {}, ["--manifest", plan.path("manifest.csv"), "--out", splits])])
         self._stages(
-            ("patches", {"role": role, "phase": phase}, ["--splits", splits, *root, "--out", plan.patches(role)])
+            (
+                "patches",
+                {"role": role, "phase": self.config.phase(role)},
+                ["--splits", splits, *root, "--out", plan.patches(role)],
+            )
             for role in ("adversary", "examiner", "test", "test_outdist")
-            for phase in [self.config.patches.phase]
         )
 
     def _stages(self, calls: Iterable[tuple[str, dict[str, str], list[str]]]) -> None:

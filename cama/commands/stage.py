@@ -131,8 +131,7 @@ _STAGES = (
           (ROWS, TABLES, Input("curves", TABLE, many=True), Input("attacked", HDF5, many=True, optional=True), DETECTIONS,
            Input("paired", TABLE, optional=True), INSIDE, OUTSIDE, Output("out"))),
     Stage("controls", specs.ControlsStageSpec, "measure the controls",
-          (SPLITS, ROOT, INSIDE, Input("aligned", MODEL, optional=True), Input("random", MODEL, optional=True),
-           Input("random-test", HDF5, optional=True), Output("out")), MODELS),
+          (SPLITS, ROOT, INSIDE, Input("classifiers", MODEL, many=True), Output("out")), MODELS),
     Stage("report", specs.ReportStageSpec, "make the page of the report",
           (SPLITS, Input("broken", TABLE), TABLES, Input("plots"), Input("controls"), Output("out", ".html"))),
 )

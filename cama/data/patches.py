@@ -1,6 +1,6 @@
 """Patches, and the batches of a training. `crops` writes the files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,10 @@ from cama.compute.tensors import symmetry
 from cama.core.errors import CamaError
 from cama.data.arrays import FileArray, PatchArray, concatenate, take
 from cama.storage.hdf5 import open_hdf5, read_attribute, read_values
+
+Change = Callable[
+    [np.ndarray, np.ndarray], np.ndarray
+]  # patches (n, S, S, 3) and a seed for each, (n,), to such patches
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,25 @@ def join(parts: Sequence[Patches]) -> Patches:
 class Sampler:
     """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone. Of
     several processes each draws its share of it. Arrays that fit there are held on the GPU of `compute`, and drawn there.
+
+    With `change` the processor changes what is drawn, each patch by a seed of its own.
     """
 
-    def __init__(self, patches: Patches, names: Sequence[str], batch: int, seed: int, compute: Compute) -> None:
+    def __init__(
+        self,
+        patches: Patches,
+        names: Sequence[str],
+        batch: int,
+        seed: int,
+        compute: Compute,
+        change: Change | None = None,
+    ) -> None:
         self.batch, self.seed, self.classes = batch, seed, len(patches.labels)
+        self.change = change
         self.arrays = [patches.arrays[name] for name in names]
         held = [array for array in self.arrays if isinstance(array, Tensor)]
-        if len(held) == len(self.arrays) and sum(array.nbytes for array in held) <= compute.free_gpu_memory():
+        fits = len(held) == len(self.arrays) and sum(array.nbytes for array in held) <= compute.free_gpu_memory()
+        if fits and change is None:
             self.arrays = [array.to(compute.device) for array in held]
         training = ~patches.validation.astype(bool)
         self.members = [np.flatnonzero(training & (patches.label == label)) for label in range(self.classes)]
@@ -82,8 +98,13 @@ class Sampler:
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
-        labels, rows, turns = (values[processes.rank() :: processes.count()] for values in (labels, rows, turns))
-        return [_drawn(array, rows, turns) for array in self.arrays], torch.from_numpy(labels)
+        seeds = rng.integers(0, 2**63, self.batch)
+        share = slice(processes.rank(), None, processes.count())
+        labels, rows, turns, seeds = (values[share] for values in (labels, rows, turns, seeds))
+        drawn = [_drawn(array, rows, turns) for array in self.arrays]
+        if self.change is not None:
+            drawn = [torch.from_numpy(self.change(images.numpy(), seeds)) for images in drawn]
+        return drawn, torch.from_numpy(labels)
 
 
 def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:

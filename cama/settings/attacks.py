@@ -154,11 +154,3 @@ class PlotsSpec(Spec):
     methods: tuple[str, ...] = Field(
         (), description="methods of which there are sample grids, confusion matrices and success by label"
     )
-
-
-class ControlSpec(Spec):
-    """Controls of what the classifiers learn."""
-
-    random_phase: str = Field(
-        "", description="target classifier that is also trained on random crop phases; empty for none"
-    )

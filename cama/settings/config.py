@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from cama import plugins
 from cama.alignment import MCU
 from cama.core.errors import CamaError
-from cama.settings.attacks import KINDS, AttackSpec, ControlSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
+from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.spec import Named, Spec, parse
 from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, RepeatedSpec, TargetSpec
@@ -19,6 +19,11 @@ from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, R
 class ExaminerSpec(Spec):
     """The opponent: its own estimator and its target classifiers F."""
 
+    phase: Literal["", "aligned", "random"] = Field(
+        "",
+        description="phase of the crops that F and the examiner's estimator train on, and of the test crops; empty for"
+        " `patches.phase`",
+    )
     estimator: EstimatorSpec = EstimatorSpec()
     classifiers: Named[TargetSpec] = Field({}, description="target classifiers F by name")
 
@@ -26,6 +31,9 @@ class ExaminerSpec(Spec):
 class AdversarySpec(Spec):
     """The attacker: E0, the classifiers of E, and the generators."""
 
+    phase: Literal["", "aligned", "random"] = Field(
+        "", description="phase of the crops that E0, E, G, D and detectors train on; empty for `patches.phase`"
+    )
     estimator: EstimatorSpec = EstimatorSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
@@ -70,14 +78,17 @@ class Config(Spec):
     detection: DetectionSpec = DetectionSpec()
     tables: TablesSpec = TablesSpec()
     plots: PlotsSpec = PlotsSpec()
-    controls: ControlSpec = ControlSpec()
     compute: ComputeSpec = ComputeSpec()
 
     @property
     def smallest(self) -> int:
         """The smallest side of a photograph that the crops need, in pixels."""
-        phases = {self.patches.phase, *(spec.phase for spec in self.adversary.generators.values())}
-        return self.patches.crop + (MCU if "random" in phases or self.controls.random_phase else 0)
+        phases = self.phase("adversary"), self.phase("test")
+        return self.patches.crop + (MCU if "random" in phases else 0)
+
+    def phase(self, role: str) -> str:
+        """The phase of a role's crops; the test crops are cut as those of the examiner."""
+        return (self.adversary if role == "adversary" else self.examiner).phase or self.patches.phase
 
     @property
     def used_generators(self) -> list[str]:
@@ -89,11 +100,6 @@ class Config(Spec):
         """The classifiers of E that those generators, or gradient attacks, use."""
         users = [*(self.adversary.generators[name] for name in self.used_generators), *self.attack.methods.values()]
         return list(dict.fromkeys(name for user in users for name in user.evaluators))
-
-    @property
-    def phase_control(self) -> str:
-        """The target classifier that is trained again on random crop phases; empty for none."""
-        return "" if self.patches.phase == "random" else self.controls.random_phase
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":
@@ -165,7 +171,6 @@ class Config(Spec):
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
             *((f"attack.methods.{n}.match_psnr_of", s.match_psnr_of, methods) for n, s in methods.items()),
-            ("controls.random_phase", self.controls.random_phase, classifiers),
             ("detection.methods", self.detection.methods, detectable),
             ("detection.devices", self.detection.devices, methods),
             ("tables.baseline", self.tables.baseline, methods),
@@ -202,9 +207,10 @@ class Config(Spec):
             )
         if detection.devices and self.dataset.kind == "spcup2018":
             raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
-        if detection.devices and (self.patches.crops > 1 or self.patches.phase == "random"):
+        if detection.devices and (self.patches.crops > 1 or self.phase("test") == "random"):
             raise ValueError(
-                "detection.devices: found some, expected none unless patches.crops is 1 and patches.phase aligned"
+                "detection.devices: found some, expected none unless patches.crops is 1 and the phase of the test crops"
+                " (examiner.phase, patches.phase) aligned"
             )
 
 

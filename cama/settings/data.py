@@ -115,5 +115,7 @@ class PatchesSpec(Spec):
     )
     crops: int = Field(1, ge=1, description="most crops of a photograph, on a centred grid")
     phase: Literal["aligned", "random"] = Field(
-        "aligned", description="origins of the crops: multiples of 16 pixels (`aligned`), or any pixel (`random`)"
+        "aligned",
+        description="origins of the crops: multiples of 16 pixels (`aligned`), or any pixel (`random`), which needs photographs"
+        " of 16 pixels more a side",
     )

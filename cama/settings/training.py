@@ -2,10 +2,19 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.spec import Spec
+
+
+def _qualities(value: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= value[0] <= value[1] <= 100:
+        raise ValueError(f"found {list(value)}, expected the lowest and the highest, 1 to 100")
+    return value
+
+
+Qualities = Annotated[tuple[int, int], AfterValidator(_qualities)]
 
 
 class OptimiserSpec(Spec):
@@ -66,10 +75,30 @@ class EstimatorSpec(Spec):
     optimiser: OptimiserSpec = OptimiserSpec(rate=1e-3, weight_decay=5e-4)
 
 
+class ResavesSpec(Spec):
+    """Changes of a classifier's patches in training, drawn for each patch by itself."""
+
+    jpeg: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the patches that are saved as JPEG, 4:2:0 or 4:4:4, with the grid at any place; 0 to 1."
+        " Crops at any place on the grid of the photograph itself are those of the phase `random`",
+    )
+    jpeg_quality: Qualities = Field((70, 100), description="lowest and highest quality of these saves, 1 to 100")
+    rounding: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the patches whose values change by -1, 0 or 1, as editing and saving change them; 0 to 1",
+    )
+
+
 class ClassifierSpec(Spec):
     """Training of a classifier."""
 
     net: ClassifierNetSpec = ClassifierNetSpec()
+    augmentation: ResavesSpec = ResavesSpec()
     training: TrainingSpec = TrainingSpec()
     optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.1, weight_decay=5e-4, schedule="steps")
 
@@ -127,17 +156,10 @@ class AugmentationSpec(Spec):
 
     round: bool = Field(False, description="whether pictures are rounded to 8 bits, with gradients passed on unchanged")
     jpeg: float = Field(0.0, ge=0, le=1, description="share of the steps in which pictures are saved as JPEG, 0 to 1")
-    jpeg_quality: tuple[int, int] = Field((75, 95), description="lowest and highest quality of these saves, 1 to 100")
+    jpeg_quality: Qualities = Field((75, 95), description="lowest and highest quality of these saves, 1 to 100")
     resample: float = Field(
         0.0, ge=0, le=1, description="share of the steps in which pictures are resampled down and up, 0 to 1"
     )
-
-    @model_validator(mode="after")
-    def _qualities(self) -> "AugmentationSpec":
-        low, high = self.jpeg_quality
-        if not 1 <= low <= high <= 100:
-            raise ValueError(f"jpeg_quality: found {[low, high]}, expected the lowest and the highest, 1 to 100")
-        return self
 
 
 class LearnedSpec(Spec):
@@ -182,9 +204,6 @@ class LearnedSpec(Spec):
 class RepeatedSpec(LearnedSpec):
     """Training of a generator, once or several times."""
 
-    phase: Literal["", "aligned", "random"] = Field(
-        "", description="phase of the crops that G trains on; empty for `patches.phase`"
-    )
     runs: int = Field(
         1, ge=1, description="number of trainings, each with other random numbers; success rates are over all of them"
     )

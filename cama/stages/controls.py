@@ -4,10 +4,12 @@
 `cameras.csv`: the drawn catalogue.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from cama.compute.device import Compute
@@ -17,35 +19,36 @@ from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
 from cama.forensics.statistics import photograph_statistics, real_reference
-from cama.models.classifiers import load_classifier
+from cama.models.classifiers import Classifier, load_classifier
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import ControlsStageSpec
 from cama.simulation.catalogue import draw_catalogue
 from cama.storage.files import write_text
-from cama.storage.images import read_rgb
+from cama.storage.images import read_rgb, save_and_decode
 from cama.training.classifier import predict
 
 COLOUR_SIDE = 8
+MOST_CROPS = 25  # of each camera model that each F is tried on
+OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # by which the test crops are moved: rows and columns in pixels
+MOVED = tuple(f"crop moved by {offset}" for offset in OFFSETS)
+SAVES = ("jpeg92", "jpeg85")
+Pictures = tuple[list[int], np.ndarray]  # some test crops: their rows, and their pixels (n, S, S, 3) after a change
+Classifiers = dict[str, tuple[Classifier, tuple[str, ...]]]  # each F and its labels, by name
 Control = tuple[str, float, str]  # its name, value, and what is expected
 
 
 def controls(
-    spec: ControlsStageSpec,
-    splits: Path,
-    root: Path,
-    inside: Path,
-    aligned: Path | None,
-    random: Path | None,
-    random_test: Path | None,
-    out: Path,
+    spec: ControlsStageSpec, splits: Path, root: Path, inside: Path, classifiers: list[Path], out: Path
 ) -> None:
-    """Write the three tables to the folder `out`. `aligned`, `random`: one F trained on either crop phase."""
+    """Write the three tables to the folder `out`. `classifiers`: each target classifier F."""
     test = Patches.read(inside, "rgb")
     simulated = spec.dataset.kind == "simulated"
     rows = [_colour_control(spec, splits, root, test)]
-    if aligned is not None and random is not None and random_test is not None:
-        compute = Compute(spec.compute)
-        rows.append(_phase_control("aligned", aligned.stem, aligned, test, compute))
-        rows.append(_phase_control("random", aligned.stem, random, Patches.read(random_test, "rgb"), compute))
+    compute = Compute(spec.compute)
+    models = {path.stem: load_classifier(path) for path in classifiers}
+    for classifier, _ in models.values():
+        compute.to_device(fuse_batch_norms_(classifier))
+    rows += _classifier_controls(models, root, test, compute)
     traits = _traits(spec) if simulated else pd.DataFrame()
     if simulated:
         for name, strength in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
@@ -62,11 +65,46 @@ def _traits(spec: ControlsStageSpec) -> pd.DataFrame:
     return pd.DataFrame([model.traits() for model in catalogue.values()])
 
 
-def _phase_control(phase: str, name: str, path: Path, crops: Patches, compute: Compute) -> Control:
-    """The accuracy of the classifier `path` on crops of the phase that it was trained on."""
-    classifier, _ = load_classifier(path)
-    predicted = predict(compute.to_device(classifier), crops.arrays["rgb"], compute).argmax(1)
-    return f"accuracy of F {name}, crop phase {phase}", float((predicted == crops.label).mean()), ""
+def _classifier_controls(models: Classifiers, root: Path, test: Patches, compute: Compute) -> Iterator[Control]:
+    """The accuracy of each F on test crops that are moved in their photographs, and on test crops after another save."""
+    changed = {**_moved(root, test), **_saved(test)}
+    for name, (classifier, labels) in models.items():
+        for change, (rows, images) in changed.items():
+            pixels = torch.from_numpy(np.ascontiguousarray(images))
+            predicted = np.array(labels)[predict(classifier, pixels, compute).argmax(1)]
+            accuracy = float((predicted == np.array(test.labels)[test.label[rows]]).mean())
+            expected = "as moved by (0, 0)" if change in MOVED[1:] else ""
+            yield f"accuracy of F {name}, {change}", accuracy, expected
+
+
+def _moved(root: Path, test: Patches) -> dict[str, Pictures]:
+    """Test crops at each of OFFSETS, without those of photographs that lack the room for one; {} where all do."""
+    crop = test.arrays["rgb"].shape[1]
+    height, width = (crop + most for most in np.max(OFFSETS, axis=0).tolist())
+    rows, found = [], []
+    for row in _first_rows(test, MOST_CROPS):
+        y, x = test.origin[row].tolist()
+        window = read_rgb(root / test.photograph[row])[y : y + height, x : x + width]
+        if window.shape[:2] == (height, width):
+            rows.append(row)
+            found.append(window)
+    if not rows:
+        return {}
+    windows = np.stack(found)
+    places = zip(MOVED, OFFSETS, strict=True)
+    return {name: (rows, windows[:, y : y + crop, x : x + crop]) for name, (y, x) in places}
+
+
+def _saved(test: Patches) -> dict[str, Pictures]:
+    """Test crops after each of SAVES."""
+    rows = _first_rows(test, MOST_CROPS)
+    crops = test.arrays["rgb"][rows].numpy()
+    return {f"after {save}": (rows, np.stack([save_and_decode(crop, save) for crop in crops])) for save in SAVES}
+
+
+def _first_rows(test: Patches, most: int) -> list[int]:
+    """The first test crops of each camera model, `most` of each."""
+    return np.concatenate([np.flatnonzero(test.label == label)[:most] for label in np.unique(test.label)]).tolist()
 
 
 def _colour_control(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> Control:
@@ -103,8 +141,7 @@ def _colours(image: np.ndarray) -> np.ndarray:
 
 def _statistics(test: Patches) -> pd.DataFrame:
     """Median and extremes of each figure over the first 10 test photographs of each model, beside real photographs."""
-    chosen = np.concatenate([np.flatnonzero(test.label == label)[:10] for label in np.unique(test.label)])
-    figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in chosen])
+    figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in _first_rows(test, 10)])
     real = real_reference()
     return pd.DataFrame(
         {

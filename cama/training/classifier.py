@@ -13,6 +13,7 @@ from cama.models.frontends import project_constraints_
 from cama.settings.training import ClassifierSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.training.loop import Optimiser, run
+from cama.training.resaves import changes
 
 
 def train_classifier(
@@ -24,11 +25,15 @@ def train_classifier(
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """Train on `rgb` by cross-entropy; gives the classifier and its training curve."""
+    """Train on `rgb` by cross-entropy; gives the classifier and its training curve.
+
+    Every front-end computes its signal from these pixels, so what `augmentation` changes in them it sees.
+    """
     torch.manual_seed(derive_seed(seed, "weights"))
     classifier = Classifier(len(patches.labels), spec.net, estimator)
     classifier = compute.for_training(classifier, spec.training.steps).train()
-    sampler = Sampler(patches, ("rgb",), spec.training.batch, derive_seed(seed, "batches"), compute)
+    batches = derive_seed(seed, "batches")
+    sampler = Sampler(patches, ("rgb",), spec.training.batch, batches, compute, changes(spec.augmentation))
     classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 

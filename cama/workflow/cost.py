@@ -121,8 +121,7 @@ def _target_classifiers(config: Config) -> Iterator[Cost]:
     for name, spec in config.examiner.classifiers.items():
         labels = _known(config) + (unknown if spec.labels == "expanded" else 0)
         each = classifier_training(labels, spec.net, config.examiner.estimator.net, config.patches.size)
-        jobs = 1 + (name == config.phase_control)
-        yield _trainings(f"classifier {name}", spec.training, each, _classifier_speed(config, spec), jobs)
+        yield _trainings(f"classifier {name}", spec.training, each, _classifier_speed(config, spec))
 
 
 def _detectors(config: Config) -> Iterator[Cost]:
@@ -181,18 +180,12 @@ def count_pictures(config: Config, photographs: int | None) -> Counts:
 
 def _patch_files(config: Config) -> set[tuple[str, str]]:
     """The patch files, by role and phase, that a config needs."""
-    phase, control, classifiers = config.patches.phase, config.phase_control, config.examiner.classifiers
-    files = {("adversary", phase), ("examiner", phase), ("test", phase)}
-    files |= {("adversary", config.adversary.generators[name].phase or phase) for name in config.used_generators}
+    roles = ["adversary", "examiner", "test"]
     if config.models.out_of_distribution:
-        files.add(("test_outdist", phase))
-    if any(spec.labels == "expanded" for spec in classifiers.values()):
-        files.add(("examiner_outdist", phase))
-    if control:
-        files |= {("examiner", "random"), ("test", "random")}
-        if classifiers[control].labels == "expanded":
-            files.add(("examiner_outdist", "random"))
-    return files
+        roles.append("test_outdist")
+    if any(spec.labels == "expanded" for spec in config.examiner.classifiers.values()):
+        roles.append("examiner_outdist")
+    return {(role, config.phase(role)) for role in roles}
 
 
 def _photographs(config: Config, role: str, photographs: int | None) -> int:

@@ -104,9 +104,9 @@ class Plan:
         """All camera models."""
         return [*self.config.models.in_distribution, *self.config.models.out_of_distribution]
 
-    def patches(self, role: str, phase: str = "") -> str:
-        """The patch file of a role; without `phase` on the crop phase of the config."""
-        return self.path(f"patches/{role}-{phase or self.config.patches.phase}.h5")
+    def patches(self, role: str) -> str:
+        """The patch file of a role."""
+        return self.path(f"patches/{role}-{self.config.phase(role)}.h5")
 
     def tests(self) -> Files:
         """The test photographs of the known and of the unknown camera models."""
@@ -127,10 +127,6 @@ class Plan:
         """The models of all trainings of all generators."""
         return [path for name in self.runs for path in self.generators(name)]
 
-    def generator_patches(self, run: str) -> str:
-        """The patch file that a generator's training draws from."""
-        return self.patches("adversary", self.config.adversary.generators[run_of(run)[0]].phase or "")
-
     def generator_evaluators(self, run: str) -> list[str]:
         """The classifiers of E in a generator's training."""
         return self.evaluators(self.config.adversary.generators[run_of(run)[0]].evaluators)
@@ -143,10 +139,10 @@ class Plan:
         """All target classifiers F."""
         return self.paths("classifiers/{}.safetensors", self.config.examiner.classifiers)
 
-    def classifier_patches(self, name: str, phase: str = "") -> list[str]:
+    def classifier_patches(self, name: str) -> list[str]:
         """The patch files that a target classifier trains on: with expanded labels those of the unknown models too."""
         expanded = self.config.examiner.classifiers[name].labels == "expanded"
-        return [self.patches(role, phase) for role in ("examiner", *(["examiner_outdist"] if expanded else []))]
+        return [self.patches(role) for role in ("examiner", *(["examiner_outdist"] if expanded else []))]
 
     def estimator(self, owner: str, name: str) -> list[str]:
         """The owner's own estimator, where the owner's classifier of this name needs one."""
@@ -272,17 +268,6 @@ class Plan:
     def controls(self) -> list[str]:
         """The tables of the controls."""
         return self.paths("controls/{}.csv", CONTROL_TABLES)
-
-    def control_inputs(self) -> dict[str, str]:
-        """For the control of the crop phase: its classifier, trained on either phase, and the test crops of the other phase."""
-        name = self.config.phase_control
-        if not name:
-            return {}
-        return {
-            "aligned": self.path(f"classifiers/{name}.safetensors"),
-            "random": self.path(f"controls/{name}.safetensors"),
-            "random_test": self.patches("test", "random"),
-        }
 
     def page(self) -> str:
         """The report's page."""

@@ -19,7 +19,6 @@ TINY = f"""
 models: {{in_distribution: [Alcyon_A10, Borealis_B2], out_of_distribution: [Eridan_E7]}}
 simulation: {{width: 160, height: 160, photographs: 3, photographs_outdist: 2}}
 patches: {{crop: 128}}
-controls: {{random_phase: ''}}
 adversary:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   evaluators:

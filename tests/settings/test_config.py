@@ -221,17 +221,20 @@ def test_the_name_of_a_classifier_must_do_as_a_file_name(name):
         ({"dataset.kind": "dresden"}, "dataset.root: found nothing, expected the folder"),
         ({"attack.methods.identity": None}, "attack.methods: found no 'identity'"),
         ({"attack.methods.identity.kind": "remosaic"}, "attack.methods: found no 'identity'"),
-        ({"patches.crop": 384}, "simulation: found a side below the crop, expected at least 400 pixels"),
-        ({"simulation.height": 240}, "simulation: found a side below the crop, expected at least 272 pixels"),
+        ({"patches.crop": 384}, "simulation: found a side below the crop, expected at least 384 pixels"),
+        ({"simulation.height": 240}, "simulation: found a side below the crop, expected at least 256 pixels"),
         (
-            {"simulation.width": 256, "controls.random_phase": "", "adversary.generators.cama.phase": "random"},
+            {"simulation.width": 256, "adversary.phase": "random"},
+            "simulation: found a side below the crop, expected at least 272 pixels",
+        ),
+        (
+            {"simulation.width": 256, "examiner.phase": "random"},
             "simulation: found a side below the crop, expected at least 272 pixels",
         ),
         (
             {"simulation.width": 256, "patches.phase": "random"},
             "simulation: found a side below the crop, expected at least 272 pixels",
         ),
-        ({"controls.random_phase": "resnet"}, "controls.random_phase: found 'resnet', expected one of ['rgb', "),
         ({"models.in_distribution": ["A_1"]}, "found 1 models in_distribution, expected at least 2"),
         ({"models.in_distribution": ["A_1", "B_2", "A_1"]}, "found 'A_1' more than once"),
         ({"models.out_of_distribution": ["Alcyon_A10"]}, "found 'Alcyon_A10' more than once"),
@@ -260,9 +263,18 @@ def test_real_photographs_need_not_be_as_large_as_simulated_ones():
     assert parse(Config, put(values, "patches.crop", 512), "config").patches.crop == 512
 
 
-def test_the_control_of_the_crop_phase_needs_room_for_it():
-    assert default(simulation__width=272, simulation__height=272).controls.random_phase
-    assert "at least 272 pixels" in refused(put(put(DEFAULT, "simulation.width", 256), "simulation.height", 256))
+@pytest.mark.parametrize("owner", ["adversary", "examiner"])
+def test_each_owner_has_a_crop_phase_and_the_test_crops_have_the_examiners(owner):
+    phases = dict.fromkeys(ROLES, "aligned")
+    assert {role: default().phase(role) for role in ROLES} == phases
+    everywhere = default(patches__phase="random")
+    assert {everywhere.phase(role) for role in ROLES} == {"random"}
+    own = {role: "random" for role in ROLES if (role == "adversary") == (owner == "adversary")}
+    config = parse(Config, put(DEFAULT, f"{owner}.phase", "random"), "config")
+    assert {role: config.phase(role) for role in ROLES} == phases | own
+    assert (config.smallest, default().smallest) == (272, 256)
+    back = put(put(DEFAULT, "patches.phase", "random"), f"{owner}.phase", "aligned")
+    assert {role for role in ROLES if parse(Config, back, "config").phase(role) == "aligned"} == set(own)
 
 
 FIVE = {"kind": "oracle", "photographs": 5}
@@ -537,7 +549,11 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("split.policy", "device", {("split",), ("split", "check")}),
         ("split.validation", 0.2, {("split",), ("split", "check")}),
         ("results", "elsewhere", set()),
-        ("controls.random_phase", "rgb", set()),
+        ("examiner.phase", "random", {("manifest",)}),  # a photograph may be too small for it
+        ("adversary.phase", "random", {("manifest",)}),
+        ("examiner.classifiers.rgb.augmentation.jpeg", 0.5, {("classifier", "rgb")}),
+        ("adversary.evaluators.low.augmentation.rounding", 0.5, {("evaluator", "low")}),
+        ("detection.augmentation.jpeg_quality", [80, 90], {("detect", "cama")}),
     ],
 )
 def test_a_setting_reaches_exactly_the_stages_that_it_concerns(key, value, expected):
@@ -550,7 +566,7 @@ def test_where_networks_compute_concerns_all_that_compute_and_nothing_else():
 
 
 def test_the_phase_of_the_crops_does_not_cut_the_patches_of_a_given_phase_anew():
-    assert {job[0] for job in changed(default(patches__phase="random"))} == {"controls"}
+    assert {job[0] for job in changed(default(patches__phase="random"))} == {"manifest", "controls"}
 
 
 def test_the_seed_reaches_every_stage_that_draws():
@@ -600,9 +616,9 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
 
     assert {".".join(path) for path in paths if idle(path)} == {
         "results",  # the workflow's own
-        "controls.random_phase",
         "adversary.generators.cama.runs",  # how many jobs there are
-        "adversary.generators.cama.phase",  # which patch file it reads
+        "adversary.phase",  # which patch files are read
+        "examiner.phase",
         *(f"examiner.classifiers.{name}.labels" for name in config.examiner.classifiers),  # which patch files it reads
     }
 

@@ -28,7 +28,6 @@ OVERLAY = {
     "examiner": {"classifiers": {"expanded": None, "prnu_lp": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd"))},
     "detection": {"methods": [], "devices": ["cama"]},
-    "controls": {"random_phase": ""},
 }
 
 

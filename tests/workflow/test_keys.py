@@ -30,12 +30,17 @@ CHANGED = {
     r"split\..*": {"split"},
     r"patches\.size": {"evaluate", *PATCHES},
     r"patches\.crop": {"manifest", *PATCHES},  # a photograph may be too small for it
-    r"patches\.phase": {"controls", "report"},  # and the names of the patch files; the report loses its devices
+    r"patches\.phase": {
+        "manifest",
+        "controls",
+        "report",
+    },  # and the names of the patch files; the report loses its devices
     r"patches\.crops": {"report", *PATCHES},
     r"adversary\.estimator\..*": {"estimator adversary"},
     r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
     r"adversary\.generators\.\w+\.runs": set(),  # one job more
-    r"adversary\.generators\.\w+\.phase": set(),  # its inputs
+    r"adversary\.phase": {"manifest"},  # and the names of the patch files
+    r"examiner\.phase": {"manifest", "report"},
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
@@ -51,7 +56,6 @@ CHANGED = {
     r"tables\..*": {"tables"},
     r"plots\.methods": {"plots", "report"},
     r"plots\..*": {"plots"},
-    r"controls\.random_phase": set(),  # its inputs
     r"compute\..*": NETWORKS,
 }
 # where no neighbouring value will do
@@ -70,7 +74,6 @@ VALUES = {
     "detection.methods": [],
     "detection.devices": [],
     "tables.baseline": "jpeg",
-    "controls.random_phase": "prnu_lp",
     "evaluation.lpips_sha256": "00000000",
     "adversary.generators.cama.evaluators": ["high"],
     "adversary.generators.plus.evaluators": ["low"],
@@ -86,6 +89,7 @@ BESIDE = {
     "dataset.kind": {"dataset.root": "somewhere", "split.policy": "device", "attack.methods.oracle": None},
     "patches.crops": {"detection.devices": []},
     "patches.phase": {"detection.devices": []},
+    "examiner.phase": {"detection.devices": []},
 }
 ONE_VALUE = {"detection.training.processes"}  # that of another is refused, which test_config tries
 # a method's kind and what it takes must fit: they change as one, which test_run tries
@@ -148,7 +152,11 @@ def others(path: str, value: Any) -> list[Any]:
         return [value + 0.01, value / 2]
     if isinstance(value, str):
         return [choice for choice in CHOICES if choice != value]
-    return [[*value, 3], [value[0], value[-1] + 1] if value and isinstance(value[0], int) else [], value[:1]]
+    return [
+        [*value, 3],
+        *([value[0], value[-1] + n] for n in (1, -1) if value and isinstance(value[0], int)),
+        value[:1],
+    ]
 
 
 def changed(path: str, value: Any) -> Config | None:

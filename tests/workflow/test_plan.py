@@ -51,7 +51,6 @@ def test_all_paths_are_below_the_results():
         ("results", "results/classifiers/rgb-2.safetensors", "results/state/classifiers/rgb-2"),
         ("y", "y/adversary/generators/plus~2.safetensors", "y/state/adversary/generators/plus~2"),
         ("a/b", "a/b/detections/cama.csv", "a/b/state/detections/cama"),
-        ("results", "module/results/controls/rgb.safetensors", "module/results/state/controls/rgb"),
     ],
 )
 def test_the_state_of_a_training_is_named_as_its_output(results, output, state):
@@ -118,8 +117,12 @@ def test_a_folder_that_is_not_there_and_a_wrong_config_are_errors_of_one_line(tm
 
 def test_patch_files_are_named_by_role_and_phase():
     assert DEFAULT.patches("adversary") == "results/patches/adversary-aligned.h5"
-    assert DEFAULT.patches("adversary", "random") == "results/patches/adversary-random.h5"
     assert changed(patches={"phase": "random"}).patches("test") == "results/patches/test-random.h5"
+    own = changed(examiner={"phase": "random"})
+    assert (own.patches("test"), own.patches("adversary")) == (
+        "results/patches/test-random.h5",
+        "results/patches/adversary-aligned.h5",
+    )
     assert DEFAULT.tests() == {
         "inside": ["results/patches/test-aligned.h5"],
         "outside": ["results/patches/test_outdist-aligned.h5"],
@@ -136,11 +139,8 @@ def test_a_generator_has_a_model_for_each_of_its_trainings():
     assert TINY_PLAN.all_generators() == ["results/adversary/generators/cama.safetensors", *plus]
 
 
-def test_a_generator_trains_on_its_own_crop_phase_and_evaluators():
-    assert TINY_PLAN.generator_patches("plus~2") == "results/patches/adversary-aligned.h5"
+def test_a_generator_trains_with_its_own_evaluators():
     assert TINY_PLAN.generator_evaluators("plus~2") == TINY_PLAN.evaluators(["low", "rgb"])
-    cama = TINY_PLAN.config.adversary.generators["cama"].model_copy(update={"phase": "random"})
-    assert changed(adversary={"generators": {"cama": cama}}).generator_patches("cama").endswith("adversary-random.h5")
 
 
 def test_networks_are_named_by_owner():
@@ -152,9 +152,9 @@ def test_networks_are_named_by_owner():
 
 def test_expanded_labels_train_on_the_unknown_models_too():
     assert TINY_PLAN.classifier_patches("rgb") == ["results/patches/examiner-aligned.h5"]
-    assert TINY_PLAN.classifier_patches("expanded", "random") == [
-        "results/patches/examiner-random.h5",
-        "results/patches/examiner_outdist-random.h5",
+    assert TINY_PLAN.classifier_patches("expanded") == [
+        "results/patches/examiner-aligned.h5",
+        "results/patches/examiner_outdist-aligned.h5",
     ]
 
 
@@ -296,17 +296,6 @@ def test_curves_are_of_the_networks_that_are_used():
     classifiers = {"rgb": TINY_PLAN.config.examiner.classifiers["rgb"]}
     least = changed(attack={"methods": methods}, examiner={"classifiers": classifiers})
     assert least.curves() == ["results/classifiers/rgb.csv"]
-
-
-def test_the_control_has_a_classifier_on_either_crop_phase():
-    assert names(DEFAULT.controls()) == ["controls", "photographs", "cameras"]
-    assert TINY_PLAN.control_inputs() == {
-        "aligned": "results/classifiers/rgb.safetensors",
-        "random": "results/controls/rgb.safetensors",
-        "random_test": "results/patches/test-random.h5",
-    }
-    assert changed(controls={"random_phase": ""}).control_inputs() == {}
-    assert changed(patches={"phase": "random"}).control_inputs() == {}
 
 
 def test_every_result_that_the_report_of_snakemake_shows_has_a_caption():

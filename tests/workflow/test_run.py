@@ -116,10 +116,10 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
     assert finished.planned() == {}
 
 
-CLASSIFIERS = {"train_classifier": 3, "train_control": 1, "evaluate": 6, "controls": 1}
+CLASSIFIERS = {"train_classifier": 3, "evaluate": 6, "controls": 1}
 LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **DETECTION}  # cama, plus, and pgd that matches cama
 TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
-FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 7, **TRAININGS}
+FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 5, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
 CHANGES = [
@@ -150,16 +150,15 @@ CHANGES = [
         {**LOW, "train_estimator": 1, "train_evaluator": 2},
     ),
     (
-        "a classifier that is no control",
+        "a classifier",
         {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
-        {"train_classifier": 1, "evaluate": 6, **SCORES},
+        {"train_classifier": 1, "evaluate": 6, "controls": 1, **SCORES},
     ),
     (
         "the examiner's estimator",
         {"examiner": {"estimator": {"training": {"steps": 7}}}},
-        {"train_estimator": 1, "train_classifier": 1, "evaluate": 6, **SCORES},
+        {"train_estimator": 1, "train_classifier": 1, "evaluate": 6, "controls": 1, **SCORES},
     ),
-    ("controls", {"controls": {"random_phase": "prnu_lp"}}, {"train_control": 1, "controls": 1, "report": 1}),
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
     ("patches", {"patches": {"crop": 96}}, FROM_MANIFEST),
     ("dataset", {"dataset": {"broken": "skip"}}, FROM_MANIFEST),
