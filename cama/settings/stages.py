@@ -89,10 +89,21 @@ class AttackStageSpec(Spec):
     compute: ComputeSpec = ComputeSpec()
 
 
+class ProfilesStageSpec(Spec):
+    """Stage `profiles`."""
+
+    labels: tuple[str, ...]
+    required: bool = Field(False, description="whether each label must have a profile that can be imitated")
+
+
 class EvaluateStageSpec(Spec):
     """Stage `evaluate`."""
 
+    seed: int = 1
     name: str = "identity"
+    oracle: bool = Field(
+        False, description="whether the pictures are the target camera's own, not to be encoded again as its"
+    )
     size: int = Field(64, description="side of a patch in pixels")
     evaluation: EvaluationSpec = EvaluationSpec()
     compute: ComputeSpec = ComputeSpec()
@@ -220,6 +231,17 @@ def _attack(c: Config, method: str) -> Spec:
     )
 
 
+def _evaluate(c: Config, method: str) -> Spec:
+    return EvaluateStageSpec(
+        seed=derive_seed(c.seed, "evaluate"),  # the same for all methods, which are compared
+        name=method,
+        oracle=c.attack.methods[method].kind == "oracle",
+        size=c.patches.size,
+        evaluation=c.evaluation,
+        compute=c.compute,
+    )
+
+
 def _detect(c: Config, method: str) -> Spec:
     return DetectStageSpec(
         seed=derive_seed(c.seed, "detect", method),
@@ -260,9 +282,8 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "classifier": _classifier,
     "generator": _generator,
     "attack": _attack,
-    "evaluate": lambda c, method: EvaluateStageSpec(
-        name=method, size=c.patches.size, evaluation=c.evaluation, compute=c.compute
-    ),
+    "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
+    "evaluate": _evaluate,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),

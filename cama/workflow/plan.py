@@ -194,6 +194,10 @@ class Plan:
             inputs["oracle"] = self.paths("oracle/{}", self.models)
         return inputs
 
+    def evaluate_inputs(self) -> Files:
+        """The container profiles, where the encoder of the target camera is a save."""
+        return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
+
     def detect_inputs(self, method: str) -> Files:
         """The training patches of a method's detector, and what the method needs to attack them: of several trainings only
         the first, and no photographs to match, since its bound is known by then.

@@ -78,7 +78,7 @@ def planned() -> list[str]:
 
 def test_every_command_is_one_that_its_stage_takes(planned):
     """The names of inputs and outputs are the options of the stages, which would not take another."""
-    assert len(planned) == 45
+    assert len(planned) == 46
     for block in planned:
         command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
         assert command is not None, block

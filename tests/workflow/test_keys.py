@@ -15,7 +15,7 @@ from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)
 NETWORKS = {"estimator", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
-SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS - {"evaluate"}
+SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS
 PATCHES = {"patches", "controls"}
 # by pattern, the first that fits: the stages whose jobs change, or `STAGE NAME` for one of them
 CHANGED = {
@@ -23,7 +23,16 @@ CHANGED = {
     r"results": set(),  # moves all
     r"dataset\.kind": {"manifest", "split", "controls", "report", "package"},  # with the policy
     r"dataset\..*": {"manifest", "controls", "report"},
-    r"models\.in_distribution": {"simulate", "manifest", "split", "patches", "attack", "detect", "controls"},
+    r"models\.in_distribution": {
+        "simulate",
+        "manifest",
+        "split",
+        "patches",
+        "profiles",
+        "attack",
+        "detect",
+        "controls",
+    },
     r"models\.out_of_distribution": {"simulate", "manifest", "split", "patches outdist", "controls"},
     r"simulation\..*": {"simulate", "controls"},
     r"split\.\w+\.test": {"simulate", "split"},  # test photographs have oracles
@@ -42,9 +51,10 @@ CHANGED = {
     r"examiner\.classifiers\.\w+\.labels": set(),  # its inputs
     r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
     r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
+    r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
     r"attack\.methods\.(cama)\..*": {r"attack \1", r"detect \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
-    r"evaluation\.saves": {"evaluate", "report"},  # which has a plot of several
+    r"evaluation\.saves": {"evaluate", "profiles", "report"},  # which has a plot of several
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
     r"detection\..*": {"detect"},
@@ -183,7 +193,7 @@ def jobs(config: Config) -> dict[str, str]:
         **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
         "detect": [{"method": name} for name in config.detection.methods],
         "devices": [{"method": name} for name in config.detection.devices],
-        **{stage: [{}] for stage in ("manifest", "split", "tables", "plots", "controls", "report")},
+        **{stage: [{}] for stage in ("manifest", "split", "profiles", "tables", "plots", "controls", "report")},
     }
     return {
         " ".join((stage, *given.values())): stage_spec(config, stage, **given)

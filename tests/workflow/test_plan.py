@@ -235,6 +235,11 @@ def test_a_model_file_needs_all_trainings_and_their_evaluators():
     assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
 
 
+def test_the_targets_encoder_needs_the_profiles():
+    assert TINY_PLAN.evaluate_inputs() == {"profiles": ["results/adversary/profiles"]}
+    assert DEFAULT.evaluate_inputs() == {}
+
+
 # ---- results
 
 
