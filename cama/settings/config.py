@@ -77,7 +77,8 @@ class Config(Spec):
     def smallest(self) -> int:
         """The smallest side of a photograph that the crops need, in pixels."""
         phases = {self.patches.phase, *(spec.phase for spec in self.adversary.generators.values())}
-        return self.patches.crop + (MCU if "random" in phases or self.controls.random_phase else 0)
+        crop = self.patches.crop + (MCU if "random" in phases or self.controls.random_phase else 0)
+        return max(crop, self.patches.window)
 
     @property
     def used_generators(self) -> list[str]:

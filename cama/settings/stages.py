@@ -105,6 +105,10 @@ class EvaluateStageSpec(Spec):
         False, description="whether the pictures are the target camera's own, not to be encoded again as its"
     )
     size: int = Field(64, description="side of a patch in pixels")
+    crop: int = Field(
+        512,
+        description="side of what F sees of a saved picture, in pixels, cut at a random place; less where it is smaller",
+    )
     evaluation: EvaluationSpec = EvaluationSpec()
     compute: ComputeSpec = ComputeSpec()
 
@@ -195,7 +199,8 @@ def _manifest(c: Config) -> Spec:
 
 def _patches(c: Config, role: str, phase: str) -> Spec:
     labels = _all_models(c) if role.endswith("outdist") else c.models.in_distribution
-    patches = c.patches.model_copy(update={"phase": phase})
+    other = {"phase": "aligned", "crop": c.patches.window} if phase == "whole" else {"phase": phase}
+    patches = c.patches.model_copy(update={"margin": 0, **other})
     return PatchesStageSpec(seed=derive_seed(c.seed, "patches"), role=role, labels=labels, patches=patches)
 
 
@@ -237,6 +242,7 @@ def _evaluate(c: Config, method: str) -> Spec:
         name=method,
         oracle=c.attack.methods[method].kind == "oracle",
         size=c.patches.size,
+        crop=c.patches.crop,
         evaluation=c.evaluation,
         compute=c.compute,
     )

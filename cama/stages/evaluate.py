@@ -9,6 +9,9 @@ none of its own) stands once for each but its source.
 Under the save `target` each target has a file of its own: the picture as that camera would write it, with tables drawn by
 photograph and target, the same for all methods. The oracle's pictures are that camera's own files, and not encoded again.
 After `upload` a picture is compared with the untouched one at the same size.
+
+Of a picture that is larger than F's crop, F sees, and the distortion is of, a crop of the decoded file at a random place, the
+same for all methods; row and column are then those of the picture that was attacked.
 """
 
 from collections.abc import Callable, Iterator
@@ -91,7 +94,7 @@ def evaluate(
                 predictions = _predict(models, np.stack([one.picture for one in delivered]), compute, spec)
                 for index, one in enumerate(delivered):
                     test = tests[file.sets[one.place]]
-                    shared = _about(spec.name, file, one.place, test, save, one.picture, measures)
+                    shared = _about(spec, file, one.place, test, save, one.picture, measures)
                     rows += _rows(shared, one.targets, predictions, index)
             progress.update(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
@@ -113,18 +116,29 @@ def _deliver(
     save: str,
     imitations: dict[str, Imitation],
 ) -> Iterator[Delivered]:
-    """The pictures in these places after a save: one for each, or one for each of its targets where they encode it."""
+    """F's crops of the pictures in these places after a save: one for each, or one for each of its targets where they encode
+    it.
+    """
     for place, picture in zip(places, file.images(slice(places.start, places.stop)), strict=True):
         test, row = tests[file.sets[place]], file.rows[place]
         targets = _targets(file, place, test.labels[test.label[row]])
         if save != "target":
-            yield Delivered(saved(picture, save), place, targets)
+            yield Delivered(_crop(spec, test, row, saved(picture, save)), place, targets)
         elif spec.oracle:
-            yield Delivered(picture, place, targets)
+            yield Delivered(_crop(spec, test, row, picture), place, targets)
         else:
             for target in targets:
                 seed = derive_seed(spec.seed, save, test.photograph[row], target)
-                yield Delivered(saved_as(picture, imitations[target], seed), place, [target])
+                encoded = saved_as(picture, imitations[target], seed)
+                yield Delivered(_crop(spec, test, row, encoded), place, [target])
+
+
+def _crop(spec: EvaluateStageSpec, test: Patches, row: int, picture: np.ndarray) -> np.ndarray:
+    """What F sees of the picture of a test row: a crop at a random place, by the photograph alone."""
+    room = [max(0, side - spec.crop) for side in picture.shape[:2]]
+    rng = np.random.default_rng(derive_seed(spec.seed, "crop", test.photograph[row], *test.origin[row]))
+    top, left = (int(rng.random() * (free + 1)) for free in room)
+    return picture[top : top + spec.crop, left : left + spec.crop]
 
 
 def _predict(
@@ -158,14 +172,20 @@ def _cut(pictures: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _about(
-    method: str, file: Attacked, place: int, test: Patches, save: str, picture: np.ndarray, measures: Measures
+    spec: EvaluateStageSpec,
+    file: Attacked,
+    place: int,
+    test: Patches,
+    save: str,
+    picture: np.ndarray,
+    measures: Measures,
 ) -> dict[str, Any]:
     """The columns that the rows of one saved picture share."""
     origin = file.rows[place]
-    before = scaled(test.arrays["rgb"][origin].numpy(), save)
+    before = _crop(spec, test, origin, scaled(test.arrays["rgb"][origin].numpy(), save))
     row, column = test.origin[origin]
     return {
-        "method": method,
+        "method": spec.name,
         "run": file.runs[place],
         "set": file.sets[place],
         "save": save,

@@ -134,7 +134,7 @@ def _detectors(config: Config) -> Iterator[Cost]:
 
 def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
     """Only attacks with networks; the others cost little."""
-    known, crop, estimator = _known(config), config.patches.crop, config.adversary.estimator.net
+    known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
     for name, method in config.attack.methods.items():
         if method.generator:
             each = generator_forward(known, config.adversary.generators[method.generator].generator, crop)
@@ -184,8 +184,10 @@ def _patch_files(config: Config) -> set[tuple[str, str]]:
     phase, control, classifiers = config.patches.phase, config.phase_control, config.examiner.classifiers
     files = {("adversary", phase), ("examiner", phase), ("test", phase)}
     files |= {("adversary", config.adversary.generators[name].phase or phase) for name in config.used_generators}
+    attacked = "whole" if config.patches.margin else phase
+    files.add(("test", attacked))
     if config.models.out_of_distribution:
-        files.add(("test_outdist", phase))
+        files.add(("test_outdist", attacked))
     if any(spec.labels == "expanded" for spec in classifiers.values()):
         files.add(("examiner_outdist", phase))
     if control:
@@ -224,11 +226,11 @@ def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:
 
 def disk(config: Config, counts: Counts) -> dict[str, int]:
     """Bytes of the patch files and of the attacked pictures; networks take little beside them."""
-    pixels = config.patches.crop**2
-    crops = sum(counts.files.values()) * config.patches.crops
+    sides = {"whole": config.patches.window}
+    pixels = sum(count * sides.get(phase, config.patches.crop) ** 2 for (_, phase), count in counts.files.items())
     return {
-        "patches": crops * pixels * PATCH_BYTES,
-        "attacked": sum(counts.pictures.values()) * pixels * PICTURE_BYTES,
+        "patches": pixels * config.patches.crops * PATCH_BYTES,
+        "attacked": sum(counts.pictures.values()) * config.patches.window**2 * PICTURE_BYTES,
     }
 
 

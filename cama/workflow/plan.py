@@ -109,8 +109,11 @@ class Plan:
         return self.path(f"patches/{role}-{phase or self.config.patches.phase}.h5")
 
     def tests(self) -> Files:
-        """The test photographs of the known and of the unknown camera models."""
-        return {"inside": [self.patches("test")], "outside": [self.patches("test_outdist")]}
+        """What is attacked of the test photographs of the known and of the unknown camera models: F's crops, or with a margin
+        windows around them, whose origins are multiples of 16 pixels on any phase of the crops.
+        """
+        phase = "whole" if self.config.patches.margin else ""
+        return {"inside": [self.patches("test", phase)], "outside": [self.patches("test_outdist", phase)]}
 
     # ---- trainings
 
@@ -320,7 +323,7 @@ class Plan:
         names = {
             "model": self.models,
             "role": ROLES,
-            "phase": ("aligned", "random"),
+            "phase": ("aligned", "random", "whole"),
             "owner": ("adversary", "examiner"),
             "evaluator": config.adversary.evaluators,
             "generator": [run for runs in self.runs.values() for run in runs],

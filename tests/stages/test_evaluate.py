@@ -137,3 +137,67 @@ def test_a_save_as_the_target_without_its_profile_is_one_line(folder, capsys):
     call = evaluate(folder, [1], "--profiles", folder / "profiles", saves=("png", "target"))
     assert f"profiles: found no container profile of {LABELS[2]}, expected one" in refusal(capsys, *call)
     assert not (folder / "rows.csv").exists()
+
+
+CROP = 32  # of pictures of SIDE pixels
+
+
+@pytest.fixture
+def seen(monkeypatch) -> list[np.ndarray]:
+    """The pictures (N, H, W, 3) that the classifier is given, whole ones and patches in turn."""
+    given: list[np.ndarray] = []
+
+    def spy(classifier, images, *rest):
+        given.append(images.numpy())
+        return predict(classifier, images, *rest)
+
+    monkeypatch.setattr("cama.stages.evaluate.predict", spy)
+    return given
+
+
+def place_of(crop: np.ndarray, picture: np.ndarray) -> tuple[int, int]:
+    """Where in a picture a crop was cut."""
+    room = range(len(picture) - len(crop) + 1)
+    (found,) = [
+        (top, left)
+        for top in room
+        for left in room
+        if np.array_equal(picture[top : top + len(crop), left : left + len(crop)], crop)
+    ]
+    return found
+
+
+def test_the_whole_picture_is_saved_and_f_sees_a_crop_of_the_decoded_file_at_a_random_place(folder, written, seen):
+    aims = [1, 2, 0, 2, 0, 1]
+    options = ("--profiles", folder / "profiles")
+    assert main(evaluate(folder, aims, *options, saves=("png", "target", "upload"), crop=CROP)) == 0
+    png, _, target, _, upload, _ = seen
+    assert png.shape == target.shape == (len(aims), CROP, CROP, 3)
+    assert upload.shape == (len(aims), CROP, CROP, 3)  # two thirds of SIDE, and so all of it
+    whole = [scene(SIDE, SIDE, seed=row) for row, _ in enumerate(aims)]
+    decoded = [saves.decoded(data) for data in written[: len(aims)]]
+    assert {picture.shape for picture in decoded} == {(SIDE, SIDE, 3)}
+    places = [place_of(crop, picture) for crop, picture in zip(png, whole, strict=True)]
+    assert [place_of(crop, picture) for crop, picture in zip(target, decoded, strict=True)] == places
+    assert len(set(places)) > 3
+    assert any(row % 8 or column % 8 for row, column in places)
+    assert all(0 <= value <= SIDE - CROP for place in places for value in place)
+
+    rows = pd.read_csv(folder / "rows.csv")
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 256, (6 * len(LABELS), SIDE, SIDE, 3), dtype=np.uint8)  # as `write_patches` draws them
+    levels = rows[rows.save == "target"].psnr
+    for level, crop, picture, (top, left) in zip(levels, target, before, places, strict=False):
+        assert level == pytest.approx(psnr(picture[top : top + CROP, left : left + CROP], crop), abs=1e-3)
+
+
+def test_all_methods_are_seen_at_the_same_place_and_another_seed_gives_another(folder, seen):
+    for call in (
+        evaluate(folder, [1, 2], saves=("png",), crop=CROP),
+        evaluate(folder, [-1, -1], saves=("png",), crop=CROP, oracle=True),
+        evaluate(folder, [1, 2], saves=("png",), crop=CROP, seed=2),
+    ):
+        assert main(call) == 0
+    first, same, other = seen[::2]
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)

@@ -38,7 +38,8 @@ CHANGED = {
     r"split\.\w+\.test": {"simulate", "split"},  # test photographs have oracles
     r"split\..*": {"split"},
     r"patches\.size": {"evaluate", *PATCHES},
-    r"patches\.crop": {"manifest", *PATCHES},  # a photograph may be too small for it
+    r"patches\.crop": {"manifest", "evaluate", *PATCHES},  # a photograph may be too small for it
+    r"patches\.margin": {"manifest", "patches whole", "controls"},
     r"patches\.phase": {"controls", "report"},  # and the names of the patch files; the report loses its devices
     r"patches\.crops": {"report", *PATCHES},
     r"adversary\.estimator\..*": {"estimator adversary"},
@@ -185,7 +186,7 @@ def jobs(config: Config) -> dict[str, str]:
     roles = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
     wildcards = {
         "simulate": [{"model": name} for name in every],
-        "patches": [{"role": role, "phase": phase} for role in roles for phase in ("aligned", "random")],
+        "patches": [{"role": role, "phase": phase} for role in roles for phase in ("aligned", "random", "whole")],
         "estimator": [{"owner": owner} for owner in ("adversary", "examiner")],
         "evaluator": [{"name": name} for name in config.adversary.evaluators],
         "generator": [{"name": name} for name in trainings],
@@ -223,6 +224,7 @@ def test_a_key_changes_the_jobs_that_it_concerns_and_no_other(path, value):
         for job in BEFORE.keys() & after.keys()
         for stage, _, name in [job.partition(" ")]
         for wanted, _, part in [one.partition(" ") for one in names]
-        if stage == wanted and (not part or part == name.partition("~")[0] or (part == "outdist" and part in name))
+        if stage == wanted
+        and (not part or part == name.partition("~")[0] or (part in ("outdist", "whole") and part in name))
     }
     assert found == expected
