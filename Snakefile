@@ -41,6 +41,7 @@ rule all:
 rule data:
     input:
         [plan.patches(role) for role in ("adversary", "test", "test_outdist")],
+        *plan.tests().values(),
         [plan.classifier_patches(name) for name in plan.config.examiner.classifiers],
 
 

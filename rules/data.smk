@@ -84,3 +84,22 @@ use rule stage as patches with:
         stage="patches",
         spec=lambda wildcards: plan.spec("patches", **wildcards),
         more=lambda wildcards: plan.root_option(),
+
+
+# How the cameras build their files, of which a photograph of the adversary tells; of simulated ones the same.
+use rule stage as profiles with:
+    input:
+        plan.code("profiles"),
+        splits=plan.path("splits.csv"),
+    output:
+        out=directory(plan.path("adversary/profiles")),
+    log:
+        plan.log("adversary/profiles"),
+    benchmark:
+        plan.benchmark("adversary/profiles")
+    resources:
+        **resources(runtime=60),
+    params:
+        stage="profiles",
+        spec=plan.spec("profiles"),
+        more=lambda wildcards: plan.root_option(),

@@ -6,6 +6,7 @@ use rule stage as evaluate with:
         plan.code("evaluate"),
         plan.config.evaluation.lpips or [],
         **plan.tests(),
+        **plan.evaluate_inputs(),
         attacked=plan.path("attacks/{method}.h5"),
         classifiers=plan.classifiers(),
     output:

@@ -93,6 +93,7 @@ use rule stage as package with:
         plan.code("package"),
         unpack(lambda wildcards: plan.package_inputs(wildcards.method)),
         splits=plan.path("splits.csv"),
+        profiles=plan.path("adversary/profiles"),
         tables=plan.tables(),
     output:
         out=plan.path("models/{method}.safetensors"),
@@ -106,4 +107,3 @@ use rule stage as package with:
         stage="package",
         spec=lambda wildcards: plan.spec("package", method=wildcards.method),
         files=options("tables"),
-        more=lambda wildcards: plan.root_option(),

@@ -105,7 +105,11 @@ class Profile(Spec):
     @property
     def order(self) -> list[str]:
         """The most frequent order of segments in which those of the coding stand as in the most frequent coding."""
-        layout = [part.split()[0] for part in self.codings[0].value.layout]
+        return self.order_of(self.codings[0].value)
+
+    def order_of(self, traits: Traits) -> list[str]:
+        """The most frequent order of segments in which those of the coding stand as in `traits`."""
+        layout = [part.split()[0] for part in traits.layout]
         fitting = (entry.value for entry in self.segments if [name for name in entry.value if name in layout] == layout)
         return next(fitting, self.segments[0].value)
 

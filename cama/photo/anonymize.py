@@ -1,10 +1,12 @@
 """Anonymizing a photograph: the new file is to be attributed to a target camera, and holds nothing but pixels."""
 
+import hashlib
 import io
 import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from PIL import Image
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
+from cama.core.seeds import derive_seed
 from cama.evaluation.distortion import psnr
 from cama.jpeg.exif_writing import minimal_exif
+from cama.jpeg.imitation import FAULTS, Imitation
 from cama.jpeg.profile import Profile
-from cama.jpeg.writing import check_pixels_only, encode_like, encode_neutral
+from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
@@ -74,15 +78,15 @@ class PhotoAnonymizer:
         loaded = cls(anonymizer, target, imitated, metadata == "target", attributors)
         try:
             loaded.encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
-        except (CamaError, KeyError, IndexError, TypeError, ValueError, OverflowError, OSError) as error:
+        except FAULTS as error:
             raise CamaError(
                 f"{profile or model}: found a profile that cannot be imitated ({error}), expected another or --encoding neutral"
             ) from error
         return loaded
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, bytes]:
-        """A picture (H, W, 3), uint8, as a JPEG, neutral or with the most frequent traits of the profile; and the EXIF in it,
-        empty where there is none.
+        """A picture (H, W, 3), uint8, as a JPEG, neutral or with a coding of the profile, drawn by the picture's hash as
+        often as the camera has it; and the EXIF in it, empty where there is none.
         """
         if self.profile is None:
             return encode_neutral(picture), b""
@@ -93,7 +97,12 @@ class PhotoAnonymizer:
             small.thumbnail(THUMBNAIL if width >= height else THUMBNAIL[::-1])
             thumbnail = encode_neutral(np.asarray(small))
             exif = minimal_exif(self.profile.exif, self.profile.photographs, width, height, thumbnail)
-        return encode_like(picture, self.profile.coding, self.profile.order, exif), exif
+        seed = derive_seed(0, hashlib.sha256(np.ascontiguousarray(picture)).hexdigest())
+        return self._imitation.encode(picture, seed, exif), exif
+
+    @cached_property
+    def _imitation(self) -> Imitation:
+        return Imitation(self.profile)
 
     @property
     def caution(self) -> str:

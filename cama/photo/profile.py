@@ -63,6 +63,12 @@ def read_profile(path: Path) -> Profile:
     return parse(Profile, values, str(path))
 
 
+def read_profiles(folder: Path, labels: Sequence[str]) -> dict[str, Profile]:
+    """The profiles LABEL.json of a folder, of the labels that have one."""
+    paths = {label: folder / f"{label}.json" for label in labels}
+    return {label: read_profile(path) for label, path in paths.items() if path.exists()}
+
+
 def _count(files: Sequence[Original], left_out: int) -> Profile:
     """The profile of photographs that are all of one camera."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("codings", "segments", "dimensions")}

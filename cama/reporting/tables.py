@@ -21,14 +21,14 @@ PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
     """The rows of all methods, with what the same classifier predicts for the untouched photograph: `clean` for the PNG, and
-    `clean_saved` after the row's save.
+    `clean_saved` after the row's save, as the encoder of the row's target writes it where the save is `target`.
     """
     rows = pd.concat([_read(path) for path in paths], ignore_index=True)
     same = ["classifier", *PICTURE]
-    untouched = rows[rows.method == "identity"].drop_duplicates([*same, "save"])
-    png = untouched[untouched.save == "png"].set_index(same).predicted.rename("clean")
-    saved = untouched.set_index([*same, "save"]).predicted.rename("clean_saved")
-    joined = rows.join(png, on=same).join(saved, on=[*same, "save"])
+    untouched = rows[rows.method == "identity"].drop_duplicates([*same, "target", "save"])
+    png = untouched[untouched.save == "png"].drop_duplicates(same).set_index(same).predicted.rename("clean")
+    saved = untouched.set_index([*same, "target", "save"]).predicted.rename("clean_saved")
+    joined = rows.join(png, on=same).join(saved, on=[*same, "target", "save"])
     lost = joined[joined.clean_saved.isna()]
     if len(lost):
         raise CamaError(f"rows: found {lost.photograph.iloc[0]} under {lost.method.iloc[0]}, and not under identity")
@@ -68,15 +68,15 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
                 **_untargeted("untargeted_where_right", right, known, resamples, seed),
                 **_patches(group, known, resamples, seed),
-                "clean_accuracy_after_save": _accuracy(once, once.clean_saved) if known else np.nan,
+                "clean_accuracy_after_save": _accuracy(group, group.clean_saved) if known else np.nan,
             }
         )
     return pd.DataFrame(table)
 
 
-def _accuracy(once: pd.DataFrame, predicted: pd.Series) -> float:
+def _accuracy(rows: pd.DataFrame, predicted: pd.Series) -> float:
     """The share of untouched photographs that F got right, by model and then averaged."""
-    return (predicted == once.source).groupby(once.source).mean().mean()
+    return (predicted == rows.source).groupby(rows.source).mean().mean()
 
 
 def _rate(

@@ -103,6 +103,9 @@ class MethodSpec(Spec):
         return self.kind in ("learned", "oracle", "spectrum", *GRADIENT_KINDS)
 
 
+NAMED_SAVES = ("png", "target", "neutral", "upload")
+
+
 class AttackSpec(Spec):
     """How the test photographs are attacked."""
 
@@ -116,7 +119,8 @@ class EvaluationSpec(Spec):
     saves: tuple[str, ...] = Field(
         ("png",),
         min_length=1,
-        description="file formats in which a picture is saved before it is scored: `png` first, and `jpeg` with a quality",
+        description="how a picture is saved before it is scored: `png` first, `jpeg` with a quality, `target` (as the target"
+        " camera writes it), `neutral` (as `cama anonymize` writes it without a profile) or `upload` (at two thirds, JPEG 80)",
     )
     patches: bool = Field(False, description="whether the patches of a crop are also scored one by one")
     lpips: str = Field(
@@ -129,8 +133,9 @@ class EvaluationSpec(Spec):
     @model_validator(mode="after")
     def _known_saves(self) -> "EvaluationSpec":
         for save in self.saves:
-            if save not in ("png", *(f"jpeg{quality}" for quality in range(1, 101))):
-                raise ValueError(f"saves: found {save!r}, expected 'png', or 'jpeg' and a quality such as 'jpeg85'")
+            if save not in (*NAMED_SAVES, *(f"jpeg{quality}" for quality in range(1, 101))):
+                named = ", ".join(map(repr, NAMED_SAVES))
+                raise ValueError(f"saves: found {save!r}, expected {named}, or 'jpeg' and a quality such as 'jpeg85'")
         if self.saves[0] != "png" or len(set(self.saves)) < len(self.saves):
             raise ValueError(f"saves: found {list(self.saves)}, expected 'png' first and each save once")
         return self

@@ -84,7 +84,7 @@ class Config(Spec):
     def smallest(self) -> int:
         """The smallest side of a photograph that the crops need, in pixels."""
         phases = self.phase("adversary"), self.phase("test")
-        return self.patches.crop + (MCU if "random" in phases else 0)
+        return max(self.patches.crop + (MCU if "random" in phases else 0), self.patches.window)
 
     def phase(self, role: str) -> str:
         """The phase of a role's crops; the test crops are cut as those of the examiner."""

@@ -113,9 +113,21 @@ class PatchesSpec(Spec):
         gt=0,
         description="side of a crop in pixels, a multiple of `size`; training crops are cut into patches, test crops are not",
     )
+    margin: int = Field(
+        0,
+        ge=0,
+        multiple_of=MCU,
+        description="pixels beside a test crop, on each side, that attack and save see too: the crop is then cut from the"
+        " decoded file, at a random place; at 0 they see the crop alone",
+    )
     crops: int = Field(1, ge=1, description="most crops of a photograph, on a centred grid")
     phase: Literal["aligned", "random"] = Field(
         "aligned",
         description="origins of the crops: multiples of 16 pixels (`aligned`), or any pixel (`random`), which needs photographs"
         " of 16 pixels more a side",
     )
+
+    @property
+    def window(self) -> int:
+        """The side of what attack and save see of a test photograph, in pixels."""
+        return self.crop + 2 * self.margin

@@ -89,11 +89,26 @@ class AttackStageSpec(Spec):
     compute: ComputeSpec = ComputeSpec()
 
 
+class ProfilesStageSpec(Spec):
+    """Stage `profiles`."""
+
+    labels: tuple[str, ...]
+    required: bool = Field(False, description="whether each label must have a profile that can be imitated")
+
+
 class EvaluateStageSpec(Spec):
     """Stage `evaluate`."""
 
+    seed: int = 1
     name: str = "identity"
+    oracle: bool = Field(
+        False, description="whether the pictures are the target camera's own, not to be encoded again as its"
+    )
     size: int = Field(64, description="side of a patch in pixels")
+    crop: int = Field(
+        512,
+        description="side of what F sees of a saved picture, in pixels, cut at a random place; less where it is smaller",
+    )
     evaluation: EvaluationSpec = EvaluationSpec()
     compute: ComputeSpec = ComputeSpec()
 
@@ -184,7 +199,8 @@ def _manifest(c: Config) -> Spec:
 
 def _patches(c: Config, role: str, phase: str) -> Spec:
     labels = _all_models(c) if role.endswith("outdist") else c.models.in_distribution
-    patches = c.patches.model_copy(update={"phase": phase})
+    other = {"phase": "aligned", "crop": c.patches.window} if phase == "whole" else {"phase": phase}
+    patches = c.patches.model_copy(update={"margin": 0, **other})
     return PatchesStageSpec(seed=derive_seed(c.seed, "patches"), role=role, labels=labels, patches=patches)
 
 
@@ -217,6 +233,18 @@ def _attack(c: Config, method: str) -> Spec:
     most = spec.photographs or c.attack.photographs
     return AttackStageSpec(
         seed=seed, name=method, method=spec, targets=c.models.in_distribution, photographs=most, compute=c.compute
+    )
+
+
+def _evaluate(c: Config, method: str) -> Spec:
+    return EvaluateStageSpec(
+        seed=derive_seed(c.seed, "evaluate"),  # the same for all methods, which are compared
+        name=method,
+        oracle=c.attack.methods[method].kind == "oracle",
+        size=c.patches.size,
+        crop=c.patches.crop,
+        evaluation=c.evaluation,
+        compute=c.compute,
     )
 
 
@@ -260,9 +288,8 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "classifier": _classifier,
     "generator": _generator,
     "attack": _attack,
-    "evaluate": lambda c, method: EvaluateStageSpec(
-        name=method, size=c.patches.size, evaluation=c.evaluation, compute=c.compute
-    ),
+    "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
+    "evaluate": _evaluate,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),

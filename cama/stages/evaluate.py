@@ -5,12 +5,19 @@ ssim, ms_ssim, lpips (where the settings name its weights), classifier, labels (
 source is one of them), predicted, target; and where patches are scored one by one, the shares of them that F took for the
 target (patches_targeted) and for another than the source (patches_untargeted). A picture that serves every target (it has
 none of its own) stands once for each but its source.
+
+Under the save `target` each target has a file of its own: the picture as that camera would write it, with tables drawn by
+photograph and target, the same for all methods. The oracle's pictures are that camera's own files, and not encoded again.
+After `upload` a picture is compared with the untouched one at the same size.
+
+Of a picture that is larger than F's crop, F sees, and the distortion is of, a crop of the decoded file at a random place, the
+same for all methods; row and column are then those of the picture that was attacked.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,14 +26,17 @@ import torch
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
+from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
+from cama.evaluation.saves import load_imitations, saved, saved_as, scaled
+from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
+from cama.photo.profile import read_profiles
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
-from cama.storage.images import save_and_decode
 from cama.training.classifier import predict
 
 BATCH = 8
@@ -44,14 +54,34 @@ class Predictions:
     patches: np.ndarray | None
 
 
+class Delivered(NamedTuple):
+    """A saved picture (H, W, 3), its place in the file of attacked ones, and the targets that it serves."""
+
+    picture: np.ndarray
+    place: int
+    targets: list[str]
+
+
 def evaluate(
-    spec: EvaluateStageSpec, attacked: Path, inside: Path, outside: Path, classifiers: list[Path], out: Path
+    spec: EvaluateStageSpec,
+    attacked: Path,
+    inside: Path,
+    outside: Path,
+    profiles: Path | None,
+    classifiers: list[Path],
+    out: Path,
 ) -> None:
-    """Score the pictures of `attacked` under the model files `classifiers`, named by their file names."""
+    """Score the pictures of `attacked` under the model files `classifiers`, named by their file names. The save `target` needs
+    the folder `profiles`.
+    """
     measures = _measures(spec)
     rows: list[dict[str, Any]] = []
     with open_attacked(attacked) as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+        imitations = {}
+        if "target" in spec.evaluation.saves:
+            found = read_profiles(profiles, file.targets) if profiles else {}
+            imitations = load_imitations(profiles, found, file.targets)
         compute = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
         for classifier, _ in models.values():
@@ -59,14 +89,13 @@ def evaluate(
         progress = Progress(f"evaluate {spec.name}", len(file))
         for first in range(0, len(file), BATCH):
             last = min(first + BATCH, len(file))
-            stored = file.images(slice(first, last))
             for save in spec.evaluation.saves:
-                pictures = np.stack([save_and_decode(image, save) for image in stored])
-                predictions = _predict(models, pictures, compute, spec)
-                for index, picture in enumerate(pictures):
-                    place = first + index
-                    shared = _about(spec.name, file, place, tests[file.sets[place]], save, picture, measures)
-                    rows += _rows(shared, _targets(file, place, shared["source"]), predictions, index)
+                delivered = list(_deliver(spec, file, range(first, last), tests, save, imitations))
+                predictions = _predict(models, np.stack([one.picture for one in delivered]), compute, spec)
+                for index, one in enumerate(delivered):
+                    test = tests[file.sets[one.place]]
+                    shared = _about(spec, file, one.place, test, save, one.picture, measures)
+                    rows += _rows(shared, one.targets, predictions, index)
             progress.update(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
 
@@ -77,6 +106,39 @@ def _measures(spec: EvaluateStageSpec) -> Measures:
     if spec.evaluation.lpips:
         measures["lpips"] = Lpips(Path(spec.evaluation.lpips), spec.evaluation.lpips_sha256)
     return measures
+
+
+def _deliver(
+    spec: EvaluateStageSpec,
+    file: Attacked,
+    places: range,
+    tests: dict[str, Patches],
+    save: str,
+    imitations: dict[str, Imitation],
+) -> Iterator[Delivered]:
+    """F's crops of the pictures in these places after a save: one for each, or one for each of its targets where they encode
+    it.
+    """
+    for place, picture in zip(places, file.images(slice(places.start, places.stop)), strict=True):
+        test, row = tests[file.sets[place]], file.rows[place]
+        targets = _targets(file, place, test.labels[test.label[row]])
+        if save != "target":
+            yield Delivered(_crop(spec, test, row, saved(picture, save)), place, targets)
+        elif spec.oracle:
+            yield Delivered(_crop(spec, test, row, picture), place, targets)
+        else:
+            for target in targets:
+                seed = derive_seed(spec.seed, save, test.photograph[row], target)
+                encoded = saved_as(picture, imitations[target], seed)
+                yield Delivered(_crop(spec, test, row, encoded), place, [target])
+
+
+def _crop(spec: EvaluateStageSpec, test: Patches, row: int, picture: np.ndarray) -> np.ndarray:
+    """What F sees of the picture of a test row: a crop at a random place, by the photograph alone."""
+    room = [max(0, side - spec.crop) for side in picture.shape[:2]]
+    rng = np.random.default_rng(derive_seed(spec.seed, "crop", test.photograph[row], *test.origin[row]))
+    top, left = (int(rng.random() * (free + 1)) for free in room)
+    return picture[top : top + spec.crop, left : left + spec.crop]
 
 
 def _predict(
@@ -100,23 +162,30 @@ def _predict(
 
 
 def _cut(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """The patches (N * P, size, size, 3) of pictures (N, H, H, 3)."""
-    crop = pictures.shape[1]
-    if crop % size:
-        raise CamaError(f"patches.size: found {size}, expected a divisor of the crop of {crop} pixels")
-    blocks = pictures.reshape(len(pictures), crop // size, size, crop // size, size, 3)
+    """The patches (N * P, size, size, 3) of pictures (N, H, H, 3); what is left beside whole ones is left out."""
+    count = pictures.shape[1] // size
+    if not count:
+        raise CamaError(f"patches.size: found {size}, expected at most the {pictures.shape[1]} pixels of a saved crop")
+    whole = pictures[:, : count * size, : count * size]
+    blocks = whole.reshape(len(pictures), count, size, count, size, 3)
     return blocks.transpose(2, 3).reshape(-1, size, size, 3)
 
 
 def _about(
-    method: str, file: Attacked, place: int, test: Patches, save: str, picture: np.ndarray, measures: Measures
+    spec: EvaluateStageSpec,
+    file: Attacked,
+    place: int,
+    test: Patches,
+    save: str,
+    picture: np.ndarray,
+    measures: Measures,
 ) -> dict[str, Any]:
     """The columns that the rows of one saved picture share."""
     origin = file.rows[place]
-    before = test.arrays["rgb"][origin].numpy()
+    before = _crop(spec, test, origin, scaled(test.arrays["rgb"][origin].numpy(), save))
     row, column = test.origin[origin]
     return {
-        "method": method,
+        "method": spec.name,
         "run": file.runs[place],
         "set": file.sets[place],
         "save": save,

@@ -7,31 +7,32 @@ import pandas as pd
 import torch
 
 from cama import __version__
-from cama.core.errors import CamaError
 from cama.data.manifest import read_table
 from cama.models.packaged import Header, Scores, read_parts, save_anonymizer
-from cama.photo.profile import learn_profile
+from cama.photo.profile import read_profiles
 from cama.reporting.model_card import model_card
 from cama.settings.spec import parse
 from cama.settings.stages import PackageStageSpec
 from cama.storage.files import read_csv
 from cama.storage.hdf5 import content_hash
 
-# Of a profile the most frequent ones: a camera that sets its tables for each picture has as many as pictures.
-CODINGS = 20
-
 
 def package(
-    spec: PackageStageSpec, model: list[Path], evaluators: list[Path], splits: Path, root: Path, tables: Path, out: Path
+    spec: PackageStageSpec,
+    model: list[Path],
+    evaluators: list[Path],
+    splits: Path,
+    profiles: Path,
+    tables: Path,
+    out: Path,
 ) -> None:
-    """Write G (of several trainings the first), E's classifiers (named as their files), the container profiles of the
-    adversary's photographs, and this method's rows of the `tables` to one file.
+    """Write G (of several trainings the first), E's classifiers (named as their files), the container profiles of the folder
+    `profiles`, and this method's rows of the `tables` to one file.
     """
     tensors, parts = read_parts(model[0], {path.stem: path for path in evaluators})
     split = read_table(splits)
     owned = split[split.role == "adversary"]
     trained_on = owned[owned.part == "train"].model.value_counts()
-    photographs = {label: [root / path for path in owned[owned.model == label].path] for label in parts["labels"]}
     header = parse(
         Header,
         {
@@ -40,7 +41,7 @@ def package(
             "dataset": spec.dataset,
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
-            "profiles": learn_profiles(photographs),
+            "profiles": read_profiles(profiles, parts["labels"]),
             "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
             "versions": {"cama": __version__, "torch": torch.__version__},
             "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, splits)},
@@ -48,19 +49,6 @@ def package(
         str(out),
     )
     save_anonymizer(out, tensors, header.model_copy(update={"card": model_card(header)}))
-
-
-def learn_profiles(photographs: dict[str, list[Path]]) -> dict[str, Any]:
-    """A profile of each camera model, where its photographs are as the camera wrote them."""
-    profiles = {}
-    for label, paths in photographs.items():
-        try:
-            profile = learn_profile(paths, lambda line, label=label: print(f"package: {label}: {line}", flush=True))
-        except CamaError as error:
-            print(f"package: no container profile of {label}: {error}", flush=True)
-        else:
-            profiles[label] = profile.model_copy(update={"codings": profile.codings[:CODINGS]})
-    return profiles
 
 
 def _rows(path: Path, method: str) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ def _detectors(config: Config) -> Iterator[Cost]:
 
 def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
     """Only attacks with networks; the others cost little."""
-    known, crop, estimator = _known(config), config.patches.crop, config.adversary.estimator.net
+    known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
     for name, method in config.attack.methods.items():
         if method.generator:
             each = generator_forward(known, config.adversary.generators[method.generator].generator, crop)
@@ -181,11 +181,14 @@ def count_pictures(config: Config, photographs: int | None) -> Counts:
 def _patch_files(config: Config) -> set[tuple[str, str]]:
     """The patch files, by role and phase, that a config needs."""
     roles = ["adversary", "examiner", "test"]
-    if config.models.out_of_distribution:
-        roles.append("test_outdist")
     if any(spec.labels == "expanded" for spec in config.examiner.classifiers.values()):
         roles.append("examiner_outdist")
-    return {(role, config.phase(role)) for role in roles}
+    files = {(role, config.phase(role)) for role in roles}
+    attacked = "whole" if config.patches.margin else config.phase("test")
+    files.add(("test", attacked))
+    if config.models.out_of_distribution:
+        files.add(("test_outdist", attacked))
+    return files
 
 
 def _photographs(config: Config, role: str, photographs: int | None) -> int:
@@ -217,11 +220,11 @@ def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:
 
 def disk(config: Config, counts: Counts) -> dict[str, int]:
     """Bytes of the patch files and of the attacked pictures; networks take little beside them."""
-    pixels = config.patches.crop**2
-    crops = sum(counts.files.values()) * config.patches.crops
+    sides = {"whole": config.patches.window}
+    pixels = sum(count * sides.get(phase, config.patches.crop) ** 2 for (_, phase), count in counts.files.items())
     return {
-        "patches": crops * pixels * PATCH_BYTES,
-        "attacked": sum(counts.pictures.values()) * pixels * PICTURE_BYTES,
+        "patches": pixels * config.patches.crops * PATCH_BYTES,
+        "attacked": sum(counts.pictures.values()) * config.patches.window**2 * PICTURE_BYTES,
     }
 
 

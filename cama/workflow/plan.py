@@ -104,13 +104,16 @@ class Plan:
         """All camera models."""
         return [*self.config.models.in_distribution, *self.config.models.out_of_distribution]
 
-    def patches(self, role: str) -> str:
-        """The patch file of a role."""
-        return self.path(f"patches/{role}-{self.config.phase(role)}.h5")
+    def patches(self, role: str, phase: str = "") -> str:
+        """The patch file of a role; without `phase` on the crop phase of its owner."""
+        return self.path(f"patches/{role}-{phase or self.config.phase(role)}.h5")
 
     def tests(self) -> Files:
-        """The test photographs of the known and of the unknown camera models."""
-        return {"inside": [self.patches("test")], "outside": [self.patches("test_outdist")]}
+        """What is attacked of the test photographs of the known and of the unknown camera models: F's crops, or with a margin
+        windows around them, whose origins are multiples of 16 pixels on any phase of the crops.
+        """
+        phase = "whole" if self.config.patches.margin else ""
+        return {"inside": [self.patches("test", phase)], "outside": [self.patches("test_outdist", phase)]}
 
     # ---- trainings
 
@@ -191,6 +194,10 @@ class Plan:
         if spec.kind == "spectrum":
             inputs["patches"] = [self.patches("adversary")]
         return inputs
+
+    def evaluate_inputs(self) -> Files:
+        """The container profiles, where the encoder of the target camera is a save."""
+        return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
 
     def detect_inputs(self, method: str) -> Files:
         """The training patches of a method's detector, and what the method needs to attack them: of several trainings only
@@ -303,7 +310,7 @@ class Plan:
         names = {
             "model": self.models,
             "role": ROLES,
-            "phase": ("aligned", "random"),
+            "phase": ("aligned", "random", "whole"),
             "owner": ("adversary", "examiner"),
             "evaluator": config.adversary.evaluators,
             "generator": [run for runs in self.runs.values() for run in runs],

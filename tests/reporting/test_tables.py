@@ -86,6 +86,24 @@ def test_rows_carry_what_the_same_classifier_said_of_the_untouched_photograph(ro
         assert row.clean == ("A" if row.classifier == "g" else CLEAN[name])
 
 
+def test_after_the_targets_encoder_the_untouched_photograph_is_that_in_the_same_targets_file(tmp_path):
+    identity, cama = rows_of("identity"), rows_of("cama")
+    encoded = identity.assign(save="target", predicted=identity.target)  # the file alone persuades F
+    paths = [tmp_path / "identity.csv", tmp_path / "cama.csv"]
+    pd.concat([identity, encoded]).to_csv(paths[0], index=False)
+    pd.concat([cama, cama.assign(save="target")]).to_csv(paths[1], index=False)
+    rows = read_rows(paths)
+    assert len(rows) == 4 * len(cama)
+    delivered = rows[(rows.method == "cama") & (rows.save == "target")]
+    assert (delivered.clean_saved == delivered.target).all()
+    assert delivered.clean.tolist() == rows[(rows.method == "cama") & (rows.save == "png")].clean.tolist()
+    table = transfer_table(rows, 100, 1)
+    row = cell(table[table.save == "target"], method="cama", set="in", classifier="f")
+    assert row.clean_accuracy == pytest.approx((1 / 2 + 1) / 2)
+    assert row.clean_accuracy_after_save == 0
+    assert cell(table[table.save == "target"], method="identity", set="in", classifier="f").targeted == 1
+
+
 def test_crops_of_one_photograph_are_told_apart_but_are_one_photograph(tmp_path):
     first, second = rows_of("identity"), rows_of("identity").assign(column=64, predicted="C")
     paths = [tmp_path / "identity.csv", tmp_path / "cama.csv"]

@@ -307,7 +307,11 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ),
         ("tables.baseline", "spoc", "tables.baseline: found 'spoc', expected one of ['identity', "),
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
-        ("evaluation.saves", ["png", "tiff"], "saves: found 'tiff', expected 'png', or 'jpeg' and a quality"),
+        (
+            "evaluation.saves",
+            ["png", "tiff"],
+            "found 'tiff', expected 'png', 'target', 'neutral', 'upload', or 'jpeg' and",
+        ),
         ("evaluation.saves", ["jpeg85"], "expected 'png' first"),
         ("evaluation.saves", ["png", "jpeg085"], "saves: found 'jpeg085'"),
         ("adversary.generators.cama.evaluators", ["high", "high"], "'high' more than once, expected each name once"),
@@ -480,7 +484,9 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
-    found |= {(name,): ({}, name) for name in ("manifest", "split", "tables", "plots", "controls", "report")}
+    found |= {
+        (name,): ({}, name) for name in ("manifest", "split", "profiles", "tables", "plots", "controls", "report")
+    }
     return found | {("split", "check"): ({}, "check-split")}
 
 
@@ -572,7 +578,7 @@ def test_the_phase_of_the_crops_does_not_cut_the_patches_of_a_given_phase_anew()
 def test_the_seed_reaches_every_stage_that_draws():
     kinds = {job[0] for job in changed(default(seed=2))}
     drawing = {"simulate", "split", "patches", "estimator", "evaluator", "classifier", "generator", "attack"}
-    assert kinds == drawing | {"detect", "tables", "controls"}
+    assert kinds == drawing | {"evaluate", "detect", "tables", "controls"}
 
 
 def leaves(spec: Spec, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

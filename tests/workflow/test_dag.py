@@ -41,13 +41,13 @@ def test_no_target_classifier_and_generator_share_a_trained_ancestor():
         assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 
 
-def test_no_attack_and_no_detector_depends_on_anything_of_the_examiner():
+def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examiner():
     labels, above = ancestors()
     examiner = {n for n, text in labels.items() if re.search("train_classifier|owner: examiner", text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
-    attacks = [node for node, label in labels.items() if label.startswith(("attack", "detect", "devices"))]
+    attacks = [node for node, label in labels.items() if label.startswith(("attack", "detect", "devices", "profiles"))]
     assert examiner
-    assert len(attacks) == 8
+    assert len(attacks) == 9
     for attack in attacks:
         assert not above[attack] & examiner
 
@@ -76,7 +76,7 @@ def planned() -> list[str]:
 
 def test_every_command_is_one_that_its_stage_takes(planned):
     """The names of inputs and outputs are the options of the stages, which would not take another."""
-    assert len(planned) == 42
+    assert len(planned) == 43
     for block in planned:
         command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
         assert command is not None, block

@@ -44,6 +44,7 @@ def test_the_dry_run_plans_exactly_the_papers_jobs(stand_in):
         "manifest": 1,
         "split": 1,
         "check_split": 1,
+        "profiles": 1,
         "patches": 5,  # adversary, examiner, test, and the two roles of the unknown models
         "train_estimator": 2,
         "train_evaluator": 4,  # E_H and E_L, and one each for SpoC and MISL

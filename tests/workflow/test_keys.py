@@ -15,7 +15,7 @@ from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)
 NETWORKS = {"estimator", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
-SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS - {"evaluate"}
+SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS
 PATCHES = {"patches", "controls"}
 # by pattern, the first that fits: the stages whose jobs change, or `STAGE NAME` for one of them
 CHANGED = {
@@ -23,18 +23,25 @@ CHANGED = {
     r"results": set(),  # moves all
     r"dataset\.kind": {"manifest", "split", "controls", "report", "package"},  # with the policy
     r"dataset\..*": {"manifest", "controls", "report"},
-    r"models\.in_distribution": {"simulate", "manifest", "split", "patches", "attack", "detect", "controls"},
+    r"models\.in_distribution": {
+        "simulate",
+        "manifest",
+        "split",
+        "patches",
+        "profiles",
+        "attack",
+        "detect",
+        "controls",
+    },
     r"models\.out_of_distribution": {"simulate", "manifest", "split", "patches outdist", "controls"},
     r"simulation\..*": {"simulate", "controls"},
     r"split\.\w+\.test": {"simulate", "split"},  # test photographs have oracles
     r"split\..*": {"split"},
     r"patches\.size": {"evaluate", *PATCHES},
-    r"patches\.crop": {"manifest", *PATCHES},  # a photograph may be too small for it
-    r"patches\.phase": {
-        "manifest",
-        "controls",
-        "report",
-    },  # and the names of the patch files; the report loses its devices
+    r"patches\.crop": {"manifest", "evaluate", *PATCHES},  # a photograph may be too small for it
+    r"patches\.margin": {"manifest", "patches whole", "controls"},
+    # and the names of the patch files; the report loses its devices
+    r"patches\.phase": {"manifest", "controls", "report"},
     r"patches\.crops": {"report", *PATCHES},
     r"adversary\.estimator\..*": {"estimator adversary"},
     r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
@@ -47,9 +54,10 @@ CHANGED = {
     r"examiner\.classifiers\.\w+\.labels": set(),  # its inputs
     r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
     r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
+    r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
     r"attack\.methods\.(cama)\..*": {r"attack \1", r"detect \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
-    r"evaluation\.saves": {"evaluate", "report"},  # which has a plot of several
+    r"evaluation\.saves": {"evaluate", "profiles", "report"},  # which has a plot of several
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
     r"detection\..*": {"detect"},
@@ -185,7 +193,7 @@ def jobs(config: Config) -> dict[str, str]:
     roles = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
     wildcards = {
         "simulate": [{"model": name} for name in every],
-        "patches": [{"role": role, "phase": phase} for role in roles for phase in ("aligned", "random")],
+        "patches": [{"role": role, "phase": phase} for role in roles for phase in ("aligned", "random", "whole")],
         "estimator": [{"owner": owner} for owner in ("adversary", "examiner")],
         "evaluator": [{"name": name} for name in config.adversary.evaluators],
         "generator": [{"name": name} for name in trainings],
@@ -193,7 +201,7 @@ def jobs(config: Config) -> dict[str, str]:
         **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
         "detect": [{"method": name} for name in config.detection.methods],
         "devices": [{"method": name} for name in config.detection.devices],
-        **{stage: [{}] for stage in ("manifest", "split", "tables", "plots", "controls", "report")},
+        **{stage: [{}] for stage in ("manifest", "split", "profiles", "tables", "plots", "controls", "report")},
     }
     return {
         " ".join((stage, *given.values())): stage_spec(config, stage, **given)
@@ -223,6 +231,7 @@ def test_a_key_changes_the_jobs_that_it_concerns_and_no_other(path, value):
         for job in BEFORE.keys() & after.keys()
         for stage, _, name in [job.partition(" ")]
         for wanted, _, part in [one.partition(" ") for one in names]
-        if stage == wanted and (not part or part == name.partition("~")[0] or (part == "outdist" and part in name))
+        if stage == wanted
+        and (not part or part == name.partition("~")[0] or (part in ("outdist", "whole") and part in name))
     }
     assert found == expected

@@ -1,5 +1,6 @@
 """Which files and jobs a config asks for: the tiny config's, the default's, and those of single settings."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import load_config
-from cama.settings.stages import stage_spec
+from cama.settings.stages import EvaluateStageSpec, PatchesStageSpec, stage_spec
 from cama.workflow.code_inputs import PACKAGE
 from cama.workflow.plan import MOST_MB, Plan, make_plan, options, resources
 from tests.workflow.conftest import PROJECT, TINY
@@ -241,6 +242,28 @@ def test_a_model_file_needs_all_trainings_and_their_evaluators():
         "evaluators": TINY_PLAN.evaluators(["low", "rgb"]),
     }
     assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
+
+
+def test_with_a_margin_windows_around_the_crops_are_attacked_on_any_crop_phase():
+    assert names(TINY_PLAN.tests()["inside"]) == ["test-aligned"]
+    wide = changed(patches={"margin": 16, "phase": "random"})
+    assert wide.tests() == {
+        "inside": ["results/patches/test-whole.h5"],
+        "outside": ["results/patches/test_outdist-whole.h5"],
+    }
+    assert wide.plot_inputs()["inside"] == wide.tests()["inside"]
+    spec = PatchesStageSpec.model_validate_json(wide.spec("patches", role="test", phase="whole"))
+    assert (spec.patches.crop, spec.patches.phase) == (160, "aligned")
+    cut = PatchesStageSpec.model_validate_json(wide.spec("patches", role="test", phase="random"))
+    assert (cut.patches.crop, cut.patches.phase, cut.patches.margin) == (128, "random", 0)
+    assert EvaluateStageSpec.model_validate_json(wide.spec("evaluate", method="cama")).crop == 128
+    assert wide.config.smallest == 160
+    assert re.fullmatch(wide.wildcards()["phase"], "whole")
+
+
+def test_the_targets_encoder_needs_the_profiles():
+    assert TINY_PLAN.evaluate_inputs() == {"profiles": ["results/adversary/profiles"]}
+    assert DEFAULT.evaluate_inputs() == {}
 
 
 # ---- results

@@ -31,7 +31,7 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
     assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save"]
-    assert len(table) == 6 * 2 * 3 * 2  # methods, sets, classifiers, saves
+    assert len(table) == 6 * 2 * 3 * 3  # methods, sets, classifiers, saves
     most = table[~table.method.isin(["pgd", "plus"])]
     assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
     assert set(most[most.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
@@ -88,7 +88,7 @@ def own_cell(table: pd.DataFrame) -> str:
 
 def test_every_transformation_is_a_row(finished):
     rows = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
-    assert len(rows) == (8 + 8) * 3 * 2
+    assert len(rows) == (8 + 8) * 3 * 3
     assert not rows.duplicated(["save", "set", "classifier", "photograph", "row", "column", "target"]).any()
     assert (rows.source != rows.target).all()
 
@@ -119,13 +119,13 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
 CLASSIFIERS = {"train_classifier": 3, "evaluate": 6, "controls": 1}
 LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **DETECTION}  # cama, plus, and pgd that matches cama
 TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
-FROM_SPLIT = {"split": 1, "check_split": 1, "patches": 5, **TRAININGS}
+FROM_SPLIT = {"split": 1, "check_split": 1, "profiles": 1, "patches": 5, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
 CHANGES = [
     ("plots", {"plots": {"dpi": 60}}, ENDS),
     ("tables", {"tables": {"resamples": 200}}, SCORES),
-    ("evaluation", {"evaluation": {"saves": ["png", "jpeg75"]}}, {"evaluate": 6, **SCORES}),
+    ("evaluation", {"evaluation": {"saves": ["png", "jpeg75", "target"]}}, {"evaluate": 6, **SCORES}),
     ("detection", {"detection": {"patches": 12}}, {"detect": 1, **SCORES}),
     ("attack", {"attack": {"methods": {"jpeg": {"strength": 70}}}}, evaluated(1)),
     (

@@ -1,0 +1,65 @@
+"""How a picture is saved before it is scored, from its pixels to those of the decoded file."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cama.core.errors import CamaError
+from cama.jpeg.imitation import Imitation
+from cama.jpeg.profile import Profile
+from cama.jpeg.writing import encode_neutral
+from cama.storage.images import save_and_decode
+
+UPLOADED = "jpeg80"  # the save of a picture that an uploader has shrunk
+SHARE = 2, 3  # of the sides that it leaves
+
+
+def load_imitations(
+    folder: Path | None, profiles: Mapping[str, Profile], targets: tuple[str, ...]
+) -> dict[str, Imitation]:
+    """The encoder of each target. A target without a profile, or with one that cannot be imitated, is an error of one line."""
+    if folder is None:
+        raise CamaError("--profiles: found none, expected the folder of container profiles, for the save 'target'")
+    found = {}
+    for target in targets:
+        if target not in profiles:
+            raise CamaError(f"{folder}: found no container profile of {target}, expected one, for the save 'target'")
+        try:
+            found[target] = Imitation(profiles[target])
+        except CamaError as error:
+            raise CamaError(
+                f"{folder / target}.json: found a profile that cannot be imitated ({error}), expected one for the save 'target'"
+            ) from error
+    return found
+
+
+def saved(picture: np.ndarray, save: str) -> np.ndarray:
+    """A picture (H, W, 3), uint8, after a save and decoding: `png`, `jpegQQ` (quality QQ, chroma 4:2:0), `neutral` (as `cama
+    anonymize` writes it without a profile), or `upload` (shrunk to two thirds by Lanczos, quality 80). For the save `target`
+    there is `saved_as`.
+    """
+    if save == "neutral":
+        return decoded(encode_neutral(picture))
+    return save_and_decode(scaled(picture, save), UPLOADED if save == "upload" else save)
+
+
+def saved_as(picture: np.ndarray, imitation: Imitation, seed: int) -> np.ndarray:
+    """A picture (H, W, 3), uint8, after the encoder of a target camera and decoding; `seed` decides which of its tables."""
+    return decoded(imitation.encode(picture, seed))
+
+
+def scaled(picture: np.ndarray, save: str) -> np.ndarray:
+    """A picture (H, W, 3), uint8, at the size that a save gives it, not yet saved: the untouched one is compared so."""
+    if save != "upload":
+        return picture
+    height, width = (round(side * SHARE[0] / SHARE[1]) for side in picture.shape[:2])
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """The pixels (H, W, 3), uint8, of a JPEG file."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.array(image)

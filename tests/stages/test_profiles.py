@@ -1,0 +1,97 @@
+"""Tests of the container profiles that cama.stages.profiles learns."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cama.commands.main import main
+from cama.photo.profile import learn_profile, read_profiles
+from cama.settings.stages import ProfilesStageSpec
+from cama.stages.profiles import learn_profiles
+from tests.photo.helpers import camera_file
+
+LABELS = ("Alcyon_A10", "Borealis_B2")
+
+
+def test_one_odd_photograph_does_not_cost_a_label_its_profile(tmp_path, capsys):
+    photographs = {}
+    for label in ("Alcyon_A10", "Borealis_B2"):
+        photographs[label] = [tmp_path / f"{label}-{number}.jpg" for number in range(3)]
+        for number, path in enumerate(photographs[label]):
+            path.write_bytes(camera_file(label, number))
+    odd, *others = photographs["Alcyon_A10"]
+    odd.write_bytes(odd.read_bytes()[:-200])
+    profiles = learn_profiles(photographs)
+    assert {label: (p.photographs, p.left_out) for label, p in profiles.items()} == {
+        "Alcyon_A10": (2, 1),
+        "Borealis_B2": (3, 0),
+    }
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"profiles: Alcyon_A10: left out {odd}: found the end of the file at byte ")
+    for path in others:
+        path.write_bytes(b"")
+    assert list(learn_profiles(photographs)) == ["Borealis_B2"]
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("profiles: no container profile of Alcyon_A10: ")
+    assert last.endswith("; 3 of 3 are odd, expected at most a half")
+
+
+def stage(folder: Path, required: bool) -> list[str]:
+    """The command for photographs of two cameras, whose adversary's have quality 90 and whose examiner's have 80."""
+    rows = []
+    for label in LABELS:
+        for number, role in enumerate(("adversary", "adversary", "examiner")):
+            name = f"{label}_{number}.JPG"
+            (folder / name).write_bytes(camera_file(label, number, quality=80 if role == "examiner" else 90))
+            about = {"path": name, "sha256": name, "model": label, "device": "0", "number": number, "scene": name}
+            rows.append({**about, "pixels": name, "width": 64, "height": 48, "role": role, "part": "train"})
+    pd.DataFrame(rows).to_csv(folder / "splits.csv", index=False)
+    spec = ProfilesStageSpec(labels=LABELS, required=required).to_json()
+    files = ("--splits", folder / "splits.csv", "--root", folder, "--out", folder / "profiles")
+    return ["stage", "profiles", "--spec", spec, *map(str, files)]
+
+
+def test_profiles_are_learnt_from_the_adversarys_photographs_alone(tmp_path):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "Old_O1.json").write_text("of an earlier run")
+    assert main(stage(tmp_path, True)) == 0
+    assert sorted(path.name for path in (tmp_path / "profiles").iterdir()) == [f"{label}.json" for label in LABELS]
+    for label, profile in read_profiles(tmp_path / "profiles", (*LABELS, "Corvus_C300")).items():
+        expected = learn_profile([tmp_path / f"{label}_{number}.JPG" for number in range(2)])
+        assert profile == expected
+        assert profile.photographs == 2
+
+
+def test_a_label_without_a_profile_stops_a_run_that_needs_it_and_no_other(tmp_path, capsys):
+    wanted, spared = stage(tmp_path, True), stage(tmp_path, False)
+    for number in range(2):
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / f"{LABELS[1]}_{number}.JPG")
+    assert main(spared) == 0
+    assert [path.name for path in (tmp_path / "profiles").iterdir()] == [f"{LABELS[0]}.json"]
+    capsys.readouterr()
+    assert main(wanted) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"found no container profile of {LABELS[1]}, expected one, for the save 'target'" in line
+
+
+def test_of_a_camera_with_tables_for_each_picture_a_spread_of_them_is_kept(tmp_path):
+    paths = []
+    for number, quality in enumerate([*range(50, 100), 75, 75, 75, 75, 75]):
+        paths.append(tmp_path / f"{number}.jpg")
+        paths[-1].write_bytes(camera_file(LABELS[0], number, size=(16, 16), quality=quality))
+    (profile,) = learn_profiles({LABELS[0]: paths}).values()
+    whole = learn_profile(paths)
+    assert len(whole.codings) == 50
+    assert 15 <= len(profile.codings) <= 20
+    assert profile.codings[0] == whole.codings[0]
+    assert profile.codings[0].count == 6
+
+    def levels(codings):
+        return sorted(sum(seen.value.quantisation["0"]) for seen in codings)
+
+    kept, every = levels(profile.codings), levels(whole.codings)
+    assert kept[0] in every[:3]
+    assert kept[-1] in every[-3:]
+    assert abs(kept[len(kept) // 2] - every[25]) < 0.2 * every[25]
