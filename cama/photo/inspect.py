@@ -83,11 +83,15 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     if isinstance(file, Container):
         record["decodes"] = "whole" if picture is not None else "no" if faults else None
     if comparison.profiles:
-        if not isinstance(file, Reading):
-            raise CamaError(f"{path}: found a {file.kind} file, expected a JPEG to compare with a container profile")
-        if file.coding is None:
-            raise CamaError(f"{path}: found no whole coding of a picture, expected one to compare with profiles")
-        record["profiles"] = [_match(file.jpeg, file.coding, name, profile) for name, profile in comparison.profiles]
+        if isinstance(file, Reading) and file.coding is not None:
+            record["profiles"] = [
+                _match(file.jpeg, file.coding, name, profile) for name, profile in comparison.profiles
+            ]
+        else:  # what else it tells must not be withheld
+            found = (
+                "its coding is damaged" if isinstance(file, Reading) else f"it is a {file.kind} file, and not a JPEG"
+            )
+            record["warnings"].append(f"not compared with container profiles: {found}")
     if comparison.attributors:
         from cama.photo.attribution import attribute
 

@@ -273,8 +273,9 @@ def _report_parts(c: Config) -> tuple[str, ...]:
 
 
 def _controls(c: Config) -> Spec:
+    patches = c.patches.model_copy(update={"phase": c.phase("test")})  # of all crops that are compared
     return ControlsStageSpec(
-        seed=c.seed, dataset=c.dataset, models=c.models, simulation=c.simulation, patches=c.patches, compute=c.compute
+        seed=c.seed, dataset=c.dataset, models=c.models, simulation=c.simulation, patches=patches, compute=c.compute
     )
 
 

@@ -18,6 +18,7 @@ from cama.core.seeds import derive_seed
 from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
+from cama.forensics.cues import CUES, cue_accuracy
 from cama.forensics.statistics import photograph_statistics, real_reference
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
@@ -43,7 +44,8 @@ def controls(
     """Write the three tables to the folder `out`. `classifiers`: each target classifier F."""
     test = Patches.read(inside, "rgb")
     simulated = spec.dataset.kind == "simulated"
-    rows = [_colour_control(spec, splits, root, test)]
+    training = _training_crops(spec, splits, root)
+    rows = [_colour_control(spec, *training, test), *_cue_controls(spec, *training, test)]
     compute = Compute(spec.compute)
     models = {path.stem: load_classifier(path) for path in classifiers}
     for classifier, _ in models.values():
@@ -107,29 +109,43 @@ def _first_rows(test: Patches, most: int) -> list[int]:
     return np.concatenate([np.flatnonzero(test.label == label)[:most] for label in np.unique(test.label)]).tolist()
 
 
-def _colour_control(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> Control:
-    """The accuracy of a classifier that sees the coarse colours alone, which are content and not traces of the camera."""
-    chance = 1 / len(spec.models.in_distribution)
-    simulated = spec.dataset.kind == "simulated"
-    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
-    return "accuracy of a classifier that sees only 8x8 colours", _colour_accuracy(spec, splits, root, test), bound
-
-
-def _colour_accuracy(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> float:
-    """Train on all training photographs of the known models, seen as 8x8 mean colours; score on the test photographs."""
+def _training_crops(spec: ControlsStageSpec, splits: Path, root: Path) -> tuple[list[np.ndarray], np.ndarray]:
+    """A crop of each training photograph of the known models, and the models' names."""
     table = read_table(splits)
     table = table[table.role.isin(["adversary", "examiner"])]
-    progress = Progress("colour control", len(table))
-    features = []
+    progress = Progress("controls", len(table))
+    crops = []
     for done, photo in enumerate(table.itertuples(), start=1):
         picture, crop = read_rgb(root / photo.path), spec.patches.crop
         row, column = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
-        features.append(_colours(picture[row : row + crop, column : column + crop]))
+        crops.append(picture[row : row + crop, column : column + crop])
         progress.update(done)
+    return crops, table.model.to_numpy()
+
+
+def _colour_control(spec: ControlsStageSpec, crops: list[np.ndarray], models: np.ndarray, test: Patches) -> Control:
+    """The accuracy of a forest that sees the coarse colours alone, which are content and not traces of the camera. It trains on
+    the `crops` of the known `models`.
+    """
+    chance = 1 / len(spec.models.in_distribution)
+    simulated = spec.dataset.kind == "simulated"
+    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
-    forest.fit(np.stack(features), table.model)
+    forest.fit(np.stack([_colours(image) for image in crops]), models)
     predicted = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))
-    return float((predicted == np.array(test.labels)[test.label]).mean())
+    accuracy = float((predicted == np.array(test.labels)[test.label]).mean())
+    return "accuracy of a classifier that sees only 8x8 colours", accuracy, bound
+
+
+def _cue_controls(
+    spec: ControlsStageSpec, crops: list[np.ndarray], models: np.ndarray, test: Patches
+) -> Iterator[Control]:
+    """The accuracies of logistic regressions of a few numbers, beside those among real cameras."""
+    expected = np.array(test.labels)[test.label]
+    for name, (cue, most) in CUES.items():
+        train, tried = (np.stack([cue(image) for image in images]) for images in (crops, test.arrays["rgb"].numpy()))
+        bound = f"at most {most:.2f} among four models" if spec.dataset.kind == "simulated" else ""
+        yield f"accuracy of a logistic regression of {name}", cue_accuracy(train, models, tried, expected), bound
 
 
 def _colours(image: np.ndarray) -> np.ndarray:

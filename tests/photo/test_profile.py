@@ -93,6 +93,15 @@ def test_inspect_compares_with_profiles(paths, tmp_path):
     assert "A10, in every trait" in summary(record)
 
 
+def test_what_cannot_be_compared_with_a_profile_tells_the_rest(paths, tmp_path):
+    write_profile(tmp_path / "p.json", learn_profile(paths))
+    Image.fromarray(scene(48, 64)).save(tmp_path / "a.png")
+    record = inspect(tmp_path / "a.png", profiles=[tmp_path / "p.json"])
+    assert "profiles" not in record
+    assert record["warnings"] == ["not compared with container profiles: it is a PNG file, and not a JPEG"]
+    assert record["width"] == 64
+
+
 def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
     kept = paths[0].read_bytes()
     assert main(["profile", *map(str, paths), "--out", str(paths[0])]) == 1

@@ -47,7 +47,7 @@ CHANGED = {
     r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
     r"adversary\.generators\.\w+\.runs": set(),  # one job more
     r"adversary\.phase": {"manifest"},  # and the names of the patch files
-    r"examiner\.phase": {"manifest", "report"},
+    r"examiner\.phase": {"manifest", "controls", "report"},
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
