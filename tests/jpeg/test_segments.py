@@ -82,7 +82,7 @@ def test_fill_bytes_before_a_marker_are_kept():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "found no JPEG (it begins with nothing), expected ff d8"),
+        (b"", "found an empty file, expected a photograph"),
         (b"\x89PNG\r\n", "found no JPEG (it begins with 89 50 4e 47), expected ff d8"),
         (b"\xff\xd8", "the end of the file at byte 2, expected a marker: it is truncated"),
         (b"\xff\xd8ABCD", "41 at byte 2, expected ff"),

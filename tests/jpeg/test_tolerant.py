@@ -204,8 +204,9 @@ def test_a_thumbnail_in_damaged_exif_is_not_taken_for_the_picture():
 
 def test_only_what_begins_like_a_jpeg_is_read():
     assert find_start(b"\r\n" + WHOLE) == 2
+    with pytest.raises(CamaError, match=r"^a.jpg: found an empty file"):
+        read_tolerant(b"", "a.jpg")
     for data in (
-        b"",
         b"\xff",
         b"once upon a time",
         b"\x89PNG\r\n" + WHOLE,

@@ -555,7 +555,7 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("split.policy", "device", {("split",), ("split", "check")}),
         ("split.validation", 0.2, {("split",), ("split", "check")}),
         ("results", "elsewhere", set()),
-        ("examiner.phase", "random", {("manifest",)}),  # a photograph may be too small for it
+        ("examiner.phase", "random", {("manifest",), ("controls",)}),  # a photograph may be too small for it
         ("adversary.phase", "random", {("manifest",)}),
         ("examiner.classifiers.rgb.augmentation.jpeg", 0.5, {("classifier", "rgb")}),
         ("adversary.evaluators.low.augmentation.rounding", 0.5, {("evaluator", "low")}),
@@ -624,7 +624,6 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
         "results",  # the workflow's own
         "adversary.generators.cama.runs",  # how many jobs there are
         "adversary.phase",  # which patch files are read
-        "examiner.phase",
         *(f"examiner.classifiers.{name}.labels" for name in config.examiner.classifiers),  # which patch files it reads
     }
 

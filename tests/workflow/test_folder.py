@@ -28,6 +28,7 @@ OVERLAY = {
     "examiner": {"classifiers": {"expanded": None, "prnu_lp": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd"))},
     "detection": {"methods": [], "devices": ["cama"]},
+    "evaluation": {"saves": ["png", "jpeg85"]},  # pictures without EXIF have no profile, which the target's file needs
 }
 
 
