@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-GREY = np.array([0.299, 0.587, 0.114])
+from cama.forensics.statistics import GREY
+
 RINGS = 10
 # The first 15 coefficients of a block after its mean, along the zigzag of JPEG.
 ZIGZAG = (

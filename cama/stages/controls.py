@@ -29,6 +29,7 @@ from cama.storage.images import read_rgb, save_and_decode
 from cama.training.classifier import predict
 
 COLOUR_SIDE = 8
+COLOURS = "8x8 colours"
 MOST_CROPS = 25  # of each camera model that each F is tried on
 OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # by which the test crops are moved: rows and columns in pixels
 MOVED = tuple(f"crop moved by {offset}" for offset in OFFSETS)
@@ -44,8 +45,7 @@ def controls(
     """Write the three tables to the folder `out`. `classifiers`: each target classifier F."""
     test = Patches.read(inside, "rgb")
     simulated = spec.dataset.kind == "simulated"
-    training = _training_crops(spec, splits, root)
-    rows = [_colour_control(spec, *training, test), *_cue_controls(spec, *training, test)]
+    rows = list(_simple_controls(spec, splits, root, test))
     compute = Compute(spec.compute)
     models = {path.stem: load_classifier(path) for path in classifiers}
     for classifier, _ in models.values():
@@ -109,43 +109,44 @@ def _first_rows(test: Patches, most: int) -> list[int]:
     return np.concatenate([np.flatnonzero(test.label == label)[:most] for label in np.unique(test.label)]).tolist()
 
 
-def _training_crops(spec: ControlsStageSpec, splits: Path, root: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """A crop of each training photograph of the known models, and the models' names."""
+def _training_features(spec: ControlsStageSpec, splits: Path, root: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """The features of a crop of each training photograph of the known models, and the models' names. The crops themselves
+    would not fit in memory.
+    """
     table = read_table(splits)
     table = table[table.role.isin(["adversary", "examiner"])]
     progress = Progress("controls", len(table))
-    crops = []
+    features = []
     for done, photo in enumerate(table.itertuples(), start=1):
         picture, crop = read_rgb(root / photo.path), spec.patches.crop
         row, column = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
-        crops.append(picture[row : row + crop, column : column + crop])
+        features.append(_features(picture[row : row + crop, column : column + crop]))
         progress.update(done)
-    return crops, table.model.to_numpy()
+    return pd.DataFrame(features), table.model.to_numpy()
 
 
-def _colour_control(spec: ControlsStageSpec, crops: list[np.ndarray], models: np.ndarray, test: Patches) -> Control:
-    """The accuracy of a forest that sees the coarse colours alone, which are content and not traces of the camera. It trains on
-    the `crops` of the known `models`.
+def _features(image: np.ndarray) -> dict[str, np.ndarray]:
+    """What the simple classifiers see of an image (H, W, 3), by name."""
+    return {COLOURS: _colours(image), **{name: cue(image) for name, (cue, _) in CUES.items()}}
+
+
+def _simple_controls(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> Iterator[Control]:
+    """The accuracy of a forest that sees the coarse colours alone, which are content and not traces of the camera; and those of
+    logistic regressions of a few numbers, beside those among real cameras.
     """
+    train, models = _training_features(spec, splits, root)
+    tried = pd.DataFrame([_features(image) for image in test.arrays["rgb"].numpy()])
+    expected = np.array(test.labels)[test.label]
     chance = 1 / len(spec.models.in_distribution)
     simulated = spec.dataset.kind == "simulated"
     bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
-    forest.fit(np.stack([_colours(image) for image in crops]), models)
-    predicted = forest.predict(np.stack([_colours(image) for image in test.arrays["rgb"].numpy()]))
-    accuracy = float((predicted == np.array(test.labels)[test.label]).mean())
-    return "accuracy of a classifier that sees only 8x8 colours", accuracy, bound
-
-
-def _cue_controls(
-    spec: ControlsStageSpec, crops: list[np.ndarray], models: np.ndarray, test: Patches
-) -> Iterator[Control]:
-    """The accuracies of logistic regressions of a few numbers, beside those among real cameras."""
-    expected = np.array(test.labels)[test.label]
-    for name, (cue, most) in CUES.items():
-        train, tried = (np.stack([cue(image) for image in images]) for images in (crops, test.arrays["rgb"].numpy()))
-        bound = f"at most {most:.2f} among four models" if spec.dataset.kind == "simulated" else ""
-        yield f"accuracy of a logistic regression of {name}", cue_accuracy(train, models, tried, expected), bound
+    predicted = forest.fit(np.stack(train[COLOURS]), models).predict(np.stack(tried[COLOURS]))
+    yield "accuracy of a classifier that sees only 8x8 colours", float((predicted == expected).mean()), bound
+    for name, (_, most) in CUES.items():
+        bound = f"at most {most:.2f} among four models" if simulated else ""
+        accuracy = cue_accuracy(np.stack(train[name]), models, np.stack(tried[name]), expected)
+        yield f"accuracy of a logistic regression of {name}", accuracy, bound
 
 
 def _colours(image: np.ndarray) -> np.ndarray:
