@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from cama.forensics.fingerprint import device_fingerprint, pce, zero_mean
-from cama.simulation.catalogue import device_pattern, draw_catalogue, flat_field, jpeg_file, photograph
+from cama.simulation.camera import device_pattern, flat_field, jpeg_file, photograph
+from cama.simulation.catalogue import draw_catalogue
 from cama.simulation.scenes import render_scene
 from cama.storage.images import read_rgb
 from tests.real_photographs import ABSENT, DRESDEN

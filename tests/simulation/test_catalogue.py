@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from cama.simulation.catalogue import device_pattern, draw_catalogue, flat_field, jpeg_file, photograph
+from cama.simulation.camera import device_pattern, flat_field, jpeg_file, photograph
+from cama.simulation.catalogue import draw_catalogue
 from cama.simulation.scenes import render_scene
 
 NAMES = ["Alcyon_A10", "Borealis_B_2", "Corvus_C300", "Dorado_D5", "Eridan_E7", "Fornax_F1"]
