@@ -1,7 +1,7 @@
 """Cheap cues: how well a few numbers of a picture tell camera models apart, by logistic regression.
 
-Networks that do no better than these learn nothing about cameras that a few numbers do not say; simulated cameras that these tell
-apart much better than real ones are too easy.
+Networks that do no better than these learn nothing about cameras that a few numbers do not say; simulated cameras that these
+tell apart much better than real ones are too easy.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,23 @@ from sklearn.preprocessing import StandardScaler
 GREY = np.array([0.299, 0.587, 0.114])
 RINGS = 10
 # The first 15 coefficients of a block after its mean, along the zigzag of JPEG.
-ZIGZAG = ((0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0), (3, 1), (2, 2), (1, 3), (0, 4), (0, 5))
+ZIGZAG = (
+    (0, 1),
+    (1, 0),
+    (2, 0),
+    (1, 1),
+    (0, 2),
+    (0, 3),
+    (1, 2),
+    (2, 1),
+    (3, 0),
+    (4, 0),
+    (3, 1),
+    (2, 2),
+    (1, 3),
+    (0, 4),
+    (0, 5),
+)
 
 
 def third_differences(image: np.ndarray) -> np.ndarray:
@@ -52,11 +68,13 @@ def coarse_colours(image: np.ndarray) -> np.ndarray:
     return image[: 2 * height, : 2 * width].reshape(2, height, 2, width, 3).mean((1, 3)).ravel()
 
 
-CUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "third differences": third_differences,
-    "radial powers": radial_powers,
-    "DCT zeros": dct_zeros,
-    "2x2 colours": coarse_colours,
+# By name: the numbers, and the accuracy that simulated cameras should not exceed. Of four real models it is 0.65, 0.88, 0.96
+# and 0.65, on one crop of 256 pixels on the grid of its JPEG file, trained on other photographs of the same bodies.
+CUES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    "third differences": (third_differences, 0.70),
+    "radial powers": (radial_powers, 0.90),
+    "DCT zeros": (dct_zeros, 0.95),
+    "2x2 colours": (coarse_colours, 0.65),
 }
 
 

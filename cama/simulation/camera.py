@@ -90,7 +90,9 @@ def device_pattern(seed: int, model: CameraModel, device: int, height: int, widt
 
 
 def photograph(scene: np.ndarray, model: CameraModel, pattern: DevicePattern, seed: int) -> np.ndarray:
-    """The developed picture (H, W, 3), uint8, of an oversampled scene (2H, 2W, 3), with shot and read noise from `seed`."""
+    """The developed picture (H, W, 3), uint8, of an oversampled scene (2H, 2W, 3), with shot and read noise from `seed`. `model`
+    is what `for_photograph` gives; a model itself takes it without the changes of its habits.
+    """
     raw = capture(expose(scene, model.optics), model.sensor, pattern, np.random.default_rng(seed))
     return develop(raw, model.sensor.bayer, model.processing)
 

@@ -10,7 +10,9 @@ def distort(plane: np.ndarray, strength: float, scale: float = 1.0) -> np.ndarra
     """
     radius, offsets, centre = _radii(plane.shape)
     factor = (1 + strength * radius) / max(1.0, 1 + strength) / scale
-    return map_coordinates(plane, [c + o * factor for c, o in zip(centre, offsets, strict=True)], order=1, mode="nearest")
+    return map_coordinates(
+        plane, [c + o * factor for c, o in zip(centre, offsets, strict=True)], order=1, mode="nearest"
+    )
 
 
 def correct(image: np.ndarray, strength: float, order: int) -> np.ndarray:

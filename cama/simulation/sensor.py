@@ -22,7 +22,10 @@ class Optics:
     blue_scale: float
     distortion: float = 0.0  # radial: what lies at the corners is moved inwards by this share
     focus: float = 0.0  # standard deviation of the blur of what is out of focus
-    motion: tuple[float, float] = (0.0, 0.0)  # standard deviations of the blur down and across by the motion of the camera
+    motion: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # standard deviations of the blur down and across by the motion of the camera
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
 
 def capture(irradiance: np.ndarray, sensor: Sensor, device: DevicePattern, rng: np.random.Generator) -> np.ndarray:
     """The raw mosaic (H, W), float32 in 0..1 in 12-bit steps, of an irradiance (H, W, 3), with PRNU, shot and read noise."""
-    light = mosaic(irradiance * (sensor.exposure * np.array(sensor.response)), sensor.bayer).astype(np.float32) * device.gain
+    light = (
+        mosaic(irradiance * (sensor.exposure * np.array(sensor.response)), sensor.bayer).astype(np.float32)
+        * device.gain
+    )
     light = np.clip(light, 0, 1)
     noise = np.sqrt(sensor.shot_noise * light + sensor.read_noise**2)
     raw = light + device.dark + noise * rng.standard_normal(light.shape, np.float32)
