@@ -1,114 +1,110 @@
-"""The catalogue of simulated camera models, drawn from a seed, and photographs by their devices."""
-
-from dataclasses import asdict, dataclass
+"""The catalogue of simulated camera models, drawn from a seed."""
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from cama.core.seeds import derive_seed
 from cama.jpeg.quantisation import CHROMINANCE, LUMINANCE
-from cama.simulation.processing import Processing, develop, encode
-from cama.simulation.sensor import OVERSAMPLING, DevicePattern, Optics, Sensor, capture, expose
+from cama.simulation.camera import CameraModel, Habits, Table
+from cama.simulation.processing import Processing
+from cama.simulation.sensor import Optics, Sensor
 
 PRNU_STRENGTHS = (0.003, 0.010)  # standard deviations of the gain in real sensors: 0.3 to 1 percent
-
-
-@dataclass(frozen=True)
-class CameraModel:
-    """The parameters of a camera model, which all its devices share."""
-
-    name: str  # Make_Model, as in file names
-    optics: Optics
-    sensor: Sensor
-    processing: Processing
-    prnu: float  # standard deviation of a device's gain
-    dark: float  # standard deviation of a device's offset
-
-    def traits(self) -> dict[str, object]:
-        """The drawn parameters as one flat row of a table."""
-        return {"name": self.name, "prnu": self.prnu, **asdict(self.sensor), **asdict(self.processing)}
+ENCODERS = 2 / 3  # of the number of models: some share their JPEG tables and subsampling, as models of one maker do
+MERGING, CORRECTING = (
+    0.25,
+    0.4,
+)  # shares of models that merge frames, as phones do, and that correct their lens's distortion
+SUBSAMPLINGS, OFTEN = ("4:2:0", "4:2:2", "4:4:4"), (0.4, 0.45, 0.15)
+LEVELS = (-1.2, 0.0, 0.8)  # of quality relative to an encoder's, among which a camera chooses
 
 
 def draw_catalogue(seed: int, names: list[str]) -> dict[str, CameraModel]:
-    """One model for each name. The parameters that distinguish models most are spread evenly over their ranges and shuffled
-    over the models, so that no two models of a catalogue are alike; the other parameters are drawn independently.
+    """One model for each name. Each is drawn independently of the others, so that some may resemble each other; some share
+    their encoder and their demosaicing.
     """
     rng = np.random.default_rng(derive_seed(seed, "catalogue"))
-    count = len(names)
+    encoders = [_encoder(rng) for _ in range(max(1, round(ENCODERS * len(names))))]
+    return {name: _draw_model(rng, name, encoders) for name in names}
 
-    def spread(low: float, high: float) -> np.ndarray:
-        """One value in each of `count` equal parts of the range, shuffled over the models."""
-        return low + (high - low) * rng.permutation((np.arange(count) + rng.uniform(0.2, 0.8, count)) / count)
 
-    def deal(options: list[str]) -> list[str]:
-        """Each option about equally often, shuffled over the models."""
-        return [options[i % len(options)] for i in rng.permutation(count)]
+def _draw_model(rng: np.random.Generator, name: str, encoders: list[tuple]) -> CameraModel:
+    response = (rng.normal(0.62, 0.02), 1.0, rng.normal(0.70, 0.02))
+    tables, subsampling = encoders[rng.integers(len(encoders))]
+    merges, corrects = rng.random() < MERGING, rng.random() < CORRECTING
+    distortion = float(rng.uniform(0.01, 0.05)) if corrects else 0.0
+    luma_table, chroma_table = tables[LEVELS.index(0.0)]
+    return CameraModel(
+        name=name,
+        optics=Optics(
+            blur=rng.uniform(0.3, 0.5),
+            vignetting=rng.uniform(0.05, 0.2),
+            red_scale=1 + rng.normal(0, 6e-4),
+            blue_scale=1 + rng.normal(0, 6e-4),
+            distortion=distortion,
+        ),
+        sensor=Sensor(
+            bayer=str(rng.choice(["RGGB", "GRBG", "GBRG", "BGGR"])),
+            response=response,
+            shot_noise=float(np.exp(rng.uniform(np.log(1.5e-4), np.log(6e-4)))) * (4 if merges else 1),  # small pixels
+            read_noise=rng.uniform(5e-4, 1.5e-3),
+        ),
+        processing=Processing(
+            white_balance=tuple(1 / value for value in response),
+            demosaicing=str(rng.choice(["bilinear", "malvar", "menon"])),
+            colour_matrix=_colour_matrix(rng),
+            luma_smooth=rng.uniform(0.45, 0.65),
+            luma_denoise=rng.uniform(0.004, 0.015) * (1.5 if merges else 1),
+            chroma_denoise=rng.uniform(0.5, 1.6),
+            gamma=rng.normal(2.2, 0.03),
+            contrast=rng.uniform(0.15, 0.3),
+            sharpen_radius=rng.uniform(0.6, 1.3),
+            sharpen_amount=rng.uniform(0.2, 0.8),
+            sharpen_core=rng.uniform(0.002, 0.01),
+            luma_table=luma_table,
+            chroma_table=chroma_table,
+            subsampling=subsampling,
+            correction=distortion,
+            correction_order=int(rng.choice([1, 3])),
+        ),
+        habits=Habits(
+            gain=float(np.exp(rng.uniform(np.log(3), np.log(10)))),
+            frames=int(rng.integers(3, 9)) if merges else 1,
+            focus=rng.uniform(0.1, 0.3),
+            shake=rng.uniform(0.1, 0.5),
+            exposure=rng.uniform(0.2, 0.4),
+            white_balance=rng.uniform(0.02, 0.06),
+            contrast=rng.uniform(0.03, 0.08),
+            tables=tables,
+        ),
+        prnu=rng.uniform(*PRNU_STRENGTHS),
+        dark=rng.uniform(1e-4, 4e-4),
+    )
 
-    demosaicing = deal(["bilinear", "malvar", "menon"])
-    bayer = deal(["RGGB", "GRBG", "GBRG", "BGGR"])
-    subsampling = deal(["4:2:0", "4:2:2", "4:4:4"])
-    blur, radius, amount = spread(0.35, 0.65), spread(0.5, 1.3), spread(0.2, 1.0)
-    luma, chroma = spread(0.0, 0.015), spread(0.3, 1.6)
-    quality, shot = spread(86, 97), spread(np.log(5e-5), np.log(3e-4))
-    models = {}
-    for i, name in enumerate(names):
-        response = (rng.normal(0.62, 0.02), 1.0, rng.normal(0.70, 0.02))
-        luma_table, chroma_table = _tables(rng, quality[i])
-        models[name] = CameraModel(
-            name=name,
-            optics=Optics(blur[i], rng.uniform(0.05, 0.2), 1 + rng.normal(0, 6e-4), 1 + rng.normal(0, 6e-4)),
-            sensor=Sensor(bayer[i], response, float(np.exp(shot[i])), rng.uniform(5e-4, 1.5e-3)),
-            processing=Processing(
-                white_balance=tuple(1 / value for value in response),
-                demosaicing=demosaicing[i],
-                colour_matrix=_colour_matrix(rng),
-                luma_denoise=luma[i],
-                chroma_denoise=chroma[i],
-                gamma=rng.normal(2.2, 0.03),
-                contrast=rng.uniform(0.15, 0.3),
-                sharpen_radius=radius[i],
-                sharpen_amount=amount[i],
-                sharpen_core=rng.uniform(0.002, 0.01),
-                luma_table=luma_table,
-                chroma_table=chroma_table,
-                subsampling=subsampling[i],
-            ),
-            prnu=rng.uniform(*PRNU_STRENGTHS),
-            dark=rng.uniform(1e-4, 4e-4),
+
+def _encoder(rng: np.random.Generator) -> tuple[tuple[tuple[Table, Table], ...], str]:
+    """The pairs of tables among which a camera chooses, by `LEVELS`, and its subsampling."""
+    quality, shapes = rng.uniform(93.5, 96.5), [_shape(rng) for _ in range(2)]
+    tables = tuple(
+        tuple(
+            _table(base, quality + level, shape) for base, shape in zip((LUMINANCE, CHROMINANCE), shapes, strict=True)
         )
-    return models
+        for level in LEVELS
+    )
+    return tables, str(rng.choice(SUBSAMPLINGS, p=OFTEN))
 
 
-def device_pattern(seed: int, model: CameraModel, device: int, height: int, width: int) -> DevicePattern:
-    """The fixed pattern of one device on a sensor of this size."""
-    return DevicePattern.draw(derive_seed(seed, "device", model.name, device), model.prnu, model.dark, height, width)
+def _shape(rng: np.random.Generator) -> np.ndarray:
+    """By how much the steps (8, 8) of a maker's table differ from the standard's: a random slope over frequency and random
+    steps.
+    """
+    row, column = np.mgrid[0:8, 0:8]
+    return np.exp(rng.normal(0, 0.25) * (row + column - 7) / 7 + rng.normal(0, 0.08, (8, 8)))
 
 
-def photograph(scene: np.ndarray, model: CameraModel, pattern: DevicePattern, seed: int) -> np.ndarray:
-    """The developed picture (H, W, 3), uint8, of an oversampled scene (2H, 2W, 3), with shot and read noise from `seed`."""
-    raw = capture(expose(scene, model.optics), model.sensor, pattern, np.random.default_rng(seed))
-    return develop(raw, model.sensor.bayer, model.processing)
-
-
-def flat_field(level: float, height: int, width: int) -> np.ndarray:
-    """A uniform oversampled scene (2H, 2W, 3) of radiance `level`."""
-    return np.full((height * OVERSAMPLING, width * OVERSAMPLING, 3), level, np.float32)
-
-
-def jpeg_file(picture: np.ndarray, model: CameraModel, device: int, number: int) -> bytes:
-    """The JPEG file that the camera writes, with the model's coding and EXIF."""
-    make, _, name = model.name.partition("_")
-    exif = Image.Exif()
-    exif[ExifTags.Base.Make] = make
-    exif[ExifTags.Base.Model] = name
-    exif[ExifTags.Base.Software] = f"{name} firmware 1.0"
-    exif[ExifTags.Base.Orientation] = 1
-    taken = f"2024:{1 + number % 12:02d}:{1 + number % 28:02d} {number % 24:02d}:{number % 60:02d}:00"
-    exif[ExifTags.Base.DateTime] = taken
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    details[ExifTags.Base.DateTimeOriginal] = taken
-    details[ExifTags.Base.BodySerialNumber] = f"{derive_seed(0, model.name, device) % 10**8:08d}"
-    return encode(picture, model.processing, exif)
+def _table(base: np.ndarray, quality: float, shape: np.ndarray) -> Table:
+    """The steps of the standard's table `base` at a quality, in a maker's shape, row by row."""
+    steps = np.rint(base * (200 - 2 * quality) / 100 * shape)
+    return tuple(int(step) for step in np.clip(steps, 1, 255).ravel())
 
 
 def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
@@ -117,17 +113,3 @@ def _colour_matrix(rng: np.random.Generator) -> tuple[tuple[float, float, float]
     np.fill_diagonal(off, 0)
     np.fill_diagonal(off, 1 - off.sum(axis=1))
     return tuple(tuple(float(value) for value in row) for row in off)
-
-
-def _tables(rng: np.random.Generator, quality: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Luminance and chrominance tables near the standard's at `quality`, with a random slope over frequency and random steps,
-    like those of camera makers.
-    """
-    scale = (200 - 2 * quality) / 100
-    row, column = np.mgrid[0:8, 0:8]
-    tables = []
-    for base in (LUMINANCE, CHROMINANCE):
-        tilt = np.exp(rng.normal(0, 0.25) * (row + column - 7) / 7 + rng.normal(0, 0.08, (8, 8)))
-        steps = np.rint(base * scale * tilt)
-        tables.append(tuple(int(step) for step in np.clip(steps, 1, 255).ravel()))
-    return tables[0], tables[1]

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from cama.forensics.mosaic import demosaic
+from cama.simulation.lens import correct
 
 MARGIN = 8  # pixels added around the mosaic for demosaicing
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -20,6 +21,7 @@ class Processing:
     white_balance: tuple[float, float, float]
     demosaicing: str  # bilinear, malvar or menon
     colour_matrix: tuple[tuple[float, float, float], ...]  # camera to output RGB, rows sum to 1
+    luma_smooth: float  # radius of the luma blur
     luma_denoise: float  # amplitude below which luma detail is removed
     chroma_denoise: float  # radius of the chroma blur
     gamma: float
@@ -30,6 +32,8 @@ class Processing:
     luma_table: tuple[int, ...]  # 64 quantisation steps, row by row
     chroma_table: tuple[int, ...]
     subsampling: str  # 4:4:4, 4:2:2 or 4:2:0
+    correction: float = 0.0  # of the lens's radial distortion
+    correction_order: int = 1  # of the splines by which it resamples
 
 
 def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
@@ -38,8 +42,10 @@ def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
     raw = np.pad(_balance(raw, bayer, processing.white_balance), MARGIN, mode="reflect")
     image = demosaic(raw, bayer, processing.demosaicing)[MARGIN:-MARGIN, MARGIN:-MARGIN]
     image = np.clip(image @ np.array(processing.colour_matrix, np.float32).T, 0, 1)
+    if processing.correction:
+        image = correct(image, processing.correction, processing.correction_order)
     image = tone(image, processing.gamma, processing.contrast)
-    image = denoise(image, processing.luma_denoise, processing.chroma_denoise)
+    image = denoise(image, processing.luma_denoise, processing.chroma_denoise, processing.luma_smooth)
     image = sharpen(image, processing.sharpen_radius, processing.sharpen_amount, processing.sharpen_core)
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
@@ -56,10 +62,14 @@ def soft_core(detail: np.ndarray, threshold: float) -> np.ndarray:
     return detail if threshold <= 0 else detail**3 / (detail**2 + threshold**2)
 
 
-def denoise(image: np.ndarray, luma: float, chroma: float) -> np.ndarray:
-    """Remove luma detail below the amplitude `luma` and blur colour differences by the radius `chroma`."""
+def denoise(image: np.ndarray, luma: float, chroma: float, smooth: float = 0.0) -> np.ndarray:
+    """Blur luma by the radius `smooth`, remove its detail below the amplitude `luma`, and blur colour differences by the radius
+    `chroma`.
+    """
     y = image @ LUMA
     difference = image - y[..., None]
+    if smooth > 0:
+        y = gaussian_filter(y, smooth, truncate=3)
     if luma > 0:
         base = gaussian_filter(y, 1.0, truncate=3)
         y = base + soft_core(y - base, luma)

@@ -23,7 +23,7 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     # each object has one colour, shading direction and texture; each scene has its own palette and contrast
     hue = rng.normal(0, 0.3, (3, 3))
     tint = rng.normal(0, rng.uniform(0.03, 0.2), (count, 3)) @ (np.eye(3) + hue)
-    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.4, 0.8), (count, 1)) + tint).astype(np.float32)
+    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.15, 0.6), (count, 1)) + tint).astype(np.float32)
     slope = rng.normal(0, 0.5, (count, 2)).astype(np.float32)
     strength = np.minimum(rng.lognormal(-2.0, 0.9, count), 0.5).astype(np.float32)
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from cama.forensics.mosaic import mosaic
+from cama.simulation.lens import distort
 
 OVERSAMPLING = 2  # scene samples per pixel along each side
 FULL_WELL_BITS = 12
@@ -19,6 +20,12 @@ class Optics:
     vignetting: float  # loss of light at the corners, 0..1
     red_scale: float  # lateral chromatic aberration: magnification of red and of blue relative to green, about 1
     blue_scale: float
+    distortion: float = 0.0  # radial: what lies at the corners is moved inwards by this share
+    focus: float = 0.0  # standard deviation of the blur of what is out of focus
+    motion: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # standard deviations of the blur down and across by the motion of the camera
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Sensor:
     response: tuple[float, float, float]  # sensitivity of the red, green and blue pixels
     shot_noise: float  # variance at full well
     read_noise: float  # standard deviation
+    exposure: float = 1.0  # factor of the light
 
 
 @dataclass(frozen=True)
@@ -52,9 +60,12 @@ def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
     """The irradiance (H, W, 3) of an oversampled scene (2H, 2W, 3) through the lens."""
     height, width = scene.shape[0] // OVERSAMPLING, scene.shape[1] // OVERSAMPLING
     planes = []
+    spread = [OVERSAMPLING * float(np.hypot(np.hypot(optics.blur, optics.focus), motion)) for motion in optics.motion]
     for channel, scale in enumerate((optics.red_scale, 1.0, optics.blue_scale)):
-        plane = gaussian_filter(scene[..., channel], optics.blur * OVERSAMPLING, mode="nearest", truncate=3)
-        if scale != 1.0:
+        plane = gaussian_filter(scene[..., channel], spread, mode="nearest", truncate=3)
+        if optics.distortion:
+            plane = distort(plane, optics.distortion, scale)
+        elif scale != 1.0:
             centre = (np.array(plane.shape) - 1) / 2
             plane = affine_transform(plane, np.full(2, 1 / scale), centre * (1 - 1 / scale), order=1, mode="nearest")
         planes.append(plane.reshape(height, OVERSAMPLING, width, OVERSAMPLING).mean(axis=(1, 3)))
@@ -66,7 +77,10 @@ def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
 
 def capture(irradiance: np.ndarray, sensor: Sensor, device: DevicePattern, rng: np.random.Generator) -> np.ndarray:
     """The raw mosaic (H, W), float32 in 0..1 in 12-bit steps, of an irradiance (H, W, 3), with PRNU, shot and read noise."""
-    light = mosaic(irradiance * np.array(sensor.response), sensor.bayer).astype(np.float32) * device.gain
+    light = (
+        mosaic(irradiance * (sensor.exposure * np.array(sensor.response)), sensor.bayer).astype(np.float32)
+        * device.gain
+    )
     light = np.clip(light, 0, 1)
     noise = np.sqrt(sensor.shot_noise * light + sensor.read_noise**2)
     raw = light + device.dark + noise * rng.standard_normal(light.shape, np.float32)

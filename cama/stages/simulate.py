@@ -7,7 +7,8 @@ from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.settings.stages import SimulateSpec
-from cama.simulation.catalogue import CameraModel, device_pattern, draw_catalogue, jpeg_file, photograph
+from cama.simulation.camera import CameraModel, device_pattern, for_photograph, jpeg_file, photograph
+from cama.simulation.catalogue import draw_catalogue
 from cama.simulation.scenes import render_scene
 from cama.simulation.sensor import OVERSAMPLING
 
@@ -33,8 +34,9 @@ def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
         key = (camera.name, device)
         if key not in patterns:
             patterns[key] = device_pattern(seed, camera, device, size.height, size.width)
-        picture = photograph(scene, camera, patterns[key], derive_seed(seed, "noise", *key, number))
-        (folder / f"{camera.name}_{device}_{number}.JPG").write_bytes(jpeg_file(picture, camera, device, number))
+        shot = for_photograph(camera, derive_seed(seed, "shot", *key, number))
+        picture = photograph(scene, shot, patterns[key], derive_seed(seed, "noise", *key, number))
+        (folder / f"{camera.name}_{device}_{number}.JPG").write_bytes(jpeg_file(picture, shot, device, number))
 
     for folder in (out, oracle):
         shutil.rmtree(folder, ignore_errors=True)  # no photograph of an earlier, killed run may stay
