@@ -1,4 +1,6 @@
-"""Camera model classifiers: a front-end and an architecture, each from a registry. F, E_H and E_L are all of this kind."""
+"""Camera model classifiers: a front-end and an architecture, each from a registry. F, E_H and E_L are all of this kind; an F
+may also be no network, and is used like one.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from cama import plugins
+from cama.models.cooccurrences import CooccurrenceModel
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.settings.networks import BodySpec, ClassifierNetSpec
@@ -150,6 +153,9 @@ class Classifier(nn.Module):
     def __init__(self, classes: int, spec: ClassifierNetSpec, estimator: Estimator | None = None) -> None:
         super().__init__()
         self.frontend = build_frontend(spec.frontend, estimator)
+        if spec.non_neural:
+            self.net: nn.Module = CooccurrenceModel(classes)
+            return
         build = ARCHITECTURES[spec.architecture]
         self.net = build(self.frontend.channels, classes, spec.dropout, spec.width)
 

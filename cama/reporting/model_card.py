@@ -4,6 +4,7 @@ import pandas as pd
 
 from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
+from cama.reporting.tables import without_informed
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
@@ -36,7 +37,7 @@ def _measured(header: Header) -> list[str]:
     if summary.empty:
         return ["Nothing."]
     transfer = pd.DataFrame(header.scores.transfer)
-    known = transfer[(transfer.set == "in") & (transfer.labels == transfer.labels.min())]
+    known = without_informed(transfer[(transfer.set == "in") & (transfer.labels == transfer.labels.min())])
     accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
     named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
     trainings = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""

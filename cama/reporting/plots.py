@@ -47,10 +47,11 @@ def curves(histories: dict[str, pd.DataFrame], path: Path, dpi: int) -> None:
         rows = max(1, -(-len(histories) // columns))
         figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 2.5 * rows), squeeze=False)
         for axis, (name, history) in zip(axes.flat, histories.items(), strict=False):
+            mark = "o" if len(history) == 1 else ""  # of what was fitted at once
             shown = [c for c in history.columns if c not in ("step", "psnr")]
             for column in shown:
                 smooth = history[column].rolling(5, min_periods=1, center=True).mean()
-                axis.plot(history.step, smooth, label=column.replace("_", " "), linewidth=1.2)
+                axis.plot(history.step, smooth, mark + "-", label=column.replace("_", " "), linewidth=1.2)
             axis.set_title(name)
             axis.set_xlabel("step")
             axis.set_ylim(0, min(float(np.nanquantile(history[shown].to_numpy(), 0.98)) * 1.1, 3))

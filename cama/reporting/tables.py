@@ -12,11 +12,11 @@ from cama.storage.files import read_csv
 
 ROW_COLUMNS = (
     *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim"),
-    *("classifier", "labels", "known", "predicted", "target"),
+    *("classifier", "role", "labels", "known", "predicted", "target"),
 )
 KEYS = ["method", "set", "save", "classifier"]
 PICTURE = ["photograph", "row", "column"]
-PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
+PAIR = ["set", "save", "labels", "classifier", "role", *PICTURE, "target"]
 
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
@@ -58,6 +58,7 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
         table.append(
             {
                 **dict(zip(KEYS, keys, strict=True)),
+                "role": group.role.iloc[0],
                 "labels": group.labels.iloc[0],
                 "photographs": group.photograph.nunique(),
                 "transformations": len(group),
@@ -127,9 +128,9 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     """One row for each method, set, save and size of label set: means over F, the worst F, the worst label, and the rates on
-    what F got right before.
+    what F got right before. Informed F are in none of them.
     """
-    table = []
+    rows, table = without_informed(rows), []
     keys = ["method", "set", "save", "labels"]
     for values, group in rows.groupby(keys, sort=False):
         hit, known = group.predicted == group.target, bool(group.known.all())
@@ -148,6 +149,11 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
             }
         )
     return pd.DataFrame(table)
+
+
+def without_informed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the F that have not trained on attacked pictures: those that means are over."""
+    return rows[rows.role != "informed"]
 
 
 def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -> pd.DataFrame:
@@ -178,8 +184,12 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
 
 
 def _by_classifier(trials: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]:
-    """The trials of each set, save, size of label set and classifier, and then of all such classifiers, with these keys."""
+    """The trials of each set, save, size of label set and classifier, and then of all such classifiers but the informed ones,
+    with these keys.
+    """
     for keys, group in trials.groupby(["set", "save", "labels"], sort=False):
         for name in group.classifier.unique():
             yield (*keys, name), group[group.classifier == name]
-        yield (*keys, "all"), group
+        uninformed = without_informed(group)
+        if len(uninformed):
+            yield (*keys, "all"), uninformed

@@ -13,7 +13,14 @@ from cama.core.errors import CamaError
 from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.spec import Named, Spec, parse
-from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, RepeatedSpec, TargetSpec
+from cama.settings.training import (
+    ClassifierRole,
+    ClassifierSpec,
+    ComputeSpec,
+    EstimatorSpec,
+    RepeatedSpec,
+    TargetSpec,
+)
 
 
 class ExaminerSpec(Spec):
@@ -101,11 +108,26 @@ class Config(Spec):
         users = [*(self.adversary.generators[name] for name in self.used_generators), *self.attack.methods.values()]
         return list(dict.fromkeys(name for user in users for name in user.evaluators))
 
+    @property
+    def roles(self) -> dict[str, ClassifierRole]:
+        """The role of each target classifier: `expanded` by its labels; else `same_family` where it shares a signal or the kind
+        of its network with a classifier of E in use, and `other_family` where it does not.
+        """
+        known = {family for name in self.used_evaluators for family in self.adversary.evaluators[name].net.families}
+
+        def role(spec: TargetSpec) -> ClassifierRole:
+            if spec.labels == "expanded":
+                return "expanded"
+            return "same_family" if spec.net.families & known else "other_family"
+
+        return {name: role(spec) for name, spec in self.examiner.classifiers.items()}
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":
         self._patches_fit()
         self._photographs_fit()
         self._names_exist()
+        self._evaluators_have_gradients()
         self._methods_fit()
         self._detection_fits()
         return self
@@ -180,6 +202,19 @@ class Config(Spec):
             _check_names(key, [value] if isinstance(value, str) else list(value), list(known))
         if self.tables.baseline and not set(methods) - {self.tables.baseline, "identity"}:
             raise ValueError(f"tables.baseline: found {self.tables.baseline!r}, expected a method to compare with it")
+
+    def _evaluators_have_gradients(self) -> None:
+        users = {
+            **{f"adversary.generators.{name}": spec for name, spec in self.adversary.generators.items()},
+            **{f"attack.methods.{name}": spec for name, spec in self.attack.methods.items()},
+        }
+        for key, user in users.items():
+            for name in user.evaluators:
+                net = self.adversary.evaluators[name].net
+                if net.non_neural:
+                    raise ValueError(
+                        f"{key}.evaluators: found {name!r}, expected networks: {net.architecture} has no gradients"
+                    )
 
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf

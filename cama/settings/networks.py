@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cama import plugins
 from cama.settings.spec import Odd, Spec, registered
@@ -21,6 +21,7 @@ ARCHITECTURE_NAMES = (
     *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
     *("densenet40", "densenet100", "mislnet", "convnext"),
 )
+NON_NEURAL = ("cooccurrences",)
 
 
 class BodySpec(Spec):
@@ -62,17 +63,38 @@ class DiscriminatorSpec(Spec):
 
 
 class ClassifierNetSpec(Spec):
-    """A classifier's network."""
+    """A classifier's network, or what stands in its place."""
 
     frontend: registered(plugins.FRONTENDS, *FRONTEND_NAMES) = Field(
         "rgb", description=f"the signal that the classifier takes, one of {', '.join(FRONTEND_NAMES)}"
     )
-    architecture: registered(plugins.ARCHITECTURES, *ARCHITECTURE_NAMES) = Field(
+    architecture: registered(plugins.ARCHITECTURES, *ARCHITECTURE_NAMES, *NON_NEURAL) = Field(
         "resnet18",
-        description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}",
+        description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}; or `cooccurrences`, which is none: a linear function"
+        " of co-occurrences of residuals, fitted to the patches of all steps at once",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout rate before the last layer")
     width: int = Field(16, ge=1, le=4096, description="number of features of the first layer (`small` only)")
+
+    @model_validator(mode="after")
+    def _takes_pixels(self) -> "ClassifierNetSpec":
+        if self.non_neural and self.frontend != "rgb":
+            raise ValueError(f"frontend: found {self.frontend!r}, expected 'rgb' for {self.architecture}")
+        return self
+
+    @property
+    def non_neural(self) -> bool:
+        """Whether it is no network: it has no gradients, and is fitted at once."""
+        return self.architecture in NON_NEURAL
+
+    @property
+    def families(self) -> frozenset[str]:
+        """What makes another classifier a relative of this one: the signals of its front-end, and the kind of its network. One
+        that is no network is a relative of its own kind alone.
+        """
+        kind = "resnet" if self.architecture == "small" else self.architecture.rstrip("0123456789")
+        signals = [] if self.non_neural else self.frontend.removesuffix("_low").split("+")
+        return frozenset([f"architecture {kind}", *(f"signal {name}" for name in signals)])
 
     @property
     def needs_estimator(self) -> bool:

@@ -12,7 +12,7 @@ from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesS
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
 from cama.settings.spec import Spec
-from cama.settings.training import ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec
+from cama.settings.training import ClassifierRole, ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec
 
 
 class SimulateSpec(Spec):
@@ -104,6 +104,7 @@ class EvaluateStageSpec(Spec):
     oracle: bool = Field(
         False, description="whether the pictures are the target camera's own, not to be encoded again as its"
     )
+    roles: dict[str, ClassifierRole] = Field({}, description="the role of each target classifier, by its name")
     size: int = Field(64, description="side of a patch in pixels")
     crop: int = Field(
         512,
@@ -241,6 +242,7 @@ def _evaluate(c: Config, method: str) -> Spec:
         seed=derive_seed(c.seed, "evaluate"),  # the same for all methods, which are compared
         name=method,
         oracle=c.attack.methods[method].kind == "oracle",
+        roles=c.roles,
         size=c.patches.size,
         crop=c.patches.crop,
         evaluation=c.evaluation,

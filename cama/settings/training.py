@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.spec import Spec
 
+MOST_AT_ONCE = 100_000  # patches that a classifier which is no network is fitted to: a gigabyte in all
+
 
 def _qualities(value: tuple[int, int]) -> tuple[int, int]:
     if not 1 <= value[0] <= value[1] <= 100:
@@ -101,6 +103,23 @@ class ClassifierSpec(Spec):
     augmentation: ResavesSpec = ResavesSpec()
     training: TrainingSpec = TrainingSpec()
     optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.1, weight_decay=5e-4, schedule="steps")
+
+    @model_validator(mode="after")
+    def _fits_at_once(self) -> "ClassifierSpec":
+        if not self.net.non_neural:
+            return self
+        patches, kind = self.training.steps * self.training.batch, self.net.architecture
+        if patches > MOST_AT_ONCE:
+            raise ValueError(
+                f"training: found {patches} patches (steps x batch), expected at most {MOST_AT_ONCE} for {kind}"
+            )
+        if self.training.processes > 1:
+            raise ValueError(f"training.processes: found {self.training.processes}, expected 1 for {kind}")
+        return self
+
+
+# what a target classifier is to the adversary; `informed` is one that trained on attacked pictures
+ClassifierRole = Literal["same_family", "other_family", "expanded", "informed"]
 
 
 class TargetSpec(ClassifierSpec):

@@ -1,10 +1,10 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
 Columns: method, run (which training of the generator), set, save, photograph, row and column of the crop, source, psnr,
-ssim, ms_ssim, lpips (where the settings name its weights), classifier, labels (how many it knows), known (whether the
-source is one of them), predicted, target; and where patches are scored one by one, the shares of them that F took for the
-target (patches_targeted) and for another than the source (patches_untargeted). A picture that serves every target (it has
-none of its own) stands once for each but its source.
+ssim, ms_ssim, lpips (where the settings name its weights), classifier, role (what it is to the adversary), labels (how many
+it knows), known (whether the source is one of them), predicted, target; and where patches are scored one by one, the shares
+of them that F took for the target (patches_targeted) and for another than the source (patches_untargeted). A picture that
+serves every target (it has none of its own) stands once for each but its source.
 
 Under the save `target` each target has a file of its own: the picture as that camera would write it, with tables drawn by
 photograph and target, the same for all methods. The oracle's pictures are that camera's own files, and not encoded again.
@@ -77,6 +77,7 @@ def evaluate(
     measures = _measures(spec)
     rows: list[dict[str, Any]] = []
     with open_attacked(attacked) as file:
+        _check_roles(spec, classifiers)
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         imitations = {}
         if "target" in spec.evaluation.saves:
@@ -95,9 +96,16 @@ def evaluate(
                 for index, one in enumerate(delivered):
                     test = tests[file.sets[one.place]]
                     shared = _about(spec, file, one.place, test, save, one.picture, measures)
-                    rows += _rows(shared, one.targets, predictions, index)
+                    rows += _rows(spec, shared, one.targets, predictions, index)
             progress.update(last)
     write_text(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.5g"))
+
+
+def _check_roles(spec: EvaluateStageSpec, classifiers: list[Path]) -> None:
+    """Refuse a classifier whose role the spec does not say."""
+    for path in classifiers:
+        if path.stem not in spec.roles:
+            raise CamaError(f"--spec: roles: found none of {path.stem!r}, expected one for each of --classifiers")
 
 
 def _measures(spec: EvaluateStageSpec) -> Measures:
@@ -204,7 +212,11 @@ def _targets(file: Attacked, place: int, source: str) -> list[str]:
 
 
 def _rows(
-    shared: dict[str, Any], targets: list[str], predictions: list[Predictions], index: int
+    spec: EvaluateStageSpec,
+    shared: dict[str, Any],
+    targets: list[str],
+    predictions: list[Predictions],
+    index: int,
 ) -> Iterator[dict[str, Any]]:
     """A row for each F and target of the picture at `index`."""
     for prediction in predictions:
@@ -213,6 +225,7 @@ def _rows(
             row = {
                 **shared,
                 "classifier": prediction.classifier,
+                "role": spec.roles[prediction.classifier],
                 "labels": len(prediction.labels),
                 "known": known,
                 "predicted": prediction.pictures[index],

@@ -8,10 +8,12 @@ from cama.compute.device import Compute
 from cama.core.seeds import derive_seed
 from cama.data.patches import Patches, Sampler
 from cama.models.classifiers import Classifier
+from cama.models.cooccurrences import CooccurrenceModel
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
 from cama.settings.training import ClassifierSpec
 from cama.storage.checkpoints import Checkpoint
+from cama.training.cooccurrences import fit_cooccurrences
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 
@@ -25,7 +27,7 @@ def train_classifier(
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """Train on `rgb` by cross-entropy; gives the classifier and its training curve.
+    """Train on `rgb` by cross-entropy, or fit what is no network; gives the classifier and its training curve.
 
     Every front-end computes its signal from these pixels, so what `augmentation` changes in them it sees.
     """
@@ -34,6 +36,9 @@ def train_classifier(
     classifier = compute.for_training(classifier, spec.training.steps).train()
     batches = derive_seed(seed, "batches")
     sampler = Sampler(patches, ("rgb",), spec.training.batch, batches, compute, changes(spec.augmentation))
+    if isinstance(classifier.net, CooccurrenceModel):
+        curve = fit_cooccurrences(classifier.net, sampler, compute, patches.labels, spec.training.steps, name)
+        return classifier.eval(), curve
     classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 

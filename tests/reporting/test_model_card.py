@@ -12,13 +12,17 @@ SUMMARY = [
     for kind in ("in", "out")
 ]
 TRANSFER = [
-    {**ROW, "set": kind, "classifier": name, "clean_accuracy": clean}
+    {**ROW, "set": kind, "classifier": name, "role": role, "clean_accuracy": clean}
     for kind in ("in", "out")
-    for name, clean in (("rgb", 1.0), ("con_conv", 0.875))
+    for name, role, clean in (
+        ("rgb", "same_family", 1.0),
+        ("con_conv", "other_family", 0.875),
+        ("hunter", "informed", 0.5),  # in no mean
+    )
 ]
 PER_LABEL = [
-    {"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target, "targeted": rate}
-    for name in ("rgb", "con_conv")
+    {"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target, "targeted": rate * share}
+    for name, share in (("rgb", 1), ("con_conv", 1), ("hunter", 0))
     for target, rate in zip(LABELS, (0.2, 0.5, 0.8), strict=True)
 ]
 

@@ -11,14 +11,15 @@ from cama.evaluation.rates import wilson
 from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
 
 COLUMNS = (
-    "method,set,save,classifier,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
+    "method,set,save,classifier,role,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
     "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,ms_ssim,"
     "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
     "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
 ROW_COLUMNS = ["method", "run", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
-ROW_COLUMNS += ["predicted", "psnr", "ssim", "ms_ssim", "labels", "known"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim", "ms_ssim", "labels", "known", "role"]
 LABELS = {"f": 3, "g": 6}
+ROLES = {"f": "same_family", "g": "expanded"}
 MODELS = ("A", "B", "C")
 SOURCES = {"in": {"a1": "A", "a2": "A", "b1": "B"}, "out": {"x1": "X", "x2": "X"}}
 # what the classifier f says of the untouched photographs: it is wrong about a2
@@ -51,7 +52,9 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 psnr = math.inf if method == "identity" else PSNR[name]
                 place = (f"{source}/{name}.JPG", 16, 32)
                 head = (method, 1, kind, "png", classifier, *place)
-                rows.append((*head, source, target, said, psnr, 0.9, 0.95, LABELS[classifier], kind == "in"))
+                rows.append(
+                    (*head, source, target, said, psnr, 0.9, 0.95, LABELS[classifier], kind == "in", ROLES[classifier])
+                )
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
 
@@ -319,3 +322,37 @@ def test_a_photograph_that_was_attacked_and_never_seen_untouched_is_an_error(tmp
     rows_of("cama").to_csv(paths[1], index=False)
     with pytest.raises(CamaError, match=r"found A/a1\.JPG under cama, and not under identity"):
         read_rows(paths)
+
+
+# ---- roles
+
+
+def test_the_role_of_each_classifier_stands_in_its_row_of_the_transfer_table(transfer):
+    assert dict(zip(transfer.classifier, transfer.role, strict=True)) == ROLES
+
+
+def test_rows_without_the_role_are_refused(tmp_path):
+    rows_of("identity").drop(columns="role").to_csv(tmp_path / "identity.csv", index=False)
+    with pytest.raises(CamaError, match=r"identity.csv: found no column 'role'"):
+        read_rows([tmp_path / "identity.csv"])
+
+
+def test_informed_classifiers_have_rows_of_their_own_and_are_in_no_mean(tmp_path):
+    paths = []
+    for method in ("identity", "cama"):
+        paths.append(tmp_path / f"{method}.csv")
+        informed = rows_of(method).assign(classifier="h", role="informed")
+        informed["predicted"] = informed.source  # never fooled
+        pd.concat([rows_of(method), informed]).to_csv(paths[-1], index=False)
+    rows = read_rows(paths)
+    alone = rows[rows.classifier == "f"]
+    pd.testing.assert_frame_equal(summary_table(rows, 100, 1), summary_table(alone, 100, 1))
+    assert cell(transfer_table(rows, 100, 1), method="cama", set="in", classifier="h").targeted == 0
+    changed = rows[rows.method == "cama"].assign(method="better", predicted=rows.target)
+    paired = paired_table(pd.concat([rows, changed]), "cama", 100, 1)
+    every = cell(paired, method="better", set="in", classifier="all")
+    assert (every.pairs, every.difference) == (
+        cell(paired, method="better", set="in", classifier="f").pairs,
+        cell(paired, method="better", set="in", classifier="f").difference,
+    )
+    assert cell(paired, method="better", set="in", classifier="h").difference == 1

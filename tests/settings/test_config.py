@@ -616,7 +616,7 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
         other = altered(config, path)
         try:
             after = {job: stage_spec(other, job[0], **wildcards) for job, (wildcards, _) in jobs(config).items()}
-        except ValidationError:  # a method's kind and strength are checked once more in its stage's spec
+        except (ValidationError, KeyError):  # a stage's spec checks a method's kind once more, and looks classifiers up
             return False
         return after == before
 
@@ -677,3 +677,56 @@ def test_a_config_that_a_program_of_windows_saved_is_the_same(form, tmp_path):
     data = (text.replace("\n", "\r\n") if "crlf" in form else text).encode("utf-8-sig" if "bom" in form else "utf-8")
     (tmp_path / "config.yaml").write_bytes(data)
     assert load_config(tmp_path / "config.yaml") == load_config(PROJECT / "config.yaml")
+
+
+# ---- what each target classifier is to the adversary
+
+FORENSIC = {"architecture": "cooccurrences"}
+AT_ONCE = {"net": FORENSIC, "training": {"steps": 9, "batch": 64}}
+
+
+@pytest.mark.parametrize(
+    ("net", "labels", "role"),
+    [
+        ({"frontend": "prnu_lp", "architecture": "mislnet"}, "known", "same_family"),  # by the signal
+        ({"frontend": "con_conv", "architecture": "small"}, "known", "same_family"),  # by the network
+        ({"frontend": "con_conv", "architecture": "resnet34"}, "known", "same_family"),  # `small` is a ResNet
+        ({"frontend": "con_conv", "architecture": "mislnet"}, "known", "other_family"),
+        ({"frontend": "con_conv", "architecture": "mislnet"}, "expanded", "expanded"),
+        (FORENSIC, "known", "other_family"),
+        ({"frontend": "prnu_lp", "architecture": "small"}, "expanded", "expanded"),
+    ],
+)
+def test_the_role_of_a_target_classifier_follows_from_the_evaluators_in_use(net, labels, role):
+    one = {"net": net, "labels": labels, "training": {"steps": 9, "batch": 64}}
+    assert default(examiner__classifiers__f=one).roles["f"] == role
+
+
+def test_only_classifiers_of_e_that_are_used_make_relatives():
+    one = {"net": {"frontend": "rgb+con_conv", "architecture": "mislnet"}}
+    relative = {"net": {"frontend": "con_conv", "architecture": "convnext"}}
+    idle = put(put(DEFAULT, "examiner.classifiers.f", one), "adversary.evaluators.third", relative)
+    used = put(idle, "adversary.generators.cama.evaluators", ["high", "third"])
+    assert parse(Config, idle, "config").roles["f"] == "other_family"
+    assert parse(Config, used, "config").roles["f"] == "same_family"
+
+
+def test_pixels_that_e_takes_make_no_relative_of_what_is_no_network():
+    values = put(put(DEFAULT, "examiner.classifiers.f", AT_ONCE), "examiner.classifiers.g.net.architecture", "mislnet")
+    values = put(values, "adversary.evaluators.low", {"net": {"frontend": "rgb", "architecture": "small"}})
+    roles = parse(Config, values, "config").roles
+    assert (roles["f"], roles["g"]) == ("other_family", "same_family")
+
+
+def test_the_roles_reach_the_rows():
+    assert json.loads(stage_spec(default(), "evaluate", method="cama"))["roles"] == default().roles
+    assert set(default().roles.values()) == {"same_family"}
+
+
+@pytest.mark.parametrize("user", ["adversary.generators.cama", "attack.methods.pgd"])
+def test_what_has_no_gradients_is_no_classifier_of_e(user):
+    values = put(DEFAULT, "adversary.evaluators.third", AT_ONCE)
+    values = put(values, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match_psnr_of": "cama"})
+    parse(Config, values, "config")
+    found = refused(put(values, f"{user}.evaluators", ["high", "third"]))
+    assert found == f"{user}.evaluators: found 'third', expected networks: cooccurrences has no gradients"

@@ -51,7 +51,7 @@ CHANGED = {
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
-    r"examiner\.classifiers\.\w+\.labels": set(),  # its inputs
+    r"examiner\.classifiers\.\w+\.labels": {"evaluate"},  # its role; and its inputs
     r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
     r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
     r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
