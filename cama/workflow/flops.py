@@ -31,8 +31,8 @@ def estimator_training(body: BodySpec, side: int) -> float:
 @cache
 def classifier_training(labels: int, net: ClassifierNetSpec, estimator: BodySpec, side: int) -> float:
     """Forward and backward through a classifier; `estimator` is its owner's, which some front-ends use."""
-    if net.non_neural:  # has no way back, and is solved at once
-        return classifier_forward(labels, net, estimator, side)
+    if net.non_neural:  # no product of a network, and no way back
+        return 0.0
     return _training(_classifier(labels, net, estimator), side)
 
 

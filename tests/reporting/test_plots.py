@@ -116,9 +116,13 @@ def test_curves(count, tmp_path):
     assert picture(tmp_path / "curves.png").shape[1] == 180 * min(count, 3)
 
 
-def test_curves_of_a_training_with_one_record(tmp_path):
-    plots.curves({"E0": history(1, ("loss",))}, tmp_path / "curves.png", DPI)
-    picture(tmp_path / "curves.png")
+def test_curves_of_a_training_with_one_record(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    plots.curves({"F": history(1, ("loss",)), "E0": history(3, ("loss",))}, tmp_path / "curves.png", DPI)
+    marks = [axis.lines[0].get_marker() for axis in shown[0].axes[:2]]
+    plots.plt.close(shown[0])
+    assert marks == ["o", "None"]  # a line of one record would not be seen
 
 
 def test_curves_leave_out_an_infinite_psnr(tmp_path):

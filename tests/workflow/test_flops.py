@@ -29,6 +29,11 @@ def test_an_estimator_costs_its_forward_pass_in_training_and_use():
         assert count(2, HIGH, BODY, 32) == count(2, rgb, BODY, 32) + estimator
 
 
+def test_what_is_no_network_has_none_of_its_operations():
+    net = ClassifierNetSpec(architecture="cooccurrences")
+    assert flops.classifier_training(3, net, BODY, 64) == flops.classifier_forward(3, net, BODY, 64) == 0
+
+
 @pytest.mark.parametrize("count", ["generator", "gradient"])
 def test_the_estimator_that_classifiers_share_is_counted_once(count):
     networks = (GeneratorSpec(**BODY.model_dump()), (DiscriminatorSpec(features=4),))
