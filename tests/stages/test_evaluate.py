@@ -49,7 +49,7 @@ def evaluate(folder: Path, aims: list[int], *options: object, **spec: object) ->
     names = ("attacked", "attacked.h5"), ("inside", "test.h5"), ("outside", "test.h5"), ("classifiers", "f.safetensors")
     given = [word for name, file in names for word in (f"--{name}", folder / file)]
     saves_of = EvaluationSpec(saves=spec.pop("saves"), patches=True)
-    settings = EvaluateStageSpec(name="m", size=16, evaluation=saves_of, **spec).to_json()
+    settings = EvaluateStageSpec(name="m", roles={"f": "same_family"}, size=16, evaluation=saves_of, **spec).to_json()
     call = ["stage", "evaluate", "--spec", settings, *given, *options, "--out", folder / "rows.csv"]
     return [str(word) for word in call]
 
