@@ -45,8 +45,8 @@ use rule training as train_evaluator with:
 use rule training as train_generator with:
     input:
         plan.code("train_generator"),
+        unpack(lambda wildcards: plan.generator_inputs(wildcards.generator)),
         patches=plan.patches("adversary"),
-        evaluators=lambda wildcards: plan.generator_evaluators(wildcards.generator),
     output:
         out=plan.path("adversary/generators/{generator}.safetensors"),
         discriminators=plan.path("adversary/discriminators/{generator}.safetensors"),

@@ -32,7 +32,7 @@ def build_attack(
     if method.kind == "learned":
         if model is None:
             raise CamaError("--model: found none, expected the model file of a generator")
-        apply, labels = learned_attack(model, compute)
+        apply, labels = learned_attack(model, compute, method.psnr)
         if labels != targets:
             raise CamaError(f"{model}: found the labels {list(labels)}, expected {list(targets)}")
         return apply

@@ -4,7 +4,7 @@ import pandas as pd
 
 from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
-from cama.reporting.tables import without_informed
+from cama.reporting.tables import headline, without_informed
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
@@ -57,11 +57,12 @@ def _by_target(header: Header, classifiers: pd.Index) -> list[str]:
     labels = pd.DataFrame(header.scores.per_label)
     if labels.empty:
         return []
-    labels = labels[(labels.save == "png") & labels.classifier.isin(classifiers)]
+    labels = headline(labels)
+    labels = labels[labels.classifier.isin(classifiers)]
     table = labels.groupby(["target", "set"], sort=False).targeted.mean().unstack("set")
     table = table.reindex(header.labels, columns=[name for name in SET_NAMES if name in table])
     return [
-        "By target camera, after an 8-bit save:",
+        f"By target camera, under the save `{labels.save.iloc[0]}`:",
         to_markdown(table.rename(columns=SET_NAMES).reset_index(), 2),
     ]
 

@@ -19,6 +19,11 @@ PICTURE = ["photograph", "row", "column"]
 PAIR = ["set", "save", "labels", "classifier", "role", *PICTURE, "target"]
 
 
+def headline(table: pd.DataFrame) -> pd.DataFrame:
+    """The part of a table that is of its first save, that of the plots and of the report's headline."""
+    return table[table.save == table.save.iloc[0]]
+
+
 def read_rows(paths: list[Path]) -> pd.DataFrame:
     """The rows of all methods, with what the same classifier predicts for the untouched photograph: `clean` for the PNG, and
     `clean_saved` after the row's save, as the encoder of the row's target writes it where the save is `target`.
@@ -107,7 +112,7 @@ def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dic
 def _distortion(group: pd.DataFrame) -> dict[str, float]:
     finite = group.psnr[np.isfinite(group.psnr)]
     others = {name: group[name].mean() for name in ("ssim", "ms_ssim", "lpips") if name in group}
-    return {"psnr": finite.mean(), "psnr_p05": finite.quantile(0.05), **others}
+    return {"psnr": finite.mean(), "psnr_p05": finite.quantile(0.05), "psnr_worst": finite.min(), **others}
 
 
 def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

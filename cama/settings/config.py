@@ -109,6 +109,12 @@ class Config(Spec):
         return list(dict.fromkeys(name for user in users for name in user.evaluators))
 
     @property
+    def adversary_classifiers(self) -> list[str]:
+        """These, and the judges of those generators."""
+        judges = [name for used in self.used_generators for name in self.adversary.generators[used].judges]
+        return list(dict.fromkeys([*self.used_evaluators, *judges]))
+
+    @property
     def roles(self) -> dict[str, ClassifierRole]:
         """The role of each target classifier: `expanded` by its labels; else `same_family` where it shares a signal or the kind
         of its network with a classifier of E in use, and `other_family` where it does not.
@@ -128,6 +134,7 @@ class Config(Spec):
         self._photographs_fit()
         self._names_exist()
         self._evaluators_have_gradients()
+        self._judges_are_held_out()
         self._methods_fit()
         self._detection_fits()
         return self
@@ -190,6 +197,7 @@ class Config(Spec):
         detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
         references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
+            *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
             *((f"attack.methods.{n}.match_psnr_of", s.match_psnr_of, methods) for n, s in methods.items()),
@@ -215,6 +223,18 @@ class Config(Spec):
                     raise ValueError(
                         f"{key}.evaluators: found {name!r}, expected networks: {net.architecture} has no gradients"
                     )
+
+    def _judges_are_held_out(self) -> None:
+        for name, spec in self.adversary.generators.items():
+            seen = [judge for judge in spec.judges if judge in spec.evaluators]
+            if seen:
+                raise ValueError(
+                    f"adversary.generators.{name}.judges: found {seen[0]!r}, expected none of its evaluators"
+                )
+            if spec.judges and not self.split.validation:
+                raise ValueError(
+                    f"adversary.generators.{name}.judges: found some, expected none where split.validation is 0"
+                )
 
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf

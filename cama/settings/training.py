@@ -202,6 +202,11 @@ class LearnedSpec(Spec):
         (DiscriminatorSpec(),), min_length=1, description="one D, or several, over which the adversarial loss is a mean"
     )
     evaluators: tuple[str, ...] = Field(("high", "low"), min_length=1, description="names of the classifiers of E")
+    judges: tuple[str, ...] = Field(
+        (),
+        description="names of the adversary's classifiers, none of them in E, that choose among states of G, by its validation"
+        " photographs at the PSNR `target_psnr.end`; none for the last state",
+    )
     adversarial_loss: Literal["least_squares", "cross_entropy"] = Field(
         "least_squares", description="adversarial loss of G and D"
     )

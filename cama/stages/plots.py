@@ -9,7 +9,7 @@ from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.reporting import plots as draw
 from cama.reporting.formats import SET_NAMES
-from cama.reporting.tables import read_rows
+from cama.reporting.tables import headline, read_rows
 from cama.settings.stages import PlotsStageSpec
 from cama.storage.files import read_csv
 
@@ -34,22 +34,17 @@ def plots(
     transfer, labels, summary = (pd.read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
     histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
     draw.curves(histories, out / "curves.png", dpi)
-    draw.confusion(_as_png(scored), ["identity", *shown], out / "confusion.png", dpi)
-    draw.success_against_psnr(_as_png(transfer), _as_png(summary), shown, out / "success_psnr.png", dpi)
+    draw.confusion(headline(scored), ["identity", *shown], out / "confusion.png", dpi)
+    draw.success_against_psnr(headline(transfer), headline(summary), shown, out / "success_psnr.png", dpi)
     if scored.save.nunique() > 1:
         draw.saves(summary, shown, out / "saves.png", dpi)
     if paired is not None:
-        draw.paired(_as_png(pd.read_csv(paired)), shown, out / "paired.png", dpi)
+        draw.paired(headline(pd.read_csv(paired)), shown, out / "paired.png", dpi)
     if detections:
         draw.roc(pd.concat(map(read_csv, detections)), shown, out / "roc.png", dpi)
     if shown:
-        draw.per_label(_as_png(labels), shown, out / "per_label.png", dpi)
+        draw.per_label(headline(labels), shown, out / "per_label.png", dpi)
         _sample_grids(spec, attacked or [], inside, outside, out)
-
-
-def _as_png(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of pictures that were saved as PNG."""
-    return table[table.save == "png"]
 
 
 def _sample_grids(spec: PlotsStageSpec, attacked: list[Path], inside: Path, outside: Path, out: Path) -> None:

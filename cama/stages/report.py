@@ -6,6 +6,7 @@ import pandas as pd
 
 from cama.data.manifest import read_table
 from cama.reporting.html import render_report
+from cama.reporting.tables import headline
 from cama.settings.stages import ReportStageSpec
 from cama.storage.files import read_csv, write_text
 
@@ -19,7 +20,8 @@ def report(
     names = ("summary", "transfer", *(name for name in ("paired", "detection", "devices") if name in spec.parts))
     shown = {name: read_csv(tables / f"{name}.csv") for name in names}
     summary = shown["summary"]
-    first = summary[(summary.set == "in") & (summary.save == "png") & (summary.labels == summary.labels.min())]
+    first = headline(summary)
+    first = first[(first.set == "in") & (first.labels == first.labels.min())]
     first = first.set_index("method")
     simulated = spec.dataset.kind == "simulated"
     page = render_report(
@@ -27,7 +29,6 @@ def report(
         simulated=simulated,
         parts=spec.parts,
         headlines={method: first.loc[method] for method in spec.shown},
-        untouched=first.loc["identity"].targeted,
         tables=shown,
         controls=read_csv(controls / "controls.csv"),
         photographs=read_csv(controls / "photographs.csv"),

@@ -2,24 +2,32 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from cama.attacks.scaling import at_psnr
 from cama.compute import processes
 from cama.compute.device import Compute
 from cama.compute.memory import free_memory
+from cama.core.errors import CamaError
 from cama.data.patches import Patches
+from cama.models.classifiers import load_classifier
 from cama.models.discriminator import save_discriminators
 from cama.models.evaluator import load_evaluator
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import save_generator
 from cama.settings.stages import TrainGeneratorSpec
 from cama.stages.resume import begin
 from cama.storage.checkpoints import Checkpoint
 from cama.storage.files import write_text
 from cama.training import generator as training
+from cama.training.selection import Selection
 
 
 def train_generator(
     spec: TrainGeneratorSpec,
     patches: Path,
     evaluators: list[Path],
+    judges: list[Path] | None,
     out: Path,
     discriminators: Path,
     curve: Path,
@@ -27,14 +35,16 @@ def train_generator(
 ) -> Checkpoint | None:
     """Write G, its discriminators and the training curve; gives the state, to be marked as finished.
 
-    `evaluators`: the fixed classifiers of E, in the spec's order.
+    `evaluators`: the fixed classifiers of E, in the spec's order; `judges`: those that choose among the states of G.
     """
     processes.start(spec.learned.training.processes, spec.compute.device)
-    checkpoint, record = begin("train_generator", spec, state, patches, *evaluators)
+    checkpoint, record = begin("train_generator", spec, state, patches, *evaluators, *(judges or []))
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
+    compute = Compute(spec.compute)
+    selection = _selection(spec, data, judges or [], compute)
     g, d, history = training.train_generator(
-        spec.name, data, evaluator, spec.learned, Compute(spec.compute), spec.seed, checkpoint
+        spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection
     )
     if processes.rank():
         return None
@@ -42,3 +52,20 @@ def train_generator(
     save_discriminators(discriminators, d, spec.learned.discriminators, data.labels, record)
     save_generator(out, g, spec.learned.generator, data.labels, record)
     return checkpoint
+
+
+def _selection(spec: TrainGeneratorSpec, data: Patches, judges: list[Path], compute: Compute) -> Selection | None:
+    if len(judges) != len(spec.learned.judges):
+        expected = ", ".join(spec.learned.judges) or "none"
+        raise CamaError(f"--judges: found {len(judges)} files, expected {len(spec.learned.judges)}: {expected}")
+    if not judges:
+        return None
+    loaded = [load_classifier(path) for path in judges]
+    for judge, _ in loaded:
+        fuse_batch_norms_(judge)
+    learned, level = spec.learned, spec.learned.target_psnr.end
+
+    def deliver(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        return at_psnr(before, after, level) if level else after
+
+    return Selection(data, learned.generator.input, loaded, deliver, learned.training.steps, compute)

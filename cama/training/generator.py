@@ -20,6 +20,7 @@ from cama.training.augmentation import draw_augmentation
 from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 from cama.training.psnr_controller import PsnrController
+from cama.training.selection import Selection
 
 
 def train_generator(
@@ -30,12 +31,14 @@ def train_generator(
     compute: Compute,
     seed: int,
     checkpoint: Checkpoint,
+    selection: Selection | None = None,
 ) -> tuple[Generator, nn.ModuleList, pd.DataFrame]:
     """Train on `rgb`, and on `remosaic` where G's input is that; gives G, its discriminators and the training curve.
 
-    Whatever G's input, D's real sample and the pixel loss take the untouched photograph.
+    Whatever G's input, D's real sample and the pixel loss take the untouched photograph. With `selection`, G is the state
+    that it chooses.
     """
-    training = GeneratorTraining(patches, evaluator, spec, compute, seed)
+    training = GeneratorTraining(patches, evaluator, spec, compute, seed, selection)
     curve = run(name, training.parts(), training.step, training.steps, derive_seed(seed, "steps"), checkpoint)
     return training.trained_generator(), training.discriminators, curve
 
@@ -53,7 +56,15 @@ class Batch:
 class GeneratorTraining:
     """The networks G, D and E with the optimisers of G and D, and one step of their training."""
 
-    def __init__(self, patches: Patches, evaluator: Evaluator, spec: LearnedSpec, compute: Compute, seed: int) -> None:
+    def __init__(
+        self,
+        patches: Patches,
+        evaluator: Evaluator,
+        spec: LearnedSpec,
+        compute: Compute,
+        seed: int,
+        selection: Selection | None = None,
+    ) -> None:
         torch.manual_seed(derive_seed(seed, "weights"))
         self.spec, self.compute, self.steps = spec, compute, spec.training.steps
         self.classes = len(patches.labels)
@@ -77,6 +88,7 @@ class GeneratorTraining:
             average = get_ema_multi_avg_fn(spec.ema_decay)
             self.ema = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
         self.psnr_controller = PsnrController(self.steps).to(compute.device)
+        self.selection = selection
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""
@@ -90,11 +102,20 @@ class GeneratorTraining:
             parts["ema"] = self.ema
         if self.spec.target_psnr.end:
             parts["psnr_controller"] = self.psnr_controller
+        if self.selection is not None:
+            parts["selection"] = self.selection
         return parts
 
     def trained_generator(self) -> Generator:
-        """G, or the average of its weights, in evaluation mode."""
-        return (self.generator if self.ema is None else self.ema.module).eval()
+        """G, or the average of its weights, in evaluation mode; in the state that was chosen, where one was."""
+        trained = self.current_generator()
+        if self.selection is not None:
+            trained.load_state_dict(self.selection.best)
+        return trained.eval()
+
+    def current_generator(self) -> Generator:
+        """G, or the average of its weights, as it is."""
+        return self.generator if self.ema is None else self.ema.module
 
     def step(self, index: int) -> dict[str, Tensor]:
         """One update of D and one of G; gives the row of the training curve."""
@@ -105,7 +126,9 @@ class GeneratorTraining:
         fake = augment(anonymized)
         d_loss = self.update_d(batch, augment(batch.real), fake.detach(), index)
         g_losses = self.update_g(batch, anonymized, fake, index)
-        return {"d_loss": d_loss, **g_losses, **self.control_psnr(batch, anonymized.detach(), index)}
+        row = {"d_loss": d_loss, **g_losses, **self.control_psnr(batch, anonymized.detach(), index)}
+        judged = self.selection.consider(index + 1, self.current_generator()) if self.selection is not None else None
+        return row if judged is None else {**row, "judges": torch.tensor(judged)}
 
     def draw(self, index: int) -> Batch:
         """The batch of a step, with target labels from torch's random state."""

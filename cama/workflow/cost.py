@@ -81,7 +81,7 @@ def _classifier_speed(config: Config, spec: ClassifierSpec) -> str:
 
 
 def _estimators(config: Config) -> Iterator[Cost]:
-    evaluators = [config.adversary.evaluators[name] for name in config.used_evaluators]
+    evaluators = [config.adversary.evaluators[name] for name in config.adversary_classifiers]
     targets = config.examiner.classifiers.values()
     for name, owner, specs in (
         ("adversary", config.adversary, evaluators),
@@ -96,7 +96,7 @@ def _estimators(config: Config) -> Iterator[Cost]:
 
 def _evaluators(config: Config) -> Iterator[Cost]:
     adversary = config.adversary
-    for name in config.used_evaluators:
+    for name in config.adversary_classifiers:
         spec = adversary.evaluators[name]
         each = classifier_training(_known(config), spec.net, adversary.estimator.net, config.patches.size)
         yield _trainings(f"evaluator {name}", spec.training, each, _classifier_speed(config, spec))

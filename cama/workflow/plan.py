@@ -134,6 +134,11 @@ class Plan:
         """The classifiers of E in a generator's training."""
         return self.evaluators(self.config.adversary.generators[run_of(run)[0]].evaluators)
 
+    def generator_inputs(self, run: str) -> Files:
+        """What a generator's training needs beside the patches, by the options of the stage."""
+        judges = self.config.adversary.generators[run_of(run)[0]].judges
+        return {"evaluators": self.generator_evaluators(run), "judges": self.evaluators(judges) if judges else []}
+
     def evaluators(self, names: Iterable[str] | None = None) -> list[str]:
         """The classifiers of E with these names, or all."""
         return self.paths("adversary/evaluators/{}.safetensors", names or self.config.adversary.evaluators)
@@ -261,7 +266,7 @@ class Plan:
 
     def curves(self) -> list[str]:
         """The training curves of all networks that the methods and the target classifiers depend on."""
-        config, evaluators = self.config, self.config.used_evaluators
+        config, evaluators = self.config, self.config.adversary_classifiers
         owned = (("adversary", evaluators), ("examiner", list(config.examiner.classifiers)))
         first, second = (
             [f"{owner}/estimator"] if any(self.estimator(owner, name) for name in names) else []

@@ -13,7 +13,8 @@ RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
 SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, "psnr": [34.56]})
 HEADLINE = pd.Series(
     {
-        **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56},
+        **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56, "psnr_p05": 33.0},
+        **{"save": "target", "psnr_worst": 30.04},
         **{"targeted_worst_classifier": 0.1, "targeted_worst_label": 0.2},
     }
 )
@@ -80,7 +81,11 @@ def test_a_page_stands_alone_and_escapes_names(render):
 def test_the_headline_gives_success_beside_distortion(render):
     text = " ".join(render().split())
     assert "a&lt;b reached a mean targeted success of <b>0.50</b> (95% interval 0.25 to 0.75)" in text
-    assert "at a mean PSNR of <b>34.6 dB</b>; on its worst classifier 0.10, for its worst label 0.20." in text
+    assert (
+        "under the save <code>target</code>, at a mean PSNR of <b>34.6 dB</b> (fifth percentile 33.0, worst 30.0)"
+        in text
+    )
+    assert "; on its worst classifier 0.10, for its worst label 0.20." in text
     assert "a share of 0.12 of the untouched photographs" in text
 
 

@@ -12,7 +12,7 @@ from cama.reporting.tables import paired_table, per_label_table, read_rows, summ
 
 COLUMNS = (
     "method,set,save,classifier,role,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,ssim,ms_ssim,"
+    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,psnr_worst,ssim,ms_ssim,"
     "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
     "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
@@ -137,6 +137,7 @@ def test_rates_in_distribution_by_hand(transfer):
     assert row.untargeted == pytest.approx((2 / 4 + 2 / 2) / 2)  # of A those to B; of B both
     assert row.psnr == pytest.approx((30 + 40 + 50) / 3)
     assert row.psnr_p05 == pytest.approx(30)
+    assert row.psnr_worst == pytest.approx(30)
     assert row.ssim == pytest.approx(0.9)
     assert row.ms_ssim == pytest.approx(0.95)
     assert "lpips" not in row

@@ -20,7 +20,7 @@ def test_the_jobs_are_those_of_the_workflow():
     jobs = {kind: sum(row.jobs for row in ROWS if row.what.split()[0] == kind) for kind in KINDS}
     assert jobs == {
         "estimator": 2,
-        "evaluator": 3,
+        "evaluator": 4,  # one judges
         "generator": 3,
         "classifier": 3,
         "detector": 1,
@@ -62,7 +62,7 @@ def test_a_data_set_is_counted_as_expected_and_as_said():
 def test_a_device_that_two_roles_name_divides_its_photographs():
     sample = load_config(PROJECT / "config.yaml", PROJECT / "config" / "dresden-sample.yaml")
     found = cost.count_pictures(sample, 10).files
-    assert [found[role, "aligned"] for role in ("adversary", "examiner", "test")] == [20, 10, 10]
+    assert [found[role, "random"] for role in ("adversary", "examiner", "test")] == [20, 10, 10]
 
 
 def test_what_no_method_needs_is_not_counted():

@@ -85,6 +85,8 @@ VALUES = {
     "evaluation.lpips_sha256": "00000000",
     "adversary.generators.cama.evaluators": ["high"],
     "adversary.generators.plus.evaluators": ["low"],
+    "adversary.generators.cama.judges": [],
+    "adversary.generators.plus.judges": ["held_out"],
     "attack.methods.cama.generator": "plus",
     "attack.methods.plus.generator": "cama",
     "attack.methods.jpeg.strength": 70,

@@ -17,7 +17,7 @@ from cama.workflow.plan import MOST_MB, Plan, make_plan, options, resources
 from tests.workflow.conftest import PROJECT, TINY
 
 TINY_PLAN = Plan(load_config(PROJECT / "config.yaml", TINY))
-DEFAULT = Plan(load_config(PROJECT / "config.yaml"))
+DEFAULT = Plan(load_config(PROJECT / "tests/settings/base.yaml"))
 
 
 def changed(**blocks: dict) -> Plan:
@@ -145,7 +145,7 @@ def test_a_generator_trains_with_its_own_evaluators():
 
 
 def test_networks_are_named_by_owner():
-    evaluators = [f"results/adversary/evaluators/{name}.safetensors" for name in ("high", "low", "rgb")]
+    evaluators = [f"results/adversary/evaluators/{name}.safetensors" for name in ("high", "low", "held_out", "rgb")]
     assert TINY_PLAN.evaluators() == evaluators
     assert TINY_PLAN.evaluators(["low"]) == evaluators[1:2]
     assert TINY_PLAN.classifiers() == [f"results/classifiers/{n}.safetensors" for n in ("rgb", "prnu_lp", "expanded")]
@@ -270,7 +270,7 @@ def test_the_targets_encoder_needs_the_profiles():
 
 
 def test_each_method_has_pictures_and_rows_and_some_have_detectors_and_devices():
-    methods = ["identity", "jpeg", "cama", "oracle", "plus", "pgd"]
+    methods = ["identity", "cama", "oracle", "jpeg", "plus", "pgd"]
     assert TINY_PLAN.attacked() == [f"results/attacks/{method}.h5" for method in methods]
     assert TINY_PLAN.attacked([]) == []
     assert TINY_PLAN.rows() == [f"results/rows/{method}.csv" for method in methods]
@@ -310,7 +310,7 @@ def test_plots_show_pictures_detections_and_the_paired_table_where_there_are_any
 def test_curves_are_of_the_networks_that_are_used():
     assert [path.removeprefix("results/") for path in TINY_PLAN.curves()] == [
         "adversary/estimator.csv",
-        *(f"adversary/evaluators/{name}.csv" for name in ("high", "low", "rgb")),
+        *(f"adversary/evaluators/{name}.csv" for name in ("high", "low", "rgb", "held_out")),
         *(f"adversary/generators/{run}.csv" for run in ("cama", "plus", "plus~2")),
         "examiner/estimator.csv",
         *(f"classifiers/{name}.csv" for name in ("rgb", "prnu_lp", "expanded")),
@@ -355,8 +355,8 @@ def test_code_is_the_stages_own_and_is_named_from_here(stage, monkeypatch, tmp_p
 def test_wildcards_take_the_names_of_the_config_alone():
     patterns = TINY_PLAN.wildcards()
     assert patterns["generator"] == r"cama|plus|plus\~2"
-    assert patterns["evaluator"] == "high|low|rgb"
-    assert patterns["method"] == "identity|jpeg|cama|oracle|plus|pgd"
+    assert patterns["evaluator"] == r"high|low|held_out|rgb"
+    assert patterns["method"] == "identity|cama|oracle|jpeg|plus|pgd"
     assert patterns["owner"] == "adversary|examiner"
     assert changed(adversary={"generators": {}}).wildcards()["generator"] == "none"
     models = DEFAULT.config.models.model_copy(update={"out_of_distribution": ("Make_A.1 (b)",)})

@@ -12,7 +12,7 @@ from cama.settings.config import Config
 
 COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
 COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
-COLUMNS += ["psnr", "psnr_p05", "ssim", "ms_ssim"]
+COLUMNS += ["psnr", "psnr_p05", "psnr_worst", "ssim", "ms_ssim"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
 MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
 ENDS = {"plots": 1, "report": 1}
