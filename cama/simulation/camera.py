@@ -6,7 +6,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from cama.core.seeds import derive_seed
-from cama.simulation.processing import Processing, develop, encode
+from cama.simulation.processing import MOST_CONTRAST, Processing, develop, encode
 from cama.simulation.sensor import OVERSAMPLING, DevicePattern, Optics, Sensor, capture, expose
 
 Table = tuple[int, ...]
@@ -79,7 +79,7 @@ def for_photograph(model: CameraModel, seed: int) -> CameraModel:
             white_balance=(balance[0] * float(red), balance[1], balance[2] * float(blue)),
             luma_denoise=processing.luma_denoise * gain**0.5,
             chroma_denoise=processing.chroma_denoise * gain**0.25,
-            contrast=float(np.clip(processing.contrast + rng.normal(0, habits.contrast), 0, 0.6)),
+            contrast=float(np.clip(processing.contrast + rng.normal(0, habits.contrast), 0, MOST_CONTRAST)),
             luma_table=luma_table,
             chroma_table=chroma_table,
         ),

@@ -63,6 +63,7 @@ def _draw_model(rng: np.random.Generator, name: str, encoders: list[tuple]) -> C
             luma_table=luma_table,
             chroma_table=chroma_table,
             subsampling=subsampling,
+            adaptation=3.0 if merges else 1.5,  # phones map tones more than other cameras do
             correction=distortion,
             correction_order=int(rng.choice([1, 3])),
         ),

@@ -1,18 +1,20 @@
 """Radial distortion of a lens, and its correction."""
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, uniform_filter
 
 
-def distort(plane: np.ndarray, strength: float, scale: float = 1.0) -> np.ndarray:
+def distort(plane: np.ndarray, strength: float, scale: float = 1.0, step: int = 1) -> np.ndarray:
     """A plane (H, W) as a lens shows it that moves what lies at the radius r, of 1 at the corners, to about r (1 - `strength`
-    r^2), and magnifies it by `scale`. The edges of the plane go on.
+    r^2), and magnifies it by `scale`: (H / `step`, W / `step`), each pixel the mean of `step` x `step` samples. The edges of
+    the plane go on.
     """
-    radius, offsets, centre = _radii(plane.shape)
+    radius, offsets, centre = _radii((plane.shape[0] // step, plane.shape[1] // step))
     factor = (1 + strength * radius) / max(1.0, 1 + strength) / scale
-    return map_coordinates(
-        plane, [c + o * factor for c, o in zip(centre, offsets, strict=True)], order=1, mode="nearest"
-    )
+    # means first, so that each pixel asks for one place alone; a mean has the index of its first sample
+    means = uniform_filter(plane, step, mode="nearest", origin=-(step // 2))
+    places = [step * (c + o * factor) for c, o in zip(centre, offsets, strict=True)]
+    return map_coordinates(means, places, order=1, mode="nearest")
 
 
 def correct(image: np.ndarray, strength: float, order: int) -> np.ndarray:

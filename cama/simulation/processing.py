@@ -11,6 +11,8 @@ from cama.forensics.mosaic import demosaic
 from cama.simulation.lens import correct
 
 MARGIN = 8  # pixels added around the mosaic for demosaicing
+TYPICAL_CONTRAST = 0.11  # standard deviation of the luma of a picture after gamma encoding
+MOST_CONTRAST = 0.6  # strength of the S-curve
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -32,6 +34,9 @@ class Processing:
     luma_table: tuple[int, ...]  # 64 quantisation steps, row by row
     chroma_table: tuple[int, ...]
     subsampling: str  # 4:4:4, 4:2:2 or 4:2:0
+    adaptation: float = (
+        0.0  # by how much the S-curve is stronger for each standard deviation of luma below `TYPICAL_CONTRAST`
+    )
     correction: float = 0.0  # of the lens's radial distortion
     correction_order: int = 1  # of the splines by which it resamples
 
@@ -44,15 +49,20 @@ def develop(raw: np.ndarray, bayer: str, processing: Processing) -> np.ndarray:
     image = np.clip(image @ np.array(processing.colour_matrix, np.float32).T, 0, 1)
     if processing.correction:
         image = correct(image, processing.correction, processing.correction_order)
-    image = tone(image, processing.gamma, processing.contrast)
+    image = tone(image, processing.gamma, processing.contrast, processing.adaptation)
     image = denoise(image, processing.luma_denoise, processing.chroma_denoise, processing.luma_smooth)
     image = sharpen(image, processing.sharpen_radius, processing.sharpen_amount, processing.sharpen_core)
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
-def tone(image: np.ndarray, gamma: float, contrast: float) -> np.ndarray:
-    """Gamma encoding, mixed with an S-curve by `contrast`: 0..1 to 0..1."""
+def tone(image: np.ndarray, gamma: float, contrast: float, adaptation: float = 0.0) -> np.ndarray:
+    """Gamma encoding, mixed with an S-curve by `contrast`, and with `adaptation` by more where the image (H, W, 3) has less
+    contrast than others: 0..1 to 0..1.
+    """
     encoded = image ** (1 / gamma)
+    if adaptation:
+        lacking = TYPICAL_CONTRAST - float((encoded @ LUMA).std())
+        contrast = float(np.clip(contrast + adaptation * lacking, 0, MOST_CONTRAST))
     curve = encoded * encoded * (3 - 2 * encoded)
     return (1 - contrast) * encoded + contrast * curve
 

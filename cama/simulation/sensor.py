@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from cama.forensics.mosaic import mosaic
 from cama.simulation.lens import distort
@@ -63,12 +63,7 @@ def expose(scene: np.ndarray, optics: Optics) -> np.ndarray:
     spread = [OVERSAMPLING * float(np.hypot(np.hypot(optics.blur, optics.focus), motion)) for motion in optics.motion]
     for channel, scale in enumerate((optics.red_scale, 1.0, optics.blue_scale)):
         plane = gaussian_filter(scene[..., channel], spread, mode="nearest", truncate=3)
-        if optics.distortion:
-            plane = distort(plane, optics.distortion, scale)
-        elif scale != 1.0:
-            centre = (np.array(plane.shape) - 1) / 2
-            plane = affine_transform(plane, np.full(2, 1 / scale), centre * (1 - 1 / scale), order=1, mode="nearest")
-        planes.append(plane.reshape(height, OVERSAMPLING, width, OVERSAMPLING).mean(axis=(1, 3)))
+        planes.append(distort(plane, optics.distortion, scale, OVERSAMPLING))
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     falloff = 1 - optics.vignetting * (rows**2 + columns**2) / 2

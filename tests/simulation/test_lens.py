@@ -33,6 +33,15 @@ def test_nothing_is_moved_without_distortion():
     assert np.allclose(distort(plane, 0.0), plane, atol=1e-6)
 
 
+def test_a_pixel_is_the_mean_of_its_samples():
+    plane = field()
+    means = plane.reshape(48, 2, 64, 2).mean(axis=(1, 3))
+    assert np.allclose(distort(plane, 0.0, step=2), means, atol=1e-6)
+    fine = distort(plane, 0.04, 1.01).reshape(48, 2, 64, 2).mean(axis=(1, 3))
+    coarse = distort(plane, 0.04, 1.01, step=2)
+    assert np.abs(coarse - fine).max() < 0.05 * np.abs(coarse - means).max()
+
+
 def test_corners_move_inwards():
     """A dot near a corner lies nearer to the middle behind a lens of barrel distortion, relative to one near the middle."""
     plane = np.zeros((101, 101), np.float32)

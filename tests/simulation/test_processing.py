@@ -85,6 +85,7 @@ def test_an_even_colour_develops_to_that_colour(bayer, demosaicing):
         colour_matrix=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
         gamma=1.0,
         contrast=0.0,
+        adaptation=0.0,
     )
     pattern = DevicePattern(np.ones((34, 46), np.float32), np.zeros((34, 46), np.float32))
     response = tuple(1 / gain for gain in processing.white_balance)
@@ -160,3 +161,15 @@ def test_tone_rises_from_0_to_1_and_brightens():
     assert (np.diff(curve) > 0).all()
     assert (curve[5:-5] > ramp[5:-5]).all()
     assert tone(ramp, 1.0, 0.5)[25] < 0.25 < 0.75 < tone(ramp, 1.0, 0.5)[75]  # the S-curve steepens the middle
+
+
+def test_the_s_curve_is_stronger_for_pictures_of_low_contrast():
+    rng = np.random.default_rng(0)
+    grey = np.repeat(rng.standard_normal((32, 32, 1)), 3, axis=-1)
+    flat, rich = (0.2 * np.exp(spread * grey) for spread in (0.1, 0.9))
+    for image, stronger in ((flat, True), (np.clip(rich, 0, 1), False)):
+        encoded = tone(image, 2.2, 0.0)
+        change = np.abs(tone(image, 2.2, 0.3, 2.0) - encoded).mean() / np.abs(tone(image, 2.2, 0.3) - encoded).mean()
+        assert (change > 1) == stronger
+        assert 0.3 < change < 2
+    assert np.array_equal(tone(flat, 2.2, 0.59, 9.0), tone(flat, 2.2, 0.6))  # at most
