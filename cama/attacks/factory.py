@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cama.attacks.classical import ATTACKS, Attack
-from cama.attacks.gradient import at_bound, bound_for, gradient_attack
+from cama.attacks.gradient import at_bound, bound_for, gradient_attack, loosest_bound
 from cama.attacks.learned import learned_attack
 from cama.attacks.spectrum import spectrum_attack
 from cama.compute.device import Compute
@@ -27,7 +27,8 @@ def build_attack(
     patches: Path | None = None,
 ) -> Attack:
     """The attack of any kind but `oracle`. `model`: a generator's file; `evaluators`: files of E's classifiers, in the order
-    of the settings; `bound`: of a gradient attack, in grey levels; `patches`: the adversary's patch file, for `spectrum`.
+    of the settings; `bound`: of a gradient attack that has no PSNR, in grey levels; `patches`: the adversary's patch file, for
+    `spectrum`.
     """
     if method.kind == "learned":
         if model is None:
@@ -38,6 +39,7 @@ def build_attack(
         return apply
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
+        bound = loosest_bound(method.psnr) if method.psnr else bound
         return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
     if method.kind == "spectrum":
         if patches is None:

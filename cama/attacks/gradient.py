@@ -1,7 +1,8 @@
 """Gradient attacks on the evaluator E alone: what an adversary without a trained generator would do. None touches F.
 
 FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), targeted, bounded in every
-pixel; rounding to 8 bits at random goes to the next grey level beyond at most.
+pixel; rounding to 8 bits at random goes to the next grey level beyond at most. Where each picture is to have a given PSNR,
+its change is then scaled, so that pixels may pass the bound.
 """
 
 import zlib
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cama.attacks.classical import Attack
+from cama.attacks.scaling import at_psnr
 from cama.compute.device import Compute
 from cama.compute.tensors import to_bytes
 from cama.core.seeds import derive_seed
@@ -26,7 +28,9 @@ ROUNDS = 3  # of setting the bound
 
 
 def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Bounded:
-    """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels."""
+    """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels. With `spec.psnr`,
+    in dB, each picture has that PSNR (see `at_psnr`), whatever the bound.
+    """
     evaluator = compute.to_device(evaluator)
 
     def downhill(images: Tensor, target: Tensor) -> Tensor:
@@ -59,10 +63,18 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
             changed = changed.detach() + rate * direction.sign()
             changed = torch.clamp(changed, x - reach, x + reach).clamp(-1, 1)
         # rounded at random, or a bound between two grey levels would be one of them in every pixel
-        dither = _uniform(images, seed, "dither").to(x) - 0.5
-        return to_bytes(changed + dither / 127.5)
+        dither = _uniform(images, seed, "dither") - 0.5
+        if spec.psnr:
+            after = 127.5 * (changed.cpu() + 1)
+            return at_psnr(images, _last(after), spec.psnr, _last(dither))
+        return to_bytes(changed + dither.to(x) / 127.5)
 
     return attack
+
+
+def _last(images: Tensor) -> np.ndarray:
+    """(N, 3, H, W) to (N, H, W, 3)."""
+    return images.movedim(1, -1).numpy()
 
 
 def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
@@ -74,12 +86,17 @@ def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
     return torch.stack(drawn)
 
 
+def loosest_bound(psnr: float) -> float:
+    """The bound in grey levels of pictures with this PSNR in dB, of which every pixel reaches it."""
+    return 255 * 10 ** (-psnr / 20)
+
+
 def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:
     """The bound in grey levels at which `mean_psnr` of the bound is nearly `psnr`, in dB.
 
     A perturbation grows about as its bound does, so that a few corrections by the ratio suffice.
     """
-    bound = 255 * 10 ** (-psnr / 20)
+    bound = loosest_bound(psnr)
     for _ in range(ROUNDS):
         bound *= 10 ** ((min(mean_psnr(bound), psnr + 20) - psnr) / 20)
     return bound

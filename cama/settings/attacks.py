@@ -19,7 +19,7 @@ STRENGTHS = {
 
 
 KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "learned", *GRADIENT_KINDS)
-LEVELS = (20, 60)  # dB that an attack may be asked for
+LEVELS = (20, 60)  # dB that may be asked for
 
 
 class MethodSpec(Spec):
@@ -37,15 +37,16 @@ class MethodSpec(Spec):
     generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
     evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
     match_psnr_of: str = Field(
-        "", description="method whose mean PSNR sets the bound of the perturbation (gradient attacks)"
+        "",
+        description="method whose mean PSNR sets the bound of the perturbation (gradient attacks without a `psnr`)",
     )
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
     psnr: float = Field(
         0,
         allow_inf_nan=False,
-        description="PSNR in dB that each picture has in 8 bits, for which G's change is scaled (`learned`; 0: as G makes it);"
-        " mean PSNR on the adversary's validation photographs, for which the filter is made as strong as needed, up to the"
-        " cube of the ratio of spectra (`spectrum`)",
+        description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled (gradient attacks, and `learned`,"
+        " where 0 leaves it as G makes it); or the mean on the adversary's validation photographs, for which the filter is made"
+        " as strong as needed, up to the cube of the ratio of spectra (`spectrum`)",
     )
     source: Literal["known", "unknown"] = Field(
         "known",
@@ -69,26 +70,28 @@ class MethodSpec(Spec):
             raise ValueError(f"strength: found {self.strength:g}, but {self.kind} has none")
         if self.options and self.kind in KINDS:
             raise ValueError(f"options: found some, but {self.kind} has none")
-        self._check_level()
+        self._check_psnr()
         for name, kinds in (
             ("generator", ("learned",)),
             ("evaluators", GRADIENT_KINDS),
-            ("match_psnr_of", GRADIENT_KINDS),
+            ("match_psnr_of", () if self.psnr else GRADIENT_KINDS),
         ):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
                 found = ", ".join(map(str, value)) if isinstance(value, tuple) else value
                 expected = "none" if value else "a name"
-                raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {self.kind}")
+                kind = f"{self.kind} with a psnr" if self.gradient and self.psnr else self.kind
+                raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {kind}")
         return self
 
-    def _check_level(self) -> None:
+    def _check_psnr(self) -> None:
         low, high = LEVELS
-        asked = self.kind == "spectrum" or (self.kind == "learned" and self.psnr)
-        if asked and not low <= self.psnr <= high:
-            raise ValueError(f"psnr: found {self.psnr:g}, expected a PSNR in dB, {low} to {high}")
-        if not asked and self.psnr:
-            raise ValueError(f"psnr: found {self.psnr:g}, but {self.kind} has none")
+        if self.kind not in ("spectrum", "learned", *GRADIENT_KINDS):
+            if self.psnr:
+                raise ValueError(f"psnr: found {self.psnr:g}, but {self.kind} has none")
+        elif not low <= self.psnr <= high and not self.match_psnr_of and (self.psnr or self.kind != "learned"):
+            other = {"spectrum": "", "learned": ", or 0"}.get(self.kind, ", or match_psnr_of")
+            raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
 

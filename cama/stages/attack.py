@@ -39,7 +39,7 @@ def attack(
     pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
     if spec.method.kind == "oracle" and oracle is None:
         raise CamaError("--oracle: found none, expected the folder of the oracle's pictures")
-    bound = _bound(spec, evaluators or [], match, tests, pairs) if spec.method.gradient else 0.0
+    bound = _bound(spec, evaluators or [], match, tests, pairs) if spec.method.match_psnr_of else 0.0
     trainings = model or [None]
     progress = Progress(f"attack {spec.name}", len(trainings) * len(pairs))
 

@@ -193,6 +193,7 @@ class Plan:
             inputs["model"] = self.generators(spec.generator)
         if spec.evaluators:
             inputs["evaluators"] = self.evaluators(spec.evaluators)
+        if spec.match_psnr_of:
             inputs["match"] = self.attacked([spec.match_psnr_of])
         if spec.kind == "oracle":
             inputs["oracle"] = self.paths("oracle/{}", self.models)

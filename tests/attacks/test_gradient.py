@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from cama.attacks.gradient import at_bound, bound_for, gradient_attack
+from cama.attacks.gradient import at_bound, bound_for, gradient_attack, loosest_bound
 from cama.compute.device import Compute
 from cama.compute.tensors import to_float
 from cama.evaluation.distortion import psnr
@@ -40,7 +40,8 @@ def evaluator():
 
 
 def attack_of(kind, evaluator, seed=1, **settings):
-    spec = MethodSpec(kind=kind, evaluators=("rgb",), match_psnr_of="cama", **settings)
+    strength = {} if "psnr" in settings else {"match_psnr_of": "cama"}
+    spec = MethodSpec(kind=kind, evaluators=("rgb",), **strength, **settings)
     return gradient_attack(spec, evaluator, CPU, seed)
 
 
@@ -194,3 +195,20 @@ def test_the_bound_of_a_real_attack_reaches_its_psnr(kind, target, evaluator):
         return float(np.mean([psnr(*pair) for pair in zip(images, changed, strict=True)]))
 
     assert mean_psnr(bound_for(target, mean_psnr)) == pytest.approx(target, abs=0.1)
+
+
+@pytest.mark.parametrize("level", [31.0, 36.0, 40.5])
+@pytest.mark.parametrize("kind", GRADIENT_KINDS)
+def test_with_a_psnr_each_picture_has_it_and_still_leads_to_its_target(kind, level, evaluator):
+    images = pictures()
+    attacked = attack_of(kind, evaluator, psnr=level)(images, TARGET, loosest_bound(level))
+    levels = [psnr(*pair) for pair in zip(images, attacked, strict=True)]
+    assert attacked.dtype == np.uint8
+    assert levels == pytest.approx([level] * 3, abs=0.05)
+    rise = log_probability(evaluator, attacked, TARGET) - log_probability(evaluator, images, TARGET)
+    assert (rise > 0.001).all()
+
+
+def test_the_loosest_bound_is_that_of_a_change_that_reaches_it_everywhere():
+    images = np.full((1, 16, 16, 3), 100, np.uint8)
+    assert loosest_bound(psnr(images[0], images[0] + 4)) == pytest.approx(4)

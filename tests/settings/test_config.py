@@ -308,11 +308,11 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("attack.methods.jpeg.strength", 101, "strength: found 101, expected the quality of the JPEG save, 1 to 100"),
         ("attack.methods.jpeg.strength", 85.5, "a whole number"),
         ("attack.methods.remosaic.strength", 2, "strength: found 2, but remosaic has none"),
-        ("attack.methods.linear", {"kind": "spectrum"}, "psnr: found 0, expected a PSNR in dB, 20 to 60"),
+        ("attack.methods.linear", {"kind": "spectrum"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.linear", {"kind": "spectrum", "psnr": 61}, "psnr: found 61, expected"),
         ("attack.methods.linear", {"kind": "spectrum", "psnr": 36, "source": "all"}, "'known' or 'unknown'"),
         ("attack.methods.linear", {"kind": "spectrum", "psnr": 36, "strength": 1}, "but spectrum has none"),
-        ("attack.methods.cama.psnr", 61, "psnr: found 61, expected a PSNR in dB, 20 to 60"),
+        ("attack.methods.cama.psnr", 61, "psnr: found 61, expected the PSNR in dB, 20 to 60, or 0"),
         (
             "adversary.generators.cama.judges",
             ["mid"],
@@ -325,6 +325,16 @@ FIVE = {"kind": "oracle", "photographs": 5}
             "attack.methods.pgd",
             {"kind": "pgd", "match_psnr_of": "cama"},
             "evaluators: found nothing, expected a name for pgd",
+        ),
+        (
+            "attack.methods.pgd",
+            {"kind": "pgd", "evaluators": ["low"]},
+            "psnr: found 0, expected the PSNR in dB, 20 to 60, or match_psnr_of",
+        ),
+        (
+            "attack.methods.pgd",
+            {"kind": "pgd", "evaluators": ["low"], "psnr": 36, "match_psnr_of": "cama"},
+            "match_psnr_of: found cama, expected none for pgd with a psnr",
         ),
         ("tables.baseline", "spoc", "tables.baseline: found 'spoc', expected one of ['identity', "),
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
@@ -359,6 +369,14 @@ FIVE = {"kind": "oracle", "photographs": 5}
 )
 def test_names_kinds_and_strengths_must_exist_and_fit(key, value, expected):
     assert expected in refused(put(DEFAULT, key, value))
+
+
+def test_gradient_attacks_of_the_comparison_see_what_the_method_beside_them_saw():
+    config = load_config(PROJECT / "config.yaml", PROJECT / "config" / "compare.yaml")
+    methods, generators = config.attack.methods, config.adversary.generators
+    for name, beside in (("fgsm", "cama"), ("pgd", "cama"), ("mi_fgsm", "cama"), ("mi_fgsm-plus", "cama-plus")):
+        assert methods[name].evaluators == generators[beside].evaluators
+        assert methods[name].psnr == methods["linear"].psnr
 
 
 def test_a_gradient_attack_cannot_match_another():

@@ -36,7 +36,11 @@ def test_no_target_classifier_and_generator_share_a_trained_ancestor():
     classifiers = [node for node in trained if labels[node].startswith("train_classifier")]
     assert len(classifiers) == 3
     behind = [(above[generator] & trained) | {generator} for generator in generators]
-    assert sorted(len(nodes) for nodes in behind) == [4, 4, 5]  # E0, two classifiers of E, G with D, and a judge of cama
+    assert sorted(len(nodes) for nodes in behind) == [
+        4,
+        4,
+        5,
+    ]  # E0, two classifiers of E, G with D, and a judge of cama
     for classifier in classifiers:
         assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 

@@ -222,6 +222,13 @@ def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
     assert gpu.gpus == 1
 
 
+def test_a_gradient_attack_with_a_psnr_matches_no_other():
+    plan = changed(attack={"methods": {"mi_fgsm": MethodSpec(kind="mi_fgsm", evaluators=("high",), psnr=36)}})
+    evaluators = {"evaluators": ["results/adversary/evaluators/high.safetensors"]}
+    assert plan.attack_inputs("mi_fgsm") == evaluators
+    assert plan.uses_networks("mi_fgsm")
+
+
 def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
     plan = changed(attack={"methods": {"linear": MethodSpec(kind="spectrum", psnr=36)}})
     patches = {"patches": ["results/patches/adversary-aligned.h5"]}
