@@ -48,7 +48,16 @@ def rule_graph() -> str:
 
 # ---- tables of finished runs
 
-SUMMARY = ("method", "set", "targeted", "targeted_low", "targeted_high", "targeted_worst_classifier")
+SUMMARY = (
+    "method",
+    "set",
+    "targeted",
+    "targeted_low",
+    "targeted_high",
+    "chance",
+    "oracle",
+    "targeted_worst_classifier",
+)
 SUMMARY += ("targeted_worst_label", "psnr", "ssim")
 
 
@@ -58,15 +67,18 @@ def results_table(results: Path) -> str:
 
 
 def comparison_table(results: Path) -> str:
-    """Each method in- and out-of-distribution after some saves, means over F of the known labels."""
+    """Each method in- and out-of-distribution after some saves, means over F of the known labels; in brackets chance, which is
+    the untouched photographs' success in that cell, and the oracle's.
+    """
     table = _of_known_labels(results, "summary").set_index(["method", "set", "save"])
     rows = []
     for method in table.index.unique("method"):
         plain = table.loc[(method, "in", "png")]
-        cells: dict[str, object] = {"method": method, "in, png": _with_bounds(plain)}
+        cells: dict[str, object] = {"method": method, "in, png": f"{_with_bounds(plain)} {_beside(plain)}"}
         for kind, save in (("in", "jpeg95"), ("in", "jpeg85"), ("out", "png"), ("out", "jpeg85")):
             if save in table.index.unique("save"):
-                cells[f"{kind}, {save}"] = f"{table.loc[(method, kind, save)].targeted:.2f}"
+                row = table.loc[(method, kind, save)]
+                cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {_beside(row)}"
         rows.append({**cells, "in, dB": plain.psnr})
     return to_markdown(pd.DataFrame(rows), 1)
 
@@ -110,6 +122,11 @@ def _of_known_labels(results: Path, name: str) -> pd.DataFrame:
 
 def _with_bounds(row: pd.Series) -> str:
     return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+
+
+def _beside(row: pd.Series) -> str:
+    """Chance and the oracle's success in a row's cell, where the run has an oracle."""
+    return f"[{', '.join(f'{value:.2f}' for value in (row.chance, row.oracle) if pd.notna(value))}]"
 
 
 def precision_table(results: Path) -> str:

@@ -6,7 +6,7 @@ from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 from cama.reporting.tables import headline, without_informed
 
-COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high"]
+COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
 
 
@@ -41,10 +41,16 @@ def _measured(header: Header) -> list[str]:
     accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
     named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
     trainings = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
-    shown = summary.assign(set=summary.set.map(SET_NAMES).fillna(summary.set)).reindex(columns=COLUMNS)
+    shown = (
+        summary.assign(set=summary.set.map(SET_NAMES).fillna(summary.set))
+        .reindex(columns=COLUMNS)
+        .dropna(axis="columns", how="all")
+    )
+    oracle = " `oracle`: of what that camera itself took of the same scenes." if "oracle" in shown else ""
     return [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
-        f" target camera; means over classifiers, 95% intervals. Their accuracy on untouched photographs: {named}.{trainings}"
+        f" target camera; means over classifiers, 95% intervals. `chance` is the share that they take for it untouched."
+        f"{oracle} Their accuracy on untouched photographs: {named}.{trainings}"
         " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels`"
         " is how many cameras the classifiers know.",
         to_markdown(merge_intervals(shown, 2), 2),

@@ -16,6 +16,7 @@ ROW_COLUMNS = (
 )
 KEYS = ["method", "set", "save", "classifier"]
 PICTURE = ["photograph", "row", "column"]
+BESIDE = {"chance": "identity", "oracle": "oracle"}  # columns, and the methods whose targeted success they hold
 PAIR = ["set", "save", "labels", "classifier", "role", *PICTURE, "target"]
 
 
@@ -77,7 +78,19 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 "clean_accuracy_after_save": _accuracy(group, group.clean_saved) if known else np.nan,
             }
         )
-    return pd.DataFrame(table)
+    return _beside(pd.DataFrame(table), ["set", "save", "classifier"])
+
+
+def _beside(table: pd.DataFrame, cell: list[str]) -> pd.DataFrame:
+    """The table with what bounds targeted success beside it, from the rows of the same cell: `chance`, that of the untouched
+    photographs, `oracle`, and the share of the oracle's; each undefined where the run has no such method.
+    """
+    place, cells = table.columns.get_loc("targeted_high") + 1, pd.MultiIndex.from_frame(table[cell])
+    for shift, (name, method) in enumerate(BESIDE.items()):
+        found = table[table.method == method].set_index(cell).targeted
+        table.insert(place + shift, name, found.reindex(cells).to_numpy())
+    table.insert(place + len(BESIDE), "share_of_oracle", table.targeted / table.oracle.where(table.oracle > 0))
+    return table
 
 
 def _accuracy(rows: pd.DataFrame, predicted: pd.Series) -> float:
@@ -128,7 +141,7 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
         else:
             cell = _rate("targeted", hit, group, resamples, seed)
         table.append({**dict(zip([*KEYS, "target"], keys, strict=True)), "transformations": len(group), **cell})
-    return pd.DataFrame(table)
+    return _beside(pd.DataFrame(table), ["set", "save", "classifier", "target"])
 
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
@@ -153,7 +166,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 **_distortion(group),
             }
         )
-    return pd.DataFrame(table)
+    return _beside(pd.DataFrame(table), ["set", "save", "labels"])
 
 
 def without_informed(rows: pd.DataFrame) -> pd.DataFrame:

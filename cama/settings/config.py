@@ -239,6 +239,11 @@ class Config(Spec):
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf
         for name, method in methods.items():
+            if (method.kind == "oracle") != (name == "oracle"):  # tables find it by its name
+                raise ValueError(
+                    f"attack.methods.{name}: found the kind {method.kind!r}, expected a method called 'oracle' to be of that"
+                    " kind, and no other"
+                )
             if method.kind not in KINDS:
                 _try_options(name, method, self.models.in_distribution)
             other = methods.get(method.match_psnr_of)

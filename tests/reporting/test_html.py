@@ -14,7 +14,7 @@ SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, "psnr": [34.56]})
 HEADLINE = pd.Series(
     {
         **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56, "psnr_p05": 33.0},
-        **{"save": "target", "psnr_worst": 30.04},
+        **{"save": "target", "psnr_worst": 30.04, "chance": 0.125, "oracle": 0.875},
         **{"targeted_worst_classifier": 0.1, "targeted_worst_label": 0.2},
     }
 )
@@ -30,7 +30,6 @@ def render(tmp_path):
         "simulated": True,
         "parts": ("out", "per_label", "saves", "paired", "detection", "devices"),
         "headlines": {"a<b": HEADLINE},
-        "untouched": 0.125,
         "tables": {
             "summary": SUMMARY,
             "transfer": one,
@@ -86,7 +85,9 @@ def test_the_headline_gives_success_beside_distortion(render):
         in text
     )
     assert "; on its worst classifier 0.10, for its worst label 0.20." in text
-    assert "a share of 0.12 of the untouched photographs" in text
+    assert "a share of 0.12 of the untouched photographs for the target camera, and of 0.88 of what that camera" in text
+    real = " ".join(render(headlines={"a<b": HEADLINE.replace(0.875, np.nan)}).split())
+    assert "a share of 0.12 of the untouched photographs for the target camera.</p>" in real
 
 
 def test_the_note_depends_on_whether_the_cameras_are_real(render):

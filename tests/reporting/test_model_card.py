@@ -6,7 +6,7 @@ from cama.reporting.model_card import model_card
 from tests.photo.helpers import LABELS, SPEC, camera_file
 
 ROW = {"method": "cama", "save": "png", "labels": 3, "photographs": 12, "psnr": 36.08}
-RATE = {"targeted": 0.617, "targeted_low": 0.599, "targeted_high": 0.636}
+RATE = {"targeted": 0.617, "targeted_low": 0.599, "targeted_high": 0.636, "chance": 0.123}
 SUMMARY = [
     {**ROW, "set": kind, **RATE, "targeted_worst_classifier": 0.331, "targeted_worst_label": 0.373}
     for kind in ("in", "out")
@@ -43,7 +43,7 @@ def header(**changes: object) -> Header:
 
 def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifiers():
     card = model_card(header())
-    assert "| in-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.33 | 0.37 | 36.08 |" in card
+    assert "| in-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.12 | 0.33 | 0.37 | 36.08 |" in card
     assert "| out-of-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
     assert "untouched photographs: rgb 1.00, con_conv 0.88." in card
     assert "| Borealis_B2 | 0.50 |" in card
@@ -70,7 +70,15 @@ def test_what_was_not_measured_is_said():
 def test_a_rate_without_an_interval_stands_alone():
     bare = [{k: v for k, v in row.items() if k not in ("targeted_low", "targeted_high")} for row in SUMMARY]
     card = model_card(header(scores=Scores(summary=bare, transfer=TRANSFER)))
-    assert "| in-distribution | png | 3 | 12 | 0.62 | 0.33 |" in card
+    assert "| in-distribution | png | 3 | 12 | 0.62 | 0.12 | 0.33 |" in card
+
+
+def test_the_oracle_stands_beside_where_there_is_one():
+    with_oracle = [{**row, "oracle": 0.95} for row in SUMMARY]
+    assert "| 0.62 (0.60 to 0.64) | 0.12 | 0.95 | 0.33 |" in model_card(
+        header(scores=Scores(summary=with_oracle, transfer=TRANSFER))
+    )
+    assert "| oracle |" not in model_card(header())
 
 
 def test_photographs_that_no_profile_counts_are_said(tmp_path):

@@ -12,7 +12,7 @@ from cama.reporting.tables import paired_table, per_label_table, read_rows, summ
 
 COLUMNS = (
     "method,set,save,classifier,role,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,psnr_worst,ssim,ms_ssim,"
+    "chance,oracle,share_of_oracle,untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,psnr_worst,ssim,ms_ssim,"
     "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
     "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
@@ -278,6 +278,35 @@ def test_several_trainings_are_averaged_and_widen_the_interval():
     assert both.targeted_low == 0  # both draws may be of the training that always fails
     assert both.targeted_high > alone.targeted_low
     assert both.targeted_high - both.targeted_low > 3 * (alone.targeted_high - alone.targeted_low)
+
+
+def test_chance_and_the_oracle_stand_beside_every_cell(rows):
+    """Of the same F, set and label: nothing of another cell, and nothing where a run has no oracle."""
+    truth = rows[rows.method == "cama"].assign(method="oracle")
+    truth["predicted"] = truth.target.where(truth.target != "C", "none")  # towards C it always fails, else never
+    rows = pd.concat([rows, truth[truth.photograph != "A/a2.JPG"]])
+    transfer, labels, summary = (make(rows, 100, 1) for make in (transfer_table, per_label_table, summary_table))
+    row = cell(transfer, method="cama", set="in", classifier="f")
+    assert (row.chance, row.oracle) == pytest.approx((1 / 6, 2 / 3))
+    assert row.share_of_oracle == pytest.approx(row.targeted / (2 / 3))
+    assert cell(transfer, method="cama", set="out", classifier="g").chance == pytest.approx(1 / 3)  # says always A
+    for target, chance, oracle in (("A", 0, 1), ("B", 1 / 2, 1), ("C", 0, 0)):
+        row = cell(labels, method="cama", set="in", classifier="f", target=target)
+        assert (row.chance, row.oracle) == (chance, oracle)
+        assert math.isnan(row.share_of_oracle) == (oracle == 0)
+    for name in ("chance", "oracle"):
+        assert summary.groupby(["set", "labels"])[name].nunique().eq(1).all()
+    out = cell(summary, method="cama", set="out", labels=3)
+    assert out.chance == cell(summary, method="identity", set="out", labels=3).targeted == pytest.approx(1 / 3)
+    assert list(summary.columns[4:12]) == [
+        *("photographs", "targeted", "targeted_low", "targeted_high"),
+        *("chance", "oracle", "share_of_oracle", "targeted_worst_classifier"),
+    ]
+
+
+def test_without_untouched_photographs_or_oracle_they_are_undefined(rows):
+    table = transfer_table(rows[rows.method == "cama"], 100, 1)
+    assert table[["chance", "oracle", "share_of_oracle"]].isna().all(axis=None)
 
 
 def test_methods_are_paired_on_the_same_photographs_and_targets():

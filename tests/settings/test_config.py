@@ -291,7 +291,7 @@ def test_each_owner_has_a_crop_phase_and_the_test_crops_have_the_examiners(owner
     assert {role for role in ROLES if parse(Config, back, "config").phase(role) == "aligned"} == set(own)
 
 
-FIVE = {"kind": "oracle", "photographs": 5}
+LEARNED = {"kind": "learned", "generator": "cama"}
 
 
 @pytest.mark.parametrize(
@@ -307,6 +307,16 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("attack.methods.jpeg.generator", "cama", "generator: found cama, expected none for jpeg"),
         ("attack.methods.jpeg.strength", 101, "strength: found 101, expected the quality of the JPEG save, 1 to 100"),
         ("attack.methods.jpeg.strength", 85.5, "a whole number"),
+        (
+            "attack.methods.truth",
+            {"kind": "oracle"},
+            "truth: found the kind 'oracle', expected a method called 'oracle'",
+        ),
+        (
+            "attack.methods.oracle.kind",
+            "remosaic",
+            "oracle: found the kind 'remosaic', expected a method called 'oracle'",
+        ),
         ("attack.methods.remosaic.strength", 2, "strength: found 2, but remosaic has none"),
         ("attack.methods.linear", {"kind": "spectrum"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.linear", {"kind": "spectrum", "psnr": 61}, "psnr: found 61, expected"),
@@ -352,7 +362,7 @@ FIVE = {"kind": "oracle", "photographs": 5}
         ("attack.methods.identity.photographs", 2, "found 2, expected at most those of `identity`"),
         (
             "attack",
-            {"photographs": 4, "methods": {"identity": {}, "cama": {"kind": "oracle", "photographs": 5}}},
+            {"photographs": 4, "methods": {"identity": {}, "cama": {**LEARNED, "photographs": 5}}},
             "photographs: found 5",
         ),
         (
