@@ -1,6 +1,7 @@
 """The commands for research: data, configs, costs, and what results were made of."""
 
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 
 from cama.commands.declaration import FILE, FILES, Command, path_argument
 from cama.commands.stage import STAGES
@@ -63,14 +64,15 @@ def _add_cost(parser: ArgumentParser) -> None:
 
 def _cost(options: Namespace) -> None:
     from cama.settings.config import load_config
-    from cama.workflow.cost import as_text, costs, count_pictures, disk, measured_rates
+    from cama.workflow.cost import as_text, costs, count_pictures, disk, measured_rates, over_catalogues
 
     if not 0 < options.tflops < float("inf"):
         raise CamaError(f"--tflops: found {options.tflops:g}, expected more than 0")
-    config = load_config(*options.files)
-    counts = count_pictures(config, options.photographs)
+    catalogues = load_config(*options.files).catalogues
+    parts = [(config, count_pictures(config, options.photographs)) for config in catalogues]
     rate = measured_rates(options.speeds) if options.speeds else options.tflops * 1e12
-    print(as_text(costs(config, counts), disk(config, counts), rate))
+    space = sum((Counter(disk(*part)) for part in parts), Counter())
+    print(as_text(over_catalogues(costs(*part) for part in parts), space, rate))
 
 
 def _add_bench(parser: ArgumentParser) -> None:

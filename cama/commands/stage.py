@@ -128,6 +128,7 @@ _STAGES = (
           (INSIDE, OUTSIDE, ATTACKED, Output("out", TABLE)), '{"name": "cama"}'),
     Stage("tables", specs.TablesStageSpec, "make the tables",
           (ROWS, DETECTIONS, Input("devices", TABLE, many=True, optional=True), Output("out"))),
+    Stage("join", specs.JoinStageSpec, "make the tables over several catalogues of cameras", (ROWS, Output("out"))),
     Stage("package", specs.PackageStageSpec, "put G, E, container profiles and scores into one model file",
           (Input("model", MODEL, many=True), EVALUATORS, SPLITS, Input("profiles"), TABLES, Output("out", MODEL)),
           '{"name": "cama", "dataset": "dresden"}'),

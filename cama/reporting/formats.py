@@ -1,9 +1,14 @@
 """The forms in which a table is printed."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from tabulate import DataRow, TableFormat
 
+from cama.storage.files import write_text
+
+DIGITS = "%.6g"  # of a table's CSV
 SET_NAMES = {"in": "in-distribution", "out": "out-of-distribution"}
 # GitHub's Markdown without padding, so that a longer cell changes its own line alone
 _ROW = DataRow("|", "|", "|")
@@ -55,3 +60,10 @@ def to_latex(table: pd.DataFrame, digits: int = 3) -> str:
     shown = merge_intervals(table, digits).rename(columns=lambda name: name.replace("_", " "))
     form = f"{{:.{digits}f}}".format
     return shown.to_latex(index=False, longtable=True, escape=True, na_rep="", float_format=form)
+
+
+def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write a table to `folder` as NAME.csv, NAME.md and NAME.tex."""
+    write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
+    write_text(folder / f"{name}.md", to_markdown(table))
+    write_text(folder / f"{name}.tex", to_latex(table))

@@ -211,3 +211,14 @@ def _by_classifier(trials: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]
         uninformed = without_informed(group)
         if len(uninformed):
             yield (*keys, "all"), uninformed
+
+
+def with_interval_kind(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with a last column `interval`: what the intervals of each row are over. Those of a method, or of a baseline,
+    that was trained several times are over trainings too.
+    """
+    repeated = rows.groupby("method").run.nunique() > 1
+    over = table.method.map(repeated)
+    if "baseline" in table:
+        over |= table.baseline.map(repeated)
+    return table.assign(interval=np.where(over, "over photographs and trainings", "over photographs alone"))

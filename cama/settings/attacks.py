@@ -154,6 +154,11 @@ class TablesSpec(Spec):
     baseline: str = Field(
         "", description="method that the others are compared with, photograph by photograph; empty for none"
     )
+    claim: bool = Field(
+        False,
+        description="whether the joined tables are to support a claim: fewer than six `simulation.catalogue_seeds` are then an"
+        " error",
+    )
 
 
 class PlotsSpec(Spec):

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from cama import plugins
 from cama.alignment import MCU
 from cama.core.errors import CamaError
+from cama.core.seeds import derive_seed
 from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.spec import Named, Spec, parse
@@ -21,6 +22,8 @@ from cama.settings.training import (
     RepeatedSpec,
     TargetSpec,
 )
+
+FEWEST_FOR_A_CLAIM = 6  # catalogues; with fewer a t interval is too wide to say much
 
 
 class ExaminerSpec(Spec):
@@ -128,8 +131,36 @@ class Config(Spec):
 
         return {name: role(spec) for name, spec in self.examiner.classifiers.items()}
 
+    @property
+    def catalogues(self) -> tuple["Config", ...]:
+        """A config for each catalogue of simulated cameras; this one where there is one alone.
+
+        Each of several has its own folder and seed, which depend on no other catalogue, so that trainings differ too and any
+        of them can be joined. In the first alone are generators trained as often as `runs` says: what a training adds to the
+        deviation is measured once.
+        """
+        seeds = self.simulation.catalogue_seeds
+        if len(seeds) == 1:
+            return (self,)
+        generators = self.adversary.generators
+        once = {name: spec.model_copy(update={"runs": 1}) for name, spec in generators.items()}
+
+        def part(seed: int) -> Config:
+            trained = generators if seed == seeds[0] else once
+            changes = {
+                "seed": derive_seed(self.seed, "catalogue", seed),
+                "results": f"{self.results}/catalogue-{seed}",
+                "simulation": self.simulation.model_copy(update={"catalogue_seeds": (seed,)}),
+                "adversary": self.adversary.model_copy(update={"generators": trained}),
+                "tables": self.tables.model_copy(update={"claim": False}),
+            }
+            return self.model_copy(update=changes)
+
+        return tuple(map(part, seeds))
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Config":
+        self._catalogues_fit()
         self._patches_fit()
         self._photographs_fit()
         self._names_exist()
@@ -138,6 +169,16 @@ class Config(Spec):
         self._methods_fit()
         self._detection_fits()
         return self
+
+    def _catalogues_fit(self) -> None:
+        seeds = self.simulation.catalogue_seeds
+        key = f"simulation.catalogue_seeds: found {list(seeds)}, expected"
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{key} each seed once")
+        if len(seeds) > 1 and self.dataset.kind != "simulated":
+            raise ValueError(f"{key} one seed at most: the photographs of {self.dataset.kind} are not simulated")
+        if self.tables.claim and len(seeds) < FEWEST_FOR_A_CLAIM:
+            raise ValueError(f"{key} {FEWEST_FOR_A_CLAIM} or more, since tables.claim is true")
 
     def _patches_fit(self) -> None:
         if self.patches.crop % self.patches.size:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cama import plugins
 from cama.alignment import MCU
+from cama.core.errors import CamaError
 from cama.settings.spec import Spec, registered, without_null
 
 MODEL = re.compile(r"\w[\w .,+()-]*_[\w .,+()-]+")  # it becomes a folder's name and a wildcard of Snakemake
@@ -58,7 +59,12 @@ class ModelsSpec(Spec):
 class SimulationSpec(Spec):
     """The simulated cameras."""
 
-    catalogue_seed: int = Field(1, ge=0, description="seed from which the camera models are drawn")
+    catalogue_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (1,),
+        min_length=1,
+        description="seed from which the camera models are drawn; with several the experiment is made on each catalogue of"
+        " cameras, in `catalogue-SEED` of the results' folder, and joined tables say what holds over all",
+    )
     width: int = Field(640, ge=64, multiple_of=16, description="width of a photograph in pixels")
     height: int = Field(640, ge=64, multiple_of=16, description="height of a photograph in pixels")
     devices_in: int = Field(5, ge=1, description="number of devices of each in-distribution model")
@@ -67,6 +73,13 @@ class SimulationSpec(Spec):
     photographs_outdist: int = Field(
         12, ge=1, description="photographs of each out-of-distribution device that classifiers train on"
     )
+
+    @property
+    def catalogue_seed(self) -> int:
+        """The seed of the only catalogue; CamaError where there are several, since a stage works on one."""
+        if len(self.catalogue_seeds) > 1:
+            raise CamaError(f"simulation.catalogue_seeds: found {list(self.catalogue_seeds)}, expected one in a stage")
+        return self.catalogue_seeds[0]
 
 
 class DevicesIn(Spec):

@@ -139,6 +139,12 @@ class TablesStageSpec(Spec):
     tables: TablesSpec = TablesSpec()
 
 
+class JoinStageSpec(Spec):
+    """Stage `join`."""
+
+    baseline: str = Field("", description="method that the others are compared with; empty for none")
+
+
 class PackageStageSpec(Spec):
     """Stage `package`."""
 
@@ -296,6 +302,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
+    "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
     "package": lambda c, method: PackageStageSpec(name=method, dataset=c.dataset.kind),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,

@@ -229,5 +229,8 @@ class RepeatedSpec(LearnedSpec):
     """Training of a generator, once or several times."""
 
     runs: int = Field(
-        1, ge=1, description="number of trainings, each with other random numbers; success rates are over all of them"
+        1,
+        ge=1,
+        description="number of trainings, each with other random numbers; success rates are over all of them; of several"
+        " catalogues of cameras the first alone has more than one",
     )

@@ -6,12 +6,17 @@ import pandas as pd
 
 from cama.core.seeds import derive_seed
 from cama.reporting.detectability import detection_table, devices_table
-from cama.reporting.formats import to_latex, to_markdown
-from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
+from cama.reporting.formats import write_table
+from cama.reporting.tables import (
+    paired_table,
+    per_label_table,
+    read_rows,
+    summary_table,
+    transfer_table,
+    with_interval_kind,
+)
 from cama.settings.stages import TablesStageSpec
-from cama.storage.files import read_csv, write_text
-
-DIGITS = "%.6g"
+from cama.storage.files import read_csv
 
 
 def tables(
@@ -29,11 +34,10 @@ def tables(
     }
     if spec.tables.baseline:
         results["paired"] = paired_table(scored, spec.tables.baseline, resamples, seed)
+    results = {name: with_interval_kind(table, scored) for name, table in results.items()}
     if detections:
         results["detection"] = detection_table(pd.concat(map(read_csv, detections)), resamples, seed)
     if devices:
         results["devices"] = devices_table(pd.concat(map(read_csv, devices)), resamples, seed)
     for name, table in results.items():
-        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format=DIGITS))
-        write_text(out / f"{name}.md", to_markdown(table))
-        write_text(out / f"{name}.tex", to_latex(table))
+        write_table(out, name, table)

@@ -1,8 +1,9 @@
 """What a run of a config would cost: trainings, attacked and evaluated pictures, their operations, and disk space."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from cama.core.errors import CamaError
@@ -63,6 +64,15 @@ def costs(config: Config, counts: Counts) -> list[Cost]:
         *_attacks(config, counts),
         _evaluation(config, counts),
     ]
+
+
+def over_catalogues(parts: Iterable[list[Cost]]) -> list[Cost]:
+    """The costs of several catalogues of cameras together, each kind of work in one line."""
+    rows: dict[str, Cost] = {}
+    for row in chain.from_iterable(parts):
+        before = rows.get(row.what)
+        rows[row.what] = replace(row, jobs=before.jobs + row.jobs, items=before.items + row.items) if before else row
+    return list(rows.values())
 
 
 def _trainings(what: str, spec: TrainingSpec, operations: float, speed: str, jobs: int = 1) -> Cost:

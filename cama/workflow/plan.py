@@ -42,6 +42,19 @@ class Plan:
 
     config: Config
 
+    # ---- catalogues
+
+    @cached_property
+    def catalogues(self) -> dict[str, "Plan"]:
+        """The plan of each catalogue of simulated cameras, by the name of its module: of one alone, this plan."""
+        plans = map(Plan, self.config.catalogues)
+        return {f"catalogue_{plan.config.simulation.catalogue_seeds[0]}": plan for plan in plans}
+
+    @property
+    def joined(self) -> bool:
+        """Whether there are several catalogues, whose results are joined."""
+        return len(self.catalogues) > 1
+
     # ---- paths
 
     def path(self, name: str) -> str:
@@ -59,6 +72,10 @@ class Plan:
     def benchmark(self, name: str) -> str:
         """The file of a job's time and memory."""
         return self.path(f"benchmarks/{name}.tsv")
+
+    def states(self) -> list[Path]:
+        """The folders of the states of all trainings."""
+        return [Path(plan.path("state")) for plan in self.catalogues.values()]
 
     def state(self, output: str) -> list[str]:
         """The option for the folder of a training's state: named as its first output, below `state`."""
@@ -230,6 +247,10 @@ class Plan:
         """The rows of all methods."""
         return self.paths("rows/{}.csv", self.config.attack.methods)
 
+    def all_rows(self) -> list[str]:
+        """The rows of all methods on all catalogues."""
+        return [path for plan in self.catalogues.values() for path in plan.rows()]
+
     def detections(self) -> list[str]:
         """The scores of all detectors."""
         return self.paths("detections/{}.csv", self.config.detection.methods)
@@ -246,6 +267,18 @@ class Plan:
         names += ["detection"] if detection.methods else []
         names += ["devices"] if detection.devices else []
         return [self.path(f"tables/{name}.{kind}") for name in names for kind in kinds or ("csv", "md", "tex")]
+
+    def joined_tables(self, *kinds: str) -> list[str]:
+        """The tables over all catalogues, as files of these kinds, or of all kinds."""
+        names = ["joined", *(["joined_paired"] if self.config.tables.baseline else [])]
+        return [self.path(f"tables/{name}.{kind}") for name in names for kind in kinds or ("csv", "md", "tex")]
+
+    def results(self) -> list[str]:
+        """What a whole run makes: report, tables and model files of each catalogue, and of several the joined tables."""
+        each = [
+            path for plan in self.catalogues.values() for path in (plan.page(), *plan.tables(), *plan.model_files())
+        ]
+        return [*each, *(self.joined_tables() if self.joined else [])]
 
     def plots(self) -> list[str]:
         """All plots."""
@@ -297,6 +330,8 @@ class Plan:
         captions = {"plots": name.partition("_")[0], "tables": "tables"}
         if folder == "tables" and name in ("detection", "devices"):
             captions["tables"] = "detectability"
+        if folder == "tables" and name.startswith("joined"):
+            captions["tables"] = "joined"
         labels = {"labels": {"plot": name}} if folder == "plots" else {}
         return {"category": folder.capitalize(), "caption": f"captions/{captions.get(folder, folder)}.rst", **labels}
 

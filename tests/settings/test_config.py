@@ -12,6 +12,7 @@ from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec, PlotsSpec
 from cama.settings.config import Config, load_config
+from cama.settings.data import SimulationSpec
 from cama.settings.spec import Spec, parse, parse_json
 from cama.settings.stages import AttackStageSpec, TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
 from cama.settings.training import ClassifierSpec, LearnedSpec, Ramp
@@ -249,6 +250,15 @@ def test_the_name_of_a_classifier_must_do_as_a_file_name(name):
             {"simulation.width": 256, "patches.phase": "random"},
             "simulation: found a side below the crop, expected at least 272 pixels",
         ),
+        ({"simulation.catalogue_seeds": [3, 1, 3]}, "catalogue_seeds: found [3, 1, 3], expected each seed once"),
+        (
+            {"tables.claim": True, "simulation.catalogue_seeds": [1, 2, 3, 4, 5]},
+            "simulation.catalogue_seeds: found [1, 2, 3, 4, 5], expected 6 or more, since tables.claim is true",
+        ),
+        (
+            {"simulation.catalogue_seeds": [1, 2], "dataset.kind": "dresden", "dataset.root": "photos"},
+            "catalogue_seeds: found [1, 2], expected one seed at most: the photographs of dresden are not simulated",
+        ),
         ({"models.in_distribution": ["A_1"]}, "found 1 models in_distribution, expected at least 2"),
         ({"models.in_distribution": ["A_1", "B_2", "A_1"]}, "found 'A_1' more than once"),
         ({"models.out_of_distribution": ["Alcyon_A10"]}, "found 'Alcyon_A10' more than once"),
@@ -259,6 +269,27 @@ def test_settings_that_do_not_fit_together_are_refused(changes, expected):
     for key, value in changes.items():
         values = put(values, key, value)
     assert expected in refused(values)
+
+
+def test_each_of_several_catalogues_has_a_folder_seeds_and_trainings_of_its_own():
+    values = put(put(DEFAULT, "adversary.generators.cama.runs", 3), "tables.claim", True)
+    config = parse(Config, put(values, "simulation.catalogue_seeds", [4, 9, 1, 2, 3, 5]), "config")
+    first, second, *_ = config.catalogues
+    assert (first.results, second.results) == ("results/catalogue-4", "results/catalogue-9")
+    assert [part.simulation.catalogue_seed for part in config.catalogues] == [4, 9, 1, 2, 3, 5]
+    assert len({part.seed for part in config.catalogues}) == 6
+    assert [part.adversary.generators["cama"].runs for part in config.catalogues] == [3, 1, 1, 1, 1, 1]
+    fewer = parse(Config, put(put(values, "tables.claim", False), "simulation.catalogue_seeds", [4, 9]), "config")
+    assert fewer.catalogues == config.catalogues[:2]  # which do not depend on the others
+    for part in config.catalogues:
+        assert parse(Config, part.model_dump(mode="json"), "config") == part
+        assert part.catalogues == (part,)
+
+
+def test_a_stage_works_on_one_catalogue():
+    simulation = SimulationSpec(catalogue_seeds=(1, 2))
+    with pytest.raises(CamaError, match=r"catalogue_seeds: found \[1, 2\], expected one in a stage"):
+        _ = simulation.catalogue_seed
 
 
 REAL = {**DEFAULT, "dataset": {"kind": "dresden", "root": "photos"}}
@@ -535,7 +566,8 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
     found |= {
-        (name,): ({}, name) for name in ("manifest", "split", "profiles", "tables", "plots", "controls", "report")
+        (name,): ({}, name)
+        for name in ("manifest", "split", "profiles", "tables", "join", "plots", "controls", "report")
     }
     return found | {("split", "check"): ({}, "check-split")}
 

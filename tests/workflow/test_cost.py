@@ -42,6 +42,19 @@ def test_the_pictures_are_those_of_the_finished_run():
     assert COUNTS.pictures == {"identity": 12, "jpeg": 12, "cama": 16, "oracle": 16, "plus": 32, "pgd": 4}
 
 
+def test_several_catalogues_cost_as_much_each_but_for_the_trainings_of_the_first(tmp_path, capsys):
+    overlay = tmp_path / "both.yaml"
+    overlay.write_text("simulation: {catalogue_seeds: [1, 2]}\n")
+    config = load_config(PROJECT / "config.yaml", TINY, overlay)
+    parts = [cost.costs(part, cost.count_pictures(part, None)) for part in config.catalogues]
+    both, alone = ({row.what: row for row in rows} for rows in (cost.over_catalogues(parts), ROWS))
+    assert list(both) == list(alone)
+    assert (both["generator cama"].jobs, both["generator plus"].jobs) == (2, 3)
+    assert both["classifier rgb"].items == 2 * alone["classifier rgb"].items
+    assert main(["cost", str(PROJECT / "config.yaml"), str(TINY), str(overlay)]) == 0
+    assert f"| **all** | {sum(row.jobs for row in both.values())} |" in capsys.readouterr().out
+
+
 def test_disk_is_what_the_fields_take():
     assert cost.disk(CONFIG, COUNTS) == {"patches": 46 * 128**2 * 12, "attacked": 92 * 128**2 * 3}
 

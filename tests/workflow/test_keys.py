@@ -61,6 +61,7 @@ CHANGED = {
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
     r"detection\..*": {"detect"},
+    r"tables\.baseline": {"tables", "join"},
     r"tables\..*": {"tables"},
     r"plots\.methods": {"plots", "report"},
     r"plots\..*": {"plots"},
@@ -71,6 +72,7 @@ VALUES = {
     "dataset.kind": "folder",
     "models.in_distribution": ["Borealis_B2", "Alcyon_A10"],
     "models.out_of_distribution": ["Fornax_F1"],
+    "simulation.catalogue_seeds": [2],
     "simulation.width": 176,
     "simulation.height": 176,
     "patches.size": 16,
@@ -101,7 +103,7 @@ BESIDE = {
     "patches.phase": {"detection.devices": []},
     "examiner.phase": {"detection.devices": []},
 }
-ONE_VALUE = {"detection.training.processes"}  # that of another is refused, which test_config tries
+ONE_VALUE = {"detection.training.processes", "tables.claim"}  # that of another is refused, which test_config tries
 # a method's kind and what it takes must fit: they change as one, which test_run tries
 TOGETHER = re.compile(
     r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|psnr|source|photographs)"
@@ -203,7 +205,7 @@ def jobs(config: Config) -> dict[str, str]:
         **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
         "detect": [{"method": name} for name in config.detection.methods],
         "devices": [{"method": name} for name in config.detection.devices],
-        **{stage: [{}] for stage in ("manifest", "split", "profiles", "tables", "plots", "controls", "report")},
+        **{stage: [{}] for stage in ("manifest", "split", "profiles", "tables", "join", "plots", "controls", "report")},
     }
     return {
         " ".join((stage, *given.values())): stage_spec(config, stage, **given)

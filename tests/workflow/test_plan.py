@@ -330,9 +330,11 @@ def test_curves_are_of_the_networks_that_are_used():
 
 def test_every_result_that_the_report_of_snakemake_shows_has_a_caption():
     every = [*TINY_PLAN.tables("csv"), *TINY_PLAN.plots(), *TINY_PLAN.controls(), TINY_PLAN.page()]
+    every += TINY_PLAN.joined_tables("csv")
     found = {path.removeprefix("results/"): TINY_PLAN.caption(path) for path in every}
     assert found["tables/transfer.csv"] == {"category": "Tables", "caption": "captions/tables.rst"}
     assert found["tables/devices.csv"]["caption"] == "captions/detectability.rst"
+    assert found["tables/joined_paired.csv"]["caption"] == "captions/joined.rst"
     samples = found["plots/samples_cama_in.png"]
     assert samples["caption"] == "captions/samples.rst"
     assert samples["labels"] == {"plot": "samples_cama_in"}
@@ -340,6 +342,31 @@ def test_every_result_that_the_report_of_snakemake_shows_has_a_caption():
     assert found["report/index.html"]["category"] == "Report"
     written = {f"captions/{path.name}" for path in (PROJECT / "rules" / "captions").iterdir()}
     assert {caption["caption"] for caption in found.values()} == written
+
+
+# ---- several catalogues
+
+
+def test_one_catalogue_has_no_folder_of_its_own_and_nothing_to_join():
+    assert list(DEFAULT.catalogues.values()) == [DEFAULT]
+    assert not DEFAULT.joined
+    assert DEFAULT.results() == [DEFAULT.page(), *DEFAULT.tables(), *DEFAULT.model_files()]
+    assert DEFAULT.states() == [Path("results/state")]
+
+
+def test_each_of_several_catalogues_has_a_plan_and_the_joined_tables_come_from_all_rows():
+    both = changed(simulation={"catalogue_seeds": (1, 7)})
+    assert both.joined
+    assert list(both.catalogues) == ["catalogue_1", "catalogue_7"]
+    first, second = both.catalogues.values()
+    assert second.page() == "results/catalogue-7/report/index.html"
+    assert both.all_rows() == first.rows() + second.rows()
+    joined = [f"results/tables/{name}.{kind}" for name in ("joined", "joined_paired") for kind in ("csv", "md", "tex")]
+    assert both.joined_tables() == joined
+    assert changed(tables={"baseline": ""}).joined_tables("csv") == ["results/tables/joined.csv"]
+    assert both.results() == [*first.results(), *second.results(), *joined]
+    assert both.states() == [Path("results/catalogue-1/state"), Path("results/catalogue-7/state")]
+    assert (first.runs["plus"], second.runs["plus"]) == (["plus", "plus~2"], ["plus"])
 
 
 # ---- jobs

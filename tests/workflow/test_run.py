@@ -10,7 +10,7 @@ from cama.commands.main import main
 from cama.models.packaged import load_header
 from cama.settings.config import Config
 
-COLUMNS = ["method", "set", "save", "classifier", "labels", "photographs", "transformations", "clean_accuracy"]
+COLUMNS = ["method", "set", "save", "classifier", "role", "labels", "photographs", "transformations", "clean_accuracy"]
 COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
 COLUMNS += ["psnr", "psnr_p05", "psnr_worst", "ssim", "ms_ssim"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
@@ -30,7 +30,7 @@ def evaluated(methods: int) -> dict[str, int]:
 def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
-    assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save"]
+    assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save", "interval"]
     assert len(table) == 6 * 2 * 3 * 3  # methods, sets, classifiers, saves
     most = table[~table.method.isin(["pgd", "plus"])]
     assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
@@ -162,7 +162,7 @@ CHANGES = [
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
     ("patches", {"patches": {"crop": 96}}, FROM_MANIFEST),
     ("dataset", {"dataset": {"broken": "skip"}}, FROM_MANIFEST),
-    ("simulation", {"simulation": {"catalogue_seed": 2}}, FROM_CAMERAS),
+    ("simulation", {"simulation": {"catalogue_seeds": [2]}}, FROM_CAMERAS),
     ("models", {"models": {"in_distribution": ["Borealis_B2", "Alcyon_A10"]}}, FROM_CAMERAS),
     ("seed", {"seed": 2}, FROM_CAMERAS),
     ("compute", {"compute": {"precision": "float32"}}, TRAININGS),

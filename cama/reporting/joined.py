@@ -1,0 +1,141 @@
+"""Tables over several catalogues of simulated cameras, recomputed from the rows of each.
+
+Success is decided by cell (F, source, target), so more photographs of the same cameras say little of others, and a rerun of
+the same cameras trains other networks. The unit is therefore a catalogue with its own trainings: Student's t over catalogues
+gives the interval of the mean, and the prediction interval of what one more catalogue, or a rerun, would show (Hahn and
+Meeker, Statistical Intervals, 1991).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from cama.reporting.tables import PICTURE
+
+FEWEST = 3  # catalogues of which an interval is shown
+OVER, TOO_FEW, ALIKE = "over catalogues and trainings", "none: fewer than 3 catalogues", "none: all catalogues agree"
+BOUNDS = ["mean_low", "mean_high", "rerun_low", "rerun_high"]
+UNIT = ["catalogue", "run"]
+GROUP = ["method", "set", "save", "labels", "role", "classifier"]
+FIGURE = [*GROUP, "figure"]
+
+
+def figures(rows: pd.DataFrame) -> pd.DataFrame:
+    """The figures of each catalogue and training, from the rows of all with a column `catalogue`: those of each F, and as
+    role or classifier `all` those over several F. Columns UNIT, FIGURE and value.
+
+    Rates are for each label and then averaged, as in the tables of one catalogue; `untargeted` and `clean_accuracy` are
+    missing where F does not know the source. Informed F are not in role `all`.
+    """
+    known = rows.known.astype(bool)
+    scored = rows.assign(
+        hit=rows.predicted == rows.target,
+        miss=(rows.predicted != rows.source).astype(float).where(known),
+        right=(rows.clean == rows.source).astype(float).where(known),
+        finite=rows.psnr.where(np.isfinite(rows.psnr)),
+    )
+    every = [*UNIT, *GROUP]
+    cells = scored.groupby([*every, "target"]).hit.mean()
+    of_source = scored.groupby([*every, "source"])[["miss", "right"]].mean().groupby(every).mean()
+    groups = scored.groupby(every).finite
+    each = pd.DataFrame(
+        {
+            "targeted": cells.groupby(every).mean(),
+            "untargeted": of_source.miss,
+            "clean_accuracy": of_source.right,
+            "psnr": groups.mean(),
+            "psnr_p05": groups.quantile(0.05),
+        }
+    )
+
+    def over(each: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+        part = cells.loc[cells.index.droplevel("target").isin(each.index)]
+        worst = {
+            "targeted_worst_classifier": each.targeted.groupby(keys).min(),
+            "targeted_worst_label": part.groupby([*keys, "target"]).mean().groupby(keys).min(),
+            "targeted_worst_cell": part.groupby(keys).min(),
+        }
+        return each.groupby(keys).mean().assign(**worst)
+
+    return _over_classifiers(each, over)
+
+
+def paired_figures(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """The differences of each method from `baseline` on the same photographs and targets, of each catalogue and training, as
+    `figures` has them: in targeted success (`difference`), the share of the baseline's failures that is gone
+    (`fewer_failures`), and in PSNR. Trainings of both methods are taken in their order.
+    """
+    scored = rows.assign(
+        hit=(rows.predicted == rows.target).astype(float), finite=rows.psnr.where(np.isfinite(rows.psnr))
+    )
+    trials = [*UNIT, *[key for key in GROUP if key != "method"], *PICTURE, "target"]
+    before = scored[scored.method == baseline].set_index(trials)[["hit", "finite"]].add_suffix("_before")
+    both = scored[~scored.method.isin([baseline, "identity"])].join(before, on=trials, how="inner")
+    both["psnr_difference"] = both.finite - both.finite_before
+    every = [*UNIT, *GROUP]
+    each = both.groupby([*every, "target"])[["hit", "hit_before"]].mean().groupby(every).mean()
+    each["psnr_difference"] = both.groupby(every).psnr_difference.mean()
+
+    def over(each: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+        means = each.groupby(keys).mean()
+        difference, failures = means.hit - means.hit_before, 1 - means.hit_before
+        fewer = difference / failures.where(failures > 1e-12)
+        return pd.DataFrame(
+            {"difference": difference, "fewer_failures": fewer, "psnr_difference": means.psnr_difference}
+        )
+
+    return _over_classifiers(each, over)
+
+
+def _over_classifiers(each: pd.DataFrame, over: Callable[[pd.DataFrame, list[str]], pd.DataFrame]) -> pd.DataFrame:
+    """`over` of all F but the informed ones, of the F of each role, and of each F, in long form: UNIT, FIGURE and value."""
+    uninformed = each[each.index.get_level_values("role") != "informed"]
+    parts = []
+    for part, several in ((uninformed, ["role", "classifier"]), (each, ["classifier"]), (each, [])):
+        keys = [key for key in [*UNIT, *GROUP] if key not in several]
+        parts.append(over(part, keys).reset_index().assign(**dict.fromkeys(several, "all")))
+    return pd.concat(parts).melt([*UNIT, *GROUP], var_name="figure").dropna(subset="value")
+
+
+def joined_table(values: pd.DataFrame) -> pd.DataFrame:
+    """One row for each figure (columns FIGURE) of `values`, which are those of `figures` or `paired_figures`.
+
+    `mean` over catalogues with its 95% t interval; `deviation` over catalogues; `rerun_low` and `rerun_high`, the 95%
+    prediction interval of one catalogue more; the `worst` (lowest) catalogue. Catalogues with more trainings than another
+    count with as many as it, so that all are draws alike; from all their trainings comes `training_deviation`, that of
+    trainings on the same cameras, pooled, and `trainings` is how many it comes from.
+
+    There are no bounds with fewer than FEWEST catalogues, nor where all agree, whose deviation says nothing; `interval` says
+    so, or of what kind they are. Bounds of rates are cut to 0 and 1.
+    """
+    fewest = values.groupby(["method", "catalogue"]).run.nunique().groupby("method").min()
+    alike = values[values.run <= values.method.map(fewest)]
+    catalogues = alike.groupby([*FIGURE, "catalogue"], sort=False).value.mean()
+    grouped = catalogues.groupby(FIGURE, sort=False)
+    table = pd.DataFrame({"catalogues": grouped.size(), "mean": grouped.mean()})
+    table["deviation"] = grouped.std()
+    half = t.ppf(0.975, table.catalogues - 1) * table.deviation
+    for name, width in (("mean", np.sqrt(1 / table.catalogues)), ("rerun", np.sqrt(1 + 1 / table.catalogues))):
+        table[f"{name}_low"], table[f"{name}_high"] = table["mean"] - half * width, table["mean"] + half * width
+    table["worst"] = grouped.min()
+    table["worst_catalogue"] = grouped.idxmin().str[-1]
+    table = table.join(_trainings(values)).reset_index()
+    too_few, agree = table.catalogues < FEWEST, table.deviation < 1e-9
+    table["interval"] = np.select([too_few, agree], [TOO_FEW, ALIKE], OVER)
+    table.loc[too_few | agree, BOUNDS] = np.nan
+    rates = table.figure.str.contains("targeted|clean")
+    table.loc[rates, BOUNDS] = table.loc[rates, BOUNDS].clip(0, 1)
+    first = [*FIGURE, "catalogues", "mean", "mean_low", "mean_high", "deviation", "rerun_low", "rerun_high"]
+    return table[[*first, *(name for name in table if name not in first)]]
+
+
+def _trainings(values: pd.DataFrame) -> pd.DataFrame:
+    """The deviation over trainings of each figure, pooled over the catalogues that have several, and their number."""
+    found = values.groupby([*FIGURE, "catalogue"], sort=False).value.agg(["count", "var"])
+    found = found[found["count"] > 1]
+    squares = (found["var"] * (found["count"] - 1)).groupby(FIGURE, sort=False).sum()
+    freedom = (found["count"] - 1).groupby(FIGURE, sort=False).sum()
+    number = found["count"].groupby(FIGURE, sort=False).sum()
+    return pd.DataFrame({"training_deviation": np.sqrt(squares / freedom), "trainings": number})
