@@ -9,7 +9,8 @@ os.environ.update(
 
 from cama.core.errors import CamaError
 from cama.storage.finished_states import delete_finished
-from cama.workflow.plan import make_plan, options, resources
+from cama.workflow.jobs import options, resources
+from cama.workflow.plan import make_plan
 
 try:
     plan = make_plan(config)

@@ -120,9 +120,11 @@ class Config(Spec):
     @property
     def roles(self) -> dict[str, ClassifierRole]:
         """The role of each target classifier: `expanded` by its labels; else `same_family` where it shares a signal or the kind
-        of its network with a classifier of E in use, and `other_family` where it does not.
+        of its network with a classifier of E in use, or with a judge, and `other_family` where it does not.
         """
-        known = {family for name in self.used_evaluators for family in self.adversary.evaluators[name].net.families}
+        known = {
+            family for name in self.adversary_classifiers for family in self.adversary.evaluators[name].net.families
+        }
 
         def role(spec: TargetSpec) -> ClassifierRole:
             if spec.labels == "expanded":

@@ -71,7 +71,7 @@ def test_the_example_of_an_overlay_is_valid_and_each_overlay_is_described(tmp_pa
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
     (tmp_path / "example.yaml").write_text(example)
     config = load_config(PROJECT / "config.yaml", tmp_path / "example.yaml")
-    assert set(config.examiner.classifiers) == {"rgb", "cooccurrences"}
+    assert set(config.examiner.classifiers) == {"finite_difference", "cooccurrences"}
     assert set(config.attack.methods) >= set(yaml.safe_load(example)["attack"]["methods"]) - {"spectrum"}
     named = set(re.findall(r"^\| `([a-z-]+\.yaml)` ", text, re.M))
     assert named == {path.name for path in (PROJECT / "config").glob("*.yaml")}

@@ -479,7 +479,7 @@ def test_overlays_merge_mappings_and_replace_all_else(tmp_path):
         tmp_path,
         "b.yaml",
         "models: {out_of_distribution: [C_3]}\nplots: {dpi: 70}\nattack: {methods: {spectrum: null}}\n"
-        "examiner: {classifiers: {mine: {training: {steps: 3}}, rgb: {training: {steps: 4}}}}\n",
+        "examiner: {classifiers: {mine: {training: {steps: 3}}, finite_difference: {training: {steps: 4}}}}\n",
     )
     config = load_config(PROJECT / "config.yaml", first, second)
     assert config.seed == 7
@@ -489,8 +489,8 @@ def test_overlays_merge_mappings_and_replace_all_else(tmp_path):
     says = yaml.safe_load((PROJECT / "config.yaml").read_text())
     assert list(config.attack.methods) == [name for name in says["attack"]["methods"] if name != "spectrum"]
     assert list(config.examiner.classifiers) == [*says["examiner"]["classifiers"], "mine"]
-    rgb = config.examiner.classifiers["rgb"]
-    assert (rgb.training.steps, rgb.training.batch) == (4, 64)
+    changed = config.examiner.classifiers["finite_difference"]
+    assert (changed.training.steps, changed.training.batch) == (4, 64)
 
 
 def test_the_last_overlay_wins(tmp_path):
@@ -623,7 +623,7 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("adversary.generators.cama.loss_weights.pixel", 6, {("generator", "cama")}),
         ("detection.patches", 12, {("detect", "cama")}),
         ("detection.methods", ["cama"], {("report",)}),
-        ("tables.baseline", "cama", {("tables",), ("report",)}),
+        ("tables.baseline", "cama", {("tables",), ("join",), ("report",)}),
         ("attack.photographs", 3, {("attack", name) for name in DEFAULT["attack"]["methods"]}),
         ("adversary.generators.cama.loss_weights.pixel", {"start": 1, "end": 3}, {("generator", "cama")}),
         ("adversary.estimator.training.steps", 3, {("estimator", "adversary")}),

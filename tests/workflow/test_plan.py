@@ -13,7 +13,8 @@ from cama.settings.attacks import MethodSpec
 from cama.settings.config import load_config
 from cama.settings.stages import EvaluateStageSpec, PatchesStageSpec, stage_spec
 from cama.workflow.code_inputs import PACKAGE
-from cama.workflow.plan import MOST_MB, Plan, make_plan, options, resources
+from cama.workflow.jobs import MOST_MB, options, resources
+from cama.workflow.plan import Plan, make_plan
 from tests.workflow.conftest import PROJECT, TINY
 
 TINY_PLAN = Plan(load_config(PROJECT / "config.yaml", TINY))
@@ -148,7 +149,7 @@ def test_networks_are_named_by_owner():
     evaluators = [f"results/adversary/evaluators/{name}.safetensors" for name in ("high", "low", "held_out", "rgb")]
     assert TINY_PLAN.evaluators() == evaluators
     assert TINY_PLAN.evaluators(["low"]) == evaluators[1:2]
-    assert TINY_PLAN.classifiers() == [f"results/classifiers/{n}.safetensors" for n in ("rgb", "prnu_lp", "expanded")]
+    assert TINY_PLAN.classifiers() == [f"results/classifiers/{n}.safetensors" for n in ("prnu_lp", "rgb", "expanded")]
 
 
 def test_expanded_labels_train_on_the_unknown_models_too():
@@ -320,7 +321,7 @@ def test_curves_are_of_the_networks_that_are_used():
         *(f"adversary/evaluators/{name}.csv" for name in ("high", "low", "rgb", "held_out")),
         *(f"adversary/generators/{run}.csv" for run in ("cama", "plus", "plus~2")),
         "examiner/estimator.csv",
-        *(f"classifiers/{name}.csv" for name in ("rgb", "prnu_lp", "expanded")),
+        *(f"classifiers/{name}.csv" for name in ("prnu_lp", "rgb", "expanded")),
     ]
     methods = {"identity": TINY_PLAN.config.attack.methods["identity"]}
     classifiers = {"rgb": TINY_PLAN.config.examiner.classifiers["rgb"]}

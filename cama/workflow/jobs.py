@@ -1,0 +1,39 @@
+"""What Snakemake asks of a job: its resources, and the options of its command."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+MOST_MB = 64_000  # above this, trainings read their patches from disk as they need them
+
+
+def resources(
+    runtime: int, mem_mb: int = 1000, share: float = 0, processes: Callable[[Any], int] = lambda wildcards: 1
+) -> dict[str, Callable[..., int]]:
+    """Minutes and megabytes of a job for Snakemake, more with each attempt.
+
+    Memory is `mem_mb` and a share of the size of the input files, up to `MOST_MB`, for each process.
+    """
+
+    def megabytes(wildcards: Any, input: Any, attempt: int) -> int:
+        files = share * input.size_mb if share else 0
+        return attempt * processes(wildcards) * int(min(mem_mb + files, MOST_MB))
+
+    return {"mem_mb": megabytes, "runtime": lambda wildcards, attempt: attempt * runtime}
+
+
+def options(*folders: str) -> Callable[..., list[str]]:
+    """A function for `params`: the named inputs and outputs of a job as options of its stage. Those named in `folders` are
+    given as the folder of their files. Unnamed files, such as those of the code, are no options.
+    """
+
+    def words(wildcards: Any, input: Any, output: Any) -> list[str]:
+        given = []
+        for name, files in (*input.items(), *output.items()):
+            paths = [files] if isinstance(files, str) else list(files)
+            if name in folders:
+                paths = [os.path.dirname(path) for path in paths[:1]]
+            given += [f"--{name.replace('_', '-')}", *paths] if paths else []
+        return given
+
+    return words
