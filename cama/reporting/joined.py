@@ -7,6 +7,7 @@ Meeker, Statistical Intervals, 1991).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ BOUNDS = ["mean_low", "mean_high", "rerun_low", "rerun_high"]
 UNIT = ["catalogue", "run"]
 GROUP = ["method", "set", "save", "labels", "role", "classifier"]
 FIGURE = [*GROUP, "figure"]
+Filter = Callable[[Any], Any]  # of a table, or of one of its columns, that has the role in its index
 
 
 def figures(rows: pd.DataFrame) -> pd.DataFrame:
@@ -37,12 +39,13 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
         finite=rows.psnr.where(np.isfinite(rows.psnr)),
     )
     every = [*UNIT, *GROUP]
-    cells = scored.groupby([*every, "target"]).hit.mean()
+    cells = scored.groupby([*every, "source", "target"]).hit.mean()
+    of_target = scored.groupby([*every, "target"]).hit.mean()
     of_source = scored.groupby([*every, "source"])[["miss", "right"]].mean().groupby(every).mean()
     groups = scored.groupby(every).finite
     each = pd.DataFrame(
         {
-            "targeted": cells.groupby(every).mean(),
+            "targeted": of_target.groupby(every).mean(),
             "untargeted": of_source.miss,
             "clean_accuracy": of_source.right,
             "psnr": groups.mean(),
@@ -50,16 +53,15 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
         }
     )
 
-    def over(each: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-        part = cells.loc[cells.index.droplevel("target").isin(each.index)]
+    def over(keep: Filter, keys: list[str]) -> pd.DataFrame:
         worst = {
-            "targeted_worst_classifier": each.targeted.groupby(keys).min(),
-            "targeted_worst_label": part.groupby([*keys, "target"]).mean().groupby(keys).min(),
-            "targeted_worst_cell": part.groupby(keys).min(),
+            "targeted_worst_classifier": keep(each).targeted.groupby(keys).min(),
+            "targeted_worst_label": keep(of_target).groupby([*keys, "target"]).mean().groupby(keys).min(),
+            "targeted_worst_cell": keep(cells).groupby(keys).min(),
         }
-        return each.groupby(keys).mean().assign(**worst)
+        return keep(each).groupby(keys).mean().assign(**worst)
 
-    return _over_classifiers(each, over)
+    return _over_classifiers(over)
 
 
 def paired_figures(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -78,25 +80,32 @@ def paired_figures(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
     each = both.groupby([*every, "target"])[["hit", "hit_before"]].mean().groupby(every).mean()
     each["psnr_difference"] = both.groupby(every).psnr_difference.mean()
 
-    def over(each: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-        means = each.groupby(keys).mean()
+    def over(keep: Filter, keys: list[str]) -> pd.DataFrame:
+        means = keep(each).groupby(keys).mean()
         difference, failures = means.hit - means.hit_before, 1 - means.hit_before
         fewer = difference / failures.where(failures > 1e-12)
         return pd.DataFrame(
             {"difference": difference, "fewer_failures": fewer, "psnr_difference": means.psnr_difference}
         )
 
-    return _over_classifiers(each, over)
+    return _over_classifiers(over)
 
 
-def _over_classifiers(each: pd.DataFrame, over: Callable[[pd.DataFrame, list[str]], pd.DataFrame]) -> pd.DataFrame:
+def _over_classifiers(over: Callable[[Filter, list[str]], pd.DataFrame]) -> pd.DataFrame:
     """`over` of all F but the informed ones, of the F of each role, and of each F, in long form: UNIT, FIGURE and value."""
-    uninformed = each[each.index.get_level_values("role") != "informed"]
     parts = []
-    for part, several in ((uninformed, ["role", "classifier"]), (each, ["classifier"]), (each, [])):
+    for keep, several in ((_uninformed, ["role", "classifier"]), (_all, ["classifier"]), (_all, [])):
         keys = [key for key in [*UNIT, *GROUP] if key not in several]
-        parts.append(over(part, keys).reset_index().assign(**dict.fromkeys(several, "all")))
+        parts.append(over(keep, keys).reset_index().assign(**dict.fromkeys(several, "all")))
     return pd.concat(parts).melt([*UNIT, *GROUP], var_name="figure").dropna(subset="value")
+
+
+def _uninformed(table: Any) -> Any:
+    return table[table.index.get_level_values("role") != "informed"]
+
+
+def _all(table: Any) -> Any:
+    return table
 
 
 def joined_table(values: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What Snakemake asks of a job: its resources, and the options of its command."""
+"""What the rules tell Snakemake of any job: its resources, and its files as options of its stage."""
 
 import os
 from collections.abc import Callable

@@ -260,8 +260,8 @@ def photographs_of(links: Sequence[Link], row: int) -> list[dict[str, str]]:
                 rows = rows[rows[key].astype(str) == str(wanted[key])]
         names |= set(rows.photograph)
     manifests = [link.path for link in links if link.record and link.record.stage == "manifest"]
-    if len(manifests) > 1:
-        raise CamaError(f"{table}: found {len(manifests)} catalogues behind it, expected a table of one")
+    if (found := len(set(manifests))) > 1:  # the photographs of several catalogues share their names
+        raise CamaError(f"{table}: found {found} manifests behind it, expected a table of one catalogue")
     if not names or not manifests:
         raise CamaError(
             f"{table}: found no photographs behind row {row}, expected a table made from rows of photographs"

@@ -76,7 +76,11 @@ def test_means_over_a_role_and_the_worst_cell_by_hand():
     assert cell(own, figure="targeted", role="other_family").value == pytest.approx((1 / 2) / 3)
     assert cell(own, figure="targeted").value == pytest.approx((1 / 2 + 1 / 6) / 2)  # without the informed
     assert cell(own, figure="targeted_worst_label").value == 0
-    assert cell(own, figure="targeted_worst_cell", role="same_family").value == 0
+    towards_b = figures(ROWS[(ROWS.catalogue == "catalogue-1") & (ROWS.target == "B")])
+    assert cell(towards_b, figure="targeted_worst_label", role="other_family").value == 1 / 2
+    assert cell(towards_b, figure="targeted_worst_cell", role="other_family").value == 0  # from C
+    from_a = figures(ROWS[(ROWS.catalogue == "catalogue-1") & (ROWS.source == "A")])
+    assert cell(from_a, figure="targeted_worst_cell", role="same_family").value == 1
     assert cell(own, figure="untargeted", role="same_family").value == pytest.approx((1 + 1 / 2 + 0) / 3)
 
 

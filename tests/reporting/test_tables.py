@@ -8,7 +8,14 @@ import pytest
 
 from cama.core.errors import CamaError
 from cama.evaluation.rates import wilson
-from cama.reporting.tables import paired_table, per_label_table, read_rows, summary_table, transfer_table
+from cama.reporting.tables import (
+    paired_table,
+    per_label_table,
+    read_rows,
+    summary_table,
+    transfer_table,
+    with_interval_kind,
+)
 
 COLUMNS = (
     "method,set,save,classifier,role,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
@@ -386,3 +393,17 @@ def test_informed_classifiers_have_rows_of_their_own_and_are_in_no_mean(tmp_path
         cell(paired, method="better", set="in", classifier="f").difference,
     )
     assert cell(paired, method="better", set="in", classifier="h").difference == 1
+
+
+# ---- what intervals are over
+
+
+def test_each_row_says_whether_its_interval_is_over_trainings_too(rows):
+    again = rows[rows.method == "cama"].assign(method="twice")
+    both = pd.concat([rows, again, again.assign(run=2)])
+    found = with_interval_kind(summary_table(both, 100, 1), both)
+    kinds = {"identity": "photographs alone", "cama": "photographs alone", "twice": "photographs and trainings"}
+    assert {row.method: row.interval.removeprefix("over ") for row in found.itertuples()} == kinds
+    for baseline, method in (("cama", "twice"), ("twice", "cama")):
+        paired = with_interval_kind(paired_table(both, baseline, 100, 1), both)
+        assert cell(paired, method=method, set="in", classifier="f").interval == "over photographs and trainings"

@@ -150,6 +150,15 @@ def test_the_photographs_behind_a_row_are_named_with_their_hashes(made, capsys):
     assert found["chain"][0]["record"]["stage"] == "tables"
 
 
+def test_a_row_over_several_catalogues_names_no_photographs(made):
+    other = made.with_name("other")
+    shutil.copytree(made, other)
+    begun = begin_record("join", "cama.stages.join", {}, 1, [made / "rows.csv", other / "rows.csv"])
+    write_records(begun, [made / "tables"])
+    with pytest.raises(CamaError, match=r"t\.csv: found 2 manifests behind it, expected a table of one catalogue"):
+        photographs_of(chain(made / "tables" / "t.csv"), 1)
+
+
 def test_what_has_no_record_or_a_damaged_one_is_one_line(made, capsys):
     for path, words in ((made / "none.csv", "no such file"), (made / "photographs", "found no record")):
         assert main(["provenance", str(path)]) == 1
