@@ -21,6 +21,26 @@ use rule training as train_estimator with:
         python=plan.python("estimator"),
 
 
+# As E0 is trained, on noise that was added; only `purify` reads it.
+use rule train_estimator as train_denoiser with:
+    input:
+        plan.code("train_estimator"),
+        patches=plan.patches("adversary"),
+    output:
+        out=plan.path("adversary/denoiser.safetensors"),
+        curve=plan.path("adversary/denoiser.csv"),
+    log:
+        plan.log("adversary/denoiser"),
+    benchmark:
+        plan.benchmark("adversary/denoiser")
+    threads: plan.training_threads("denoiser")
+    resources:
+        **plan.training_resources("denoiser", runtime=720),
+    params:
+        spec=plan.spec("denoiser"),
+        python=plan.python("denoiser"),
+
+
 use rule training as train_evaluator with:
     input:
         plan.code("train_classifier"),

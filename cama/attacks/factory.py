@@ -7,6 +7,7 @@ import numpy as np
 from cama.attacks.classical import ATTACKS, Attack
 from cama.attacks.gradient import at_bound, bound_for, gradient_attack, loosest_bound
 from cama.attacks.learned import learned_attack
+from cama.attacks.purify import purify_attack
 from cama.attacks.spectrum import spectrum_attack
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
@@ -26,9 +27,9 @@ def build_attack(
     bound: float = 0.0,
     patches: Path | None = None,
 ) -> Attack:
-    """The attack of any kind but `oracle`. `model`: a generator's file; `evaluators`: files of E's classifiers, in the order
-    of the settings; `bound`: of a gradient attack that has no PSNR, in grey levels; `patches`: the adversary's patch file, for
-    `spectrum`.
+    """The attack of any kind but `oracle`. `model`: a generator's file, or the denoiser's; `evaluators`: files of E's
+    classifiers, in the order of the settings; `bound`: of a gradient attack that has no PSNR, in grey levels; `patches`: the
+    adversary's patch file, for `spectrum`.
     """
     if method.kind == "learned":
         if model is None:
@@ -41,6 +42,10 @@ def build_attack(
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
         bound = loosest_bound(method.psnr) if method.psnr else bound
         return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
+    if method.kind == "purify":
+        if model is None:
+            raise CamaError("--model: found none, expected the model file of the adversary's denoiser")
+        return purify_attack(model, method, compute)
     if method.kind == "spectrum":
         if patches is None:
             raise CamaError("--patches: found none, expected the adversary's patch file")

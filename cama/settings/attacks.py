@@ -18,7 +18,7 @@ STRENGTHS = {
 }
 
 
-KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "learned", *GRADIENT_KINDS)
+KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "purify", "learned", *GRADIENT_KINDS)
 LEVELS = (20, 60)  # dB that may be asked for
 
 
@@ -44,9 +44,10 @@ class MethodSpec(Spec):
     psnr: float = Field(
         0,
         allow_inf_nan=False,
-        description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled (gradient attacks, and"
-        " `learned`, where 0 leaves it as G makes it); or the mean on the adversary's validation photographs, for which the"
-        " filter is made as strong as needed, up to the cube of the ratio of spectra (`spectrum`)",
+        description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled, enlarged fourfold at most"
+        " (`purify`, gradient attacks, and `learned`, where 0 leaves it as G makes it); or the mean on the adversary's"
+        " validation photographs, for which the filter is made as strong as needed, up to the cube of the ratio of spectra"
+        " (`spectrum`)",
     )
     source: Literal["known", "unknown"] = Field(
         "known",
@@ -86,11 +87,11 @@ class MethodSpec(Spec):
 
     def _check_psnr(self) -> None:
         low, high = LEVELS
-        if self.kind not in ("spectrum", "learned", *GRADIENT_KINDS):
+        if self.kind not in ("spectrum", "purify", "learned", *GRADIENT_KINDS):
             if self.psnr:
                 raise ValueError(f"psnr: found {self.psnr:g}, but {self.kind} has none")
         elif not low <= self.psnr <= high and not self.match_psnr_of and (self.psnr or self.kind != "learned"):
-            other = {"spectrum": "", "learned": ", or 0"}.get(self.kind, ", or match_psnr_of")
+            other = {"spectrum": "", "purify": "", "learned": ", or 0"}.get(self.kind, ", or match_psnr_of")
             raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
@@ -99,6 +100,11 @@ class MethodSpec(Spec):
     def gradient(self) -> bool:
         """Whether it follows E's gradients on each picture."""
         return self.kind in GRADIENT_KINDS
+
+    @property
+    def uses_networks(self) -> bool:
+        """Whether it computes with networks of the adversary."""
+        return bool(self.generator or self.evaluators) or self.kind == "purify"
 
     @property
     def targeted(self) -> bool:

@@ -18,6 +18,7 @@ from cama.settings.training import (
     ClassifierRole,
     ClassifierSpec,
     ComputeSpec,
+    DenoiserSpec,
     EstimatorSpec,
     RepeatedSpec,
     TargetSpec,
@@ -39,12 +40,13 @@ class ExaminerSpec(Spec):
 
 
 class AdversarySpec(Spec):
-    """The attacker: E0, the classifiers of E, and the generators."""
+    """The attacker: E0, the denoiser, the classifiers of E, and the generators."""
 
     phase: Literal["", "aligned", "random"] = Field(
         "", description="phase of the crops that E0, E, G, D and detectors train on; empty for `patches.phase`"
     )
     estimator: EstimatorSpec = EstimatorSpec()
+    denoiser: DenoiserSpec = DenoiserSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
     threads: int = Field(
@@ -104,6 +106,11 @@ class Config(Spec):
     def used_generators(self) -> list[str]:
         """The generators that methods use."""
         return list(dict.fromkeys(method.generator for method in self.attack.methods.values() if method.generator))
+
+    @property
+    def uses_denoiser(self) -> bool:
+        """Whether a method needs the adversary's denoiser."""
+        return any(method.kind == "purify" for method in self.attack.methods.values())
 
     @property
     def used_evaluators(self) -> list[str]:
@@ -194,6 +201,7 @@ class Config(Spec):
                     f" patches.size is a multiple of 16 (found {self.patches.size})"
                 )
         bodies = [self.adversary.estimator.net, self.examiner.estimator.net]
+        bodies += [self.adversary.denoiser.net] if self.uses_denoiser else []
         for body in (*bodies, *(spec.generator for spec in self.adversary.generators.values())):
             if self.patches.size % 2**body.downsamplings:
                 raise ValueError(

@@ -56,6 +56,7 @@ class TrainEstimatorSpec(Spec):
 
     seed: int = 1
     estimator: EstimatorSpec = EstimatorSpec()
+    noise: float = Field(0, description="standard deviation of the noise that a denoiser learns to remove; 0 for E0")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -216,6 +217,16 @@ def _estimator(c: Config, owner: str) -> Spec:
     return TrainEstimatorSpec(seed=derive_seed(c.seed, owner, "estimator"), estimator=spec, compute=c.compute)
 
 
+def _denoiser(c: Config) -> Spec:
+    spec = c.adversary.denoiser
+    return TrainEstimatorSpec(
+        seed=derive_seed(c.seed, "adversary", "denoiser"),
+        estimator=EstimatorSpec(**{name: getattr(spec, name) for name in EstimatorSpec.model_fields}),
+        noise=spec.noise,
+        compute=c.compute,
+    )
+
+
 def _evaluator(c: Config, name: str) -> Spec:
     spec = c.adversary.evaluators[name]
     seed = derive_seed(c.seed, f"evaluator_{name}")
@@ -293,6 +304,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "split": lambda c: SplitStageSpec(seed=derive_seed(c.seed, "split"), models=c.models, split=c.split),
     "patches": _patches,
     "estimator": _estimator,
+    "denoiser": _denoiser,
     "evaluator": _evaluator,
     "classifier": _classifier,
     "generator": _generator,

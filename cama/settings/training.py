@@ -77,6 +77,18 @@ class EstimatorSpec(Spec):
     optimiser: OptimiserSpec = OptimiserSpec(rate=1e-3, weight_decay=5e-4)
 
 
+class DenoiserSpec(EstimatorSpec):
+    """Training of the denoiser of `purify`, a network as E0."""
+
+    noise: float = Field(
+        8,
+        ge=0.5,
+        le=64,
+        description="standard deviation, in grey levels, of the noise that is added to the adversary's patches and that it"
+        " learns to remove; half of the noisy patches are then saved as JPEG",
+    )
+
+
 class ResavesSpec(Spec):
     """Changes of a classifier's patches in training, drawn for each patch by itself."""
 

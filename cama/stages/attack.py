@@ -32,8 +32,8 @@ def attack(
 ) -> None:
     """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`.
 
-    `model`: files of a generator, one a training; `evaluators`, `match`: E's classifiers and the attacked pictures whose PSNR
-    is matched; `patches`: those of the adversary, from which `spectrum` is made.
+    `model`: files of a generator, one a training, or of the denoiser; `evaluators`, `match`: E's classifiers and the attacked
+    pictures whose PSNR is matched; `patches`: those of the adversary, from which `spectrum` is made.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]

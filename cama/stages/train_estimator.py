@@ -1,4 +1,4 @@
-"""Stage `train-estimator`: E0, the adversary's or the examiner's own."""
+"""Stage `train-estimator`: E0, the adversary's or the examiner's own, or the adversary's denoiser."""
 
 from pathlib import Path
 
@@ -18,8 +18,10 @@ def train_estimator(spec: TrainEstimatorSpec, patches: Path, out: Path, curve: P
     """Write E0 and its training curve; gives the state, to be marked as finished."""
     processes.start(spec.estimator.training.processes, spec.compute.device)
     checkpoint, record = begin("train_estimator", spec, state, patches)
-    data = Patches.read(patches, "rgb", "residual", memory=free_memory() // 2)
-    estimator, history = training.train_estimator(data, spec.estimator, Compute(spec.compute), spec.seed, checkpoint)
+    names = ("rgb",) if spec.noise else ("rgb", "residual")
+    data = Patches.read(patches, *names, memory=free_memory() // 2)
+    compute = Compute(spec.compute)
+    estimator, history = training.train_estimator(data, spec.estimator, compute, spec.seed, checkpoint, spec.noise)
     if processes.rank():
         return None
     write_text(curve, history.to_csv(index=False))

@@ -14,6 +14,7 @@ from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.workflow.flops import (
     classifier_forward,
     classifier_training,
+    estimator_forward,
     estimator_training,
     generator_forward,
     generator_training,
@@ -102,6 +103,9 @@ def _estimators(config: Config) -> Iterator[Cost]:
             yield _trainings(
                 f"estimator {name}", spec.training, estimator_training(spec.net, config.patches.size), "estimator"
             )
+    if config.uses_denoiser:
+        spec = config.adversary.denoiser
+        yield _trainings("denoiser", spec.training, estimator_training(spec.net, config.patches.size), "estimator")
 
 
 def _evaluators(config: Config) -> Iterator[Cost]:
@@ -147,6 +151,8 @@ def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
     for name, method in config.attack.methods.items():
         if method.generator:
             each = generator_forward(known, config.adversary.generators[method.generator].generator, crop)
+        elif method.kind == "purify":
+            each = estimator_forward(config.adversary.denoiser.net, crop)
         elif method.evaluators:
             steps = 1 if method.kind == "fgsm" else method.steps
             each = steps * gradient_step(known, _nets(config, method.evaluators), estimator, crop)

@@ -29,6 +29,12 @@ def estimator_training(body: BodySpec, side: int) -> float:
 
 
 @cache
+def estimator_forward(body: BodySpec, side: int) -> float:
+    """An image through an estimator."""
+    return _forward(Estimator(body), side)
+
+
+@cache
 def classifier_training(labels: int, net: ClassifierNetSpec, estimator: BodySpec, side: int) -> float:
     """Forward and backward through a classifier; `estimator` is its owner's, which some front-ends use."""
     if net.non_neural:  # no product of a network, and no way back

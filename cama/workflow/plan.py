@@ -175,8 +175,10 @@ class Plan:
         return [self.path(f"{owner}/estimator.safetensors")] if nets[name].net.needs_estimator else []
 
     def training(self, kind: str, wildcards: Any) -> TrainingSpec:
-        """How a job trains. `kind`: estimator, evaluator, generator or classifier."""
+        """How a job trains. `kind`: estimator, denoiser, evaluator, generator or classifier."""
         adversary, examiner = self.config.adversary, self.config.examiner
+        if kind == "denoiser":
+            return adversary.denoiser.training
         if kind == "estimator":
             return (adversary if wildcards.owner == "adversary" else examiner).estimator.training
         if kind == "evaluator":
@@ -199,8 +201,7 @@ class Plan:
 
     def uses_networks(self, method: str) -> bool:
         """Whether a method needs networks of the adversary."""
-        spec = self.config.attack.methods[method]
-        return bool(spec.generator or spec.evaluators)
+        return self.config.attack.methods[method].uses_networks
 
     def attack_inputs(self, method: str) -> Files:
         """What a method needs beside the test photographs, by the options of the stage. None of it is the examiner's."""
@@ -208,6 +209,8 @@ class Plan:
         inputs: Files = {}
         if spec.generator:
             inputs["model"] = self.generators(spec.generator)
+        if spec.kind == "purify":
+            inputs["model"] = [self.path("adversary/denoiser.safetensors")]
         if spec.evaluators:
             inputs["evaluators"] = self.evaluators(spec.evaluators)
         if spec.match_psnr_of:
@@ -306,6 +309,7 @@ class Plan:
             [f"{owner}/estimator"] if any(self.estimator(owner, name) for name in names) else []
             for owner, names in owned
         )
+        first += ["adversary/denoiser"] if config.uses_denoiser else []
         first += [f"adversary/evaluators/{name}" for name in evaluators]
         first += [f"adversary/generators/{run}" for name in config.used_generators for run in self.runs[name]]
         second += [f"classifiers/{name}" for name in config.examiner.classifiers]

@@ -42,7 +42,7 @@ def test_every_key_has_a_row_with_its_meaning(generate):
     assert not [row for row in rows if len(row) < 3 or not row[-1]]
 
 
-INLINE = {"loss_weights", "generator", "augmentation"}  # blocks of one place, whose own keys have rows
+INLINE = {"denoiser", "loss_weights", "generator", "augmentation"}  # blocks of one place, whose own keys have rows
 
 
 def test_the_tables_hold_the_value_of_the_config_the_default_and_the_choices(generate):

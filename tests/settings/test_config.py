@@ -360,6 +360,9 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             "adversary.generators.cama.judges: found 'mid', expected one of",
         ),
         ("adversary.generators.cama.judges", ["high"], "judges: found 'high', expected none of its evaluators"),
+        ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
+        ("attack.methods.purify", {"kind": "purify", "psnr": 36, "generator": "cama"}, "expected none for purify"),
+        ("adversary.denoiser.noise", 0, "adversary.denoiser.noise: Input should be greater than or equal to 0.5"),
         ("attack.methods.jpeg.psnr", 36, "psnr: found 36, but jpeg has none"),
         ("attack.methods.jpeg.source", "unknown", "source: found 'unknown', but jpeg knows no source"),
         (
@@ -560,6 +563,7 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
         for role, phase in product(ROLES, ("aligned", "random"))
     }
     found |= {("estimator", o): ({"owner": o}, "train-estimator") for o in ("adversary", "examiner")}
+    found[("denoiser",)] = {}, "train-estimator"
     found |= {("evaluator", n): ({"name": n}, "train-classifier") for n in config.adversary.evaluators}
     found |= {("generator", n): ({"name": n}, "train-generator") for n in config.adversary.generators}
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
@@ -628,6 +632,7 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("adversary.generators.cama.loss_weights.pixel", {"start": 1, "end": 3}, {("generator", "cama")}),
         ("adversary.estimator.training.steps", 3, {("estimator", "adversary")}),
         ("examiner.estimator.training.steps", 3, {("estimator", "examiner")}),
+        ("adversary.denoiser.noise", 5, {("denoiser",)}),
         ("adversary.evaluators.high.net.width", 8, {("evaluator", "high")}),
         ("adversary.evaluators.low.optimiser.rate", 1, {("evaluator", "low")}),
         ("examiner.classifiers.rgb.training.steps", 3, {("classifier", "rgb")}),
@@ -649,7 +654,17 @@ def test_a_setting_reaches_exactly_the_stages_that_it_concerns(key, value, expec
 
 
 def test_where_networks_compute_concerns_all_that_compute_and_nothing_else():
-    networks = {"estimator", "evaluator", "classifier", "generator", "attack", "evaluate", "controls", "detect"}
+    networks = {
+        "estimator",
+        "denoiser",
+        "evaluator",
+        "classifier",
+        "generator",
+        "attack",
+        "evaluate",
+        "controls",
+        "detect",
+    }
     assert {job[0] for job in changed(default(compute={"device": "cpu"}))} == networks
 
 
@@ -659,7 +674,17 @@ def test_the_phase_of_the_crops_does_not_cut_the_patches_of_a_given_phase_anew()
 
 def test_the_seed_reaches_every_stage_that_draws():
     kinds = {job[0] for job in changed(default(seed=2))}
-    drawing = {"simulate", "split", "patches", "estimator", "evaluator", "classifier", "generator", "attack"}
+    drawing = {
+        "simulate",
+        "split",
+        "patches",
+        "estimator",
+        "denoiser",
+        "evaluator",
+        "classifier",
+        "generator",
+        "attack",
+    }
     assert kinds == drawing | {"evaluate", "detect", "tables", "controls"}
 
 
@@ -713,6 +738,7 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
 def test_the_two_owners_train_from_different_seeds():
     config = default()
     trained = {("estimator", "adversary"), ("estimator", "examiner"), ("evaluator", "high"), ("evaluator", "low")}
+    trained.add(("denoiser",))
     trained |= {("classifier", name) for name in config.examiner.classifiers} | {("generator", "cama")}
     specs = all_specs(config)
     assert len({json.loads(specs[job])["seed"] for job in trained}) == len(trained)

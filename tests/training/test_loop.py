@@ -367,9 +367,9 @@ def train_classifier(frontend: str, optimiser: str, patches: Patches, checkpoint
     return [net], curve
 
 
-def train_estimator(patches: Patches, checkpoint: Checkpoint):
+def train_estimator(patches: Patches, checkpoint: Checkpoint, noise: float = 0):
     spec = EstimatorSpec(net=TINY_BODY, training=TrainingSpec(steps=STEPS, batch=6))
-    net, curve = estimator_training.train_estimator(patches, spec, CPU, 3, checkpoint)
+    net, curve = estimator_training.train_estimator(patches, spec, CPU, 3, checkpoint, noise)
     return [net], curve
 
 
@@ -400,6 +400,7 @@ TRAININGS = {
     "classifier con_conv sgd": (classifier_training, lambda *a: train_classifier("con_conv", "sgd", *a)),
     "classifier prnu_lp adamw": (classifier_training, lambda *a: train_classifier("prnu_lp", "adamw", *a)),
     "estimator": (estimator_training, train_estimator),
+    "denoiser": (estimator_training, lambda *a: train_estimator(*a, noise=8)),
     "generator residual": (generator_training, lambda *a: train_generator("residual", *a)),
     "generator direct": (generator_training, lambda *a: train_generator("direct", *a)),
     "generator averaged, augmented, held": (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cama.compute.device import Compute
-from cama.compute.tensors import to_float
+from cama.compute.tensors import to_bytes, to_float
 from cama.core.errors import CamaError
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
@@ -29,7 +29,7 @@ from cama.settings.training import (
 from cama.storage.checkpoints import Checkpoint
 from cama.training import generator as generator_training
 from cama.training.classifier import predict, train_classifier
-from cama.training.estimator import train_estimator
+from cama.training.estimator import train_estimator, with_noise
 from cama.training.generator import ramp_at
 from cama.training.psnr_controller import PsnrController
 from tests.models.helpers import on_constraint, tiny_classifier, tiny_estimator
@@ -63,6 +63,29 @@ def test_the_estimator_learns_the_residual(patches, tmp_path):
         estimate = estimator(to_float(unseen.arrays["rgb"])) * estimator.scale * 127.5
     target = unseen.arrays["residual"].float().movedim(-1, 1)
     assert (estimate - target).square().mean() < 0.5 * target.square().mean()
+
+
+def test_a_denoiser_learns_to_take_away_noise_that_was_added(patches, tmp_path):
+    spec = EstimatorSpec(net=BODY, training=TrainingSpec(steps=80, batch=12), optimiser=QUICK)
+    denoiser, curve = train_estimator(patches, spec, CPU, 1, Checkpoint(tmp_path, {}), noise=12)
+    assert denoiser.scale.item() == pytest.approx(12 / 127.5)
+    assert curve.loss.iloc[0] == pytest.approx(1, abs=0.6)  # in units of the noise, of which it says nothing yet
+    clean = camera_patches(4, seed=9).arrays["rgb"].numpy()
+    noisy = np.stack([with_noise(12, *one) for one in zip(clean, range(len(clean)), strict=True)])
+    with torch.no_grad():
+        left = to_bytes(denoiser.split(to_float(noisy))[1]).astype(float) - clean
+    assert np.square(left).mean() < 0.6 * np.square(noisy.astype(float) - clean).mean()
+
+
+@pytest.mark.parametrize("level", [40, 210])
+def test_the_noise_of_a_patch_is_its_seeds_own_and_stronger_where_it_is_bright(level):
+    patch = np.full((128, 128, 3), level, np.uint8)
+    noisy = with_noise(4, patch, 7)
+    assert noisy.dtype == np.uint8
+    assert (noisy.astype(float) - level).mean() == pytest.approx(0, abs=0.1)
+    assert (noisy.astype(float) - level).std() == pytest.approx(4 * np.sqrt(0.5 + level / 255), rel=0.03)
+    assert np.array_equal(noisy, with_noise(4, patch, 7))
+    assert not np.array_equal(noisy, with_noise(4, patch, 8))
 
 
 # ---- classifiers

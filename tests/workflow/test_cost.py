@@ -6,6 +6,7 @@ import pytest
 
 from cama.commands.main import main
 from cama.core.errors import CamaError
+from cama.settings.attacks import MethodSpec
 from cama.settings.config import load_config
 from cama.workflow import cost
 from tests.workflow.conftest import PROJECT, TINY
@@ -84,6 +85,16 @@ def test_what_no_method_needs_is_not_counted():
     named = [row.what for row in cost.costs(less, cost.count_pictures(less, None))]
     assert "generator cama" in named
     assert not {"generator plus", "evaluator rgb"} & set(named)
+
+
+def test_a_denoiser_is_trained_once_and_sees_each_picture():
+    methods = {**CONFIG.attack.methods, "purify": MethodSpec(kind="purify", psnr=36)}
+    more = CONFIG.model_copy(update={"attack": CONFIG.attack.model_copy(update={"methods": methods})})
+    rows = {row.what: row for row in cost.costs(more, cost.count_pictures(more, None))}
+    training = more.adversary.denoiser.training
+    assert (rows["denoiser"].jobs, rows["denoiser"].items) == (1, training.steps * training.batch)
+    assert rows["attack purify"].items == 12
+    assert rows["attack purify"].operations > 0
 
 
 def test_the_command_prints_hours_at_a_rate(capsys):

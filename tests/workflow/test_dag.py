@@ -12,9 +12,12 @@ NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
 
 
-def ancestors() -> tuple[dict[str, str], dict[str, set[str]]]:
+PURIFY = {"attack": {"methods": {"purify": {"kind": "purify", "psnr": 36}}}}
+
+
+def ancestors(workflow: Workflow, overlay: dict | None = None) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Labels of the DAG's jobs, and of each job all that it depends on."""
-    dot = Workflow(PROJECT).run("--dag", "dot", "--forceall").stdout
+    dot = workflow.run("--dag", "dot", "--forceall", overlay=overlay).stdout
     labels = dict(NODE.findall(dot))
     parents: dict[str, set[str]] = {node: set() for node in labels}
     for parent, child in EDGE.findall(dot):
@@ -30,7 +33,7 @@ def ancestors() -> tuple[dict[str, str], dict[str, set[str]]]:
 
 
 def test_no_target_classifier_and_generator_share_a_trained_ancestor():
-    labels, above = ancestors()
+    labels, above = ancestors(Workflow(PROJECT))
     trained = {node for node, label in labels.items() if label.startswith("train_")}
     generators = [node for node in trained if labels[node].startswith("train_generator")]
     classifiers = [node for node in trained if labels[node].startswith("train_classifier")]
@@ -45,21 +48,23 @@ def test_no_target_classifier_and_generator_share_a_trained_ancestor():
         assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 
 
-def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examiner():
-    labels, above = ancestors()
+def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examiner(tmp_path):
+    labels, above = ancestors(checkout(tmp_path), PURIFY)
     examiner = {n for n, text in labels.items() if re.search("train_classifier|owner: examiner", text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
     attacks = [node for node, label in labels.items() if label.startswith(("attack", "detect", "devices", "profiles"))]
     assert examiner
-    assert len(attacks) == 9
+    assert len(attacks) == 10
     for attack in attacks:
         assert not above[attack] & examiner
+    (purify,) = [node for node in attacks if "method: purify" in labels[node]]
+    assert [labels[node] for node in above[purify] if labels[node].startswith("train")] == ["train_denoiser"]
 
 
 def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(tmp_path):
     workflow = checkout(tmp_path)
     for device in ("cuda", "cpu"):
-        said = workflow.run("--dry-run", overlay={"compute": {"device": device}}).stdout
+        said = workflow.run("--dry-run", overlay={"compute": {"device": device}, **PURIFY}).stdout
         asking = {
             rule
             for rule, resources in re.findall(
@@ -67,20 +72,21 @@ def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(t
             )
             if "gpu=1" in resources
         }
-        trainings = {f"train_{name}" for name in ("estimator", "evaluator", "generator", "classifier")}
+        trainings = {f"train_{name}" for name in ("estimator", "denoiser", "evaluator", "generator", "classifier")}
         assert asking == ({*trainings, "controls", "attack", "evaluate", "detect"} if device == "cuda" else set())
 
 
 @pytest.fixture(scope="module")
-def planned() -> list[str]:
-    """What a dry run of the tiny config prints of each job of a stage."""
-    said = Workflow(PROJECT).run("--dry-run", "--forceall", "--printshellcmds").stdout
+def planned(tmp_path_factory) -> list[str]:
+    """What a dry run of the tiny config with `purify` prints of each job of a stage."""
+    workflow = checkout(tmp_path_factory.mktemp("planned"))
+    said = workflow.run("--dry-run", "--forceall", "--printshellcmds", overlay=PURIFY).stdout
     return [block for block in re.split(r"^(?=rule )", said, flags=re.MULTILINE) if "\nShell command: python" in block]
 
 
 def test_every_command_is_one_that_its_stage_takes(planned):
     """The names of inputs and outputs are the options of the stages, which would not take another."""
-    assert len(planned) == 44
+    assert len(planned) == 47
     for block in planned:
         command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
         assert command is not None, block

@@ -13,7 +13,7 @@ def test_operations_of_two_convolutions_by_hand():
     features, kernel, side = 6, 5, 32
     body = BodySpec(features=features, downsamplings=0, blocks=0, kernel=kernel)
     one = 2 * kernel**2 * 3 * features * side**2  # a multiplication and an addition for each weight and pixel
-    assert flops._forward(flops.Estimator(body), side) == 2 * one
+    assert flops.estimator_forward(body, side) == 2 * one
     assert flops.estimator_training(body, side) == 5 * one  # the picture's gradient is not computed
 
 
@@ -24,7 +24,7 @@ def test_a_larger_picture_costs_in_proportion():
 
 def test_an_estimator_costs_its_forward_pass_in_training_and_use():
     rgb = HIGH.model_copy(update={"frontend": "rgb"})
-    estimator = flops._forward(flops.Estimator(BODY), 32)
+    estimator = flops.estimator_forward(BODY, 32)
     for count in (flops.classifier_training, flops.classifier_forward):
         assert count(2, HIGH, BODY, 32) == count(2, rgb, BODY, 32) + estimator
 

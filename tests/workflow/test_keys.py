@@ -14,7 +14,7 @@ from cama.settings.stages import run_names, stage_spec
 from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)
-NETWORKS = {"estimator", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
+NETWORKS = {"estimator", "denoiser", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
 SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS
 PATCHES = {"patches", "controls"}
 # by pattern, the first that fits: the stages whose jobs change, or `STAGE NAME` for one of them
@@ -44,6 +44,7 @@ CHANGED = {
     r"patches\.phase": {"manifest", "controls", "report"},
     r"patches\.crops": {"report", *PATCHES},
     r"adversary\.estimator\..*": {"estimator adversary"},
+    r"adversary\.denoiser\..*": {"denoiser"},
     r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
     r"adversary\.generators\.\w+\.runs": set(),  # one job more
     r"adversary\.phase": {"manifest"},  # and the names of the patch files
@@ -205,7 +206,12 @@ def jobs(config: Config) -> dict[str, str]:
         **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
         "detect": [{"method": name} for name in config.detection.methods],
         "devices": [{"method": name} for name in config.detection.devices],
-        **{stage: [{}] for stage in ("manifest", "split", "profiles", "tables", "join", "plots", "controls", "report")},
+        **{
+            stage: [{}]
+            for stage in (
+                *("manifest", "split", "profiles", "tables", "join", "plots", "controls", "report", "denoiser"),
+            )
+        },
     }
     return {
         " ".join((stage, *given.values())): stage_spec(config, stage, **given)

@@ -230,6 +230,17 @@ def test_a_gradient_attack_with_a_psnr_matches_no_other():
     assert plan.uses_networks("mi_fgsm")
 
 
+def test_purification_needs_a_denoiser_of_the_adversary_alone():
+    plan = changed(attack={"methods": {"purify": MethodSpec(kind="purify", psnr=36)}})
+    denoiser = {"model": ["results/adversary/denoiser.safetensors"]}
+    assert plan.attack_inputs("purify") == denoiser
+    assert plan.detect_inputs("purify") == {**denoiser, "patches": ["results/patches/adversary-aligned.h5"]}
+    assert plan.uses_networks("purify")
+    assert "results/adversary/denoiser.csv" in plan.curves()
+    assert "results/adversary/denoiser.csv" not in TINY_PLAN.curves()
+    assert plan.training("denoiser", Named()) == plan.config.adversary.denoiser.training
+
+
 def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
     plan = changed(attack={"methods": {"linear": MethodSpec(kind="spectrum", psnr=36)}})
     patches = {"patches": ["results/patches/adversary-aligned.h5"]}
