@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cama.attacks.classical import ATTACKS, Attack
-from cama.attacks.gradient import at_bound, bound_for, gradient_attack, loosest_bound
+from cama.attacks.gradient import at_bound, bound_for, fitting_bound, gradient_attack
 from cama.attacks.learned import learned_attack
 from cama.attacks.purify import purify_attack
 from cama.attacks.spectrum import spectrum_attack
@@ -40,7 +40,7 @@ def build_attack(
         return apply
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
-        bound = loosest_bound(method.psnr) if method.psnr else bound
+        bound = fitting_bound(method.kind, method.psnr) if method.psnr else bound
         return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
     if method.kind == "purify":
         if model is None:

@@ -24,6 +24,7 @@ from cama.training.losses import evaluator_loss
 Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 MOMENTUM = 1.0  # of MI-FGSM, its authors' value
 PGD_REACH = 2.5  # how far the steps of PGD reach together, in bounds (Madry et al.)
+REACHED = {"fgsm": 1.0, "pgd": 0.7, "mi_fgsm": 0.7}  # root mean square of a change, in bounds: all pixels of one step
 ROUNDS = 3  # of setting the bound
 
 
@@ -86,9 +87,9 @@ def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
     return torch.stack(drawn)
 
 
-def loosest_bound(psnr: float) -> float:
-    """The bound in grey levels of pictures with this PSNR in dB, of which every pixel reaches it."""
-    return 255 * 10 ** (-psnr / 20)
+def fitting_bound(kind: str, psnr: float) -> float:
+    """The bound in grey levels at which pictures have about this PSNR in dB, so that little is left to be scaled."""
+    return 255 * 10 ** (-psnr / 20) / REACHED[kind]
 
 
 def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:
@@ -96,7 +97,7 @@ def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:
 
     A perturbation grows about as its bound does, so that a few corrections by the ratio suffice.
     """
-    bound = loosest_bound(psnr)
+    bound = 255 * 10 ** (-psnr / 20)
     for _ in range(ROUNDS):
         bound *= 10 ** ((min(mean_psnr(bound), psnr + 20) - psnr) / 20)
     return bound
