@@ -5,6 +5,7 @@ use rule stage as tables with:
     input:
         plan.code("tables"),
         rows=plan.rows(),
+        readers=plan.path("controls/scene_readers.csv"),
         detections=plan.detections(),
         devices=plan.devices(),
     output:

@@ -127,7 +127,7 @@ _STAGES = (
     Stage("devices", specs.DevicesStageSpec, "compare attacked photographs with the fingerprints of devices",
           (INSIDE, OUTSIDE, ATTACKED, Output("out", TABLE)), '{"name": "cama"}'),
     Stage("tables", specs.TablesStageSpec, "make the tables",
-          (ROWS, DETECTIONS, Input("devices", TABLE, many=True, optional=True), Output("out"))),
+          (ROWS, Input("readers", TABLE), DETECTIONS, Input("devices", TABLE, many=True, optional=True), Output("out"))),
     Stage("join", specs.JoinStageSpec, "make the tables over several catalogues of cameras", (ROWS, Output("out"))),
     Stage("package", specs.PackageStageSpec, "put G, E, container profiles and scores into one model file",
           (Input("model", MODEL, many=True), EVALUATORS, SPLITS, Input("profiles"), TABLES, Output("out", MODEL)),

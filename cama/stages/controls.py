@@ -1,10 +1,12 @@
 """Stage `controls`: what could make the results mean less than they seem, measured.
 
-`controls.csv`: control, value, expected. `photographs.csv`: statistics of the test photographs beside those of real ones.
-`cameras.csv`: the drawn catalogue.
+`controls.csv`: control, value, expected. `scene_readers.csv`: which F read scenes. `cue_swap.csv`: how often each F names the
+camera that one part of the pipeline is from. `photographs.csv`: statistics of the test photographs beside those of real ones.
+`cameras.csv`: the drawn catalogue. Of real cameras `cue_swap.csv` and `cameras.csv` are empty. No attack has a part in any.
 """
 
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +14,26 @@ import pandas as pd
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
+from cama.alignment import MCU
 from cama.compute.device import Compute
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
+from cama.evaluation.saves import decoded
+from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
 from cama.forensics.cues import CUES, cue_accuracy
 from cama.forensics.statistics import photograph_statistics, real_reference
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import ControlsStageSpec
+from cama.simulation.camera import CameraModel
 from cama.simulation.catalogue import draw_catalogue
+from cama.simulation.scenes import render_scene
+from cama.simulation.sensor import OVERSAMPLING
+from cama.simulation.series import Series
+from cama.simulation.swaps import PARTS, SINGLE_PARTS, swaps
 from cama.storage.files import write_text
 from cama.storage.images import read_rgb, save_and_decode
 from cama.training.classifier import predict
@@ -34,6 +44,9 @@ MOST_CROPS = 25  # of each camera model that each F is tried on
 OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # by which the test crops are moved: rows and columns in pixels
 MOVED = tuple(f"crop moved by {offset}" for offset in OFFSETS)
 SAVES = ("jpeg92", "jpeg85")
+UNCOMPRESSED = 8  # test photographs of each simulated camera model that each F is tried on before compression
+SWAPPED_MODELS, SWAPPED_SCENES = 4, 4  # the first known models, of which each pair swaps parts; and scenes of each pair
+SWAPPED_CROP = 256  # the largest side of their crops
 Pictures = tuple[list[int], np.ndarray]  # some test crops: their rows, and their pixels (n, S, S, 3) after a change
 Classifiers = dict[str, tuple[Classifier, tuple[str, ...]]]  # each F and its labels, by name
 Control = tuple[str, float, str]  # its name, value, and what is expected
@@ -42,7 +55,7 @@ Control = tuple[str, float, str]  # its name, value, and what is expected
 def controls(
     spec: ControlsStageSpec, splits: Path, root: Path, inside: Path, classifiers: list[Path], out: Path
 ) -> None:
-    """Write the three tables to the folder `out`. `classifiers`: each target classifier F."""
+    """Write the tables to the folder `out`. `classifiers`: each target classifier F."""
     test = Patches.read(inside, "rgb")
     simulated = spec.dataset.kind == "simulated"
     rows = list(_simple_controls(spec, splits, root, test))
@@ -50,33 +63,125 @@ def controls(
     models = {path.stem: load_classifier(path) for path in classifiers}
     for classifier, _ in models.values():
         compute.to_device(fuse_batch_norms_(classifier))
-    rows += _classifier_controls(models, root, test, compute)
-    traits = _traits(spec) if simulated else pd.DataFrame()
+    rows += _classifier_controls(models, _changed(spec, root, test), test, compute)
+    catalogue = _catalogue(spec) if simulated else {}
+    traits = pd.DataFrame([model.traits() for model in catalogue.values()])
     if simulated:
         for name, strength in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
             rows.append((f"PRNU strength, {name} model", float(strength), "0.003 to 0.010"))
-    write_text(out / "controls.csv", pd.DataFrame(rows, columns=["control", "value", "expected"]).to_csv(index=False))
-    write_text(out / "photographs.csv", _statistics(test).to_csv(index=False, float_format="%.4g"))
-    write_text(out / "cameras.csv", traits.to_csv(index=False, float_format="%.4g"))
+    tables = {
+        "controls": pd.DataFrame(rows, columns=["control", "value", "expected"]),
+        "scene_readers": _scene_readers(models, test, compute),
+        "cue_swap": _cue_swap(spec, catalogue, models, compute) if simulated else pd.DataFrame(),
+    }
+    for name, table in tables.items():
+        write_text(out / f"{name}.csv", table.to_csv(index=False))
+    for name, table in (("photographs", _statistics(test)), ("cameras", traits)):
+        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.4g"))
 
 
-def _traits(spec: ControlsStageSpec) -> pd.DataFrame:
-    """The simulated cameras, one a row."""
+def _catalogue(spec: ControlsStageSpec) -> dict[str, CameraModel]:
+    """The simulated cameras by name."""
     names = [*spec.models.in_distribution, *spec.models.out_of_distribution]
-    catalogue = draw_catalogue(spec.simulation.catalogue_seed, names)
-    return pd.DataFrame([model.traits() for model in catalogue.values()])
+    return draw_catalogue(spec.simulation.catalogue_seed, names)
 
 
-def _classifier_controls(models: Classifiers, root: Path, test: Patches, compute: Compute) -> Iterator[Control]:
-    """The accuracy of each F on test crops that are moved in their photographs, and on test crops after another save."""
-    changed = {**_moved(root, test), **_saved(test)}
-    for name, (classifier, labels) in models.items():
-        for change, (rows, images) in changed.items():
-            pixels = torch.from_numpy(np.ascontiguousarray(images))
-            predicted = np.array(labels)[predict(classifier, pixels, compute).argmax(1)]
-            accuracy = float((predicted == np.array(test.labels)[test.label[rows]]).mean())
+def _classifier_controls(
+    models: Classifiers, changed: Iterator[tuple[str, Pictures]], test: Patches, compute: Compute
+) -> Iterator[Control]:
+    """The accuracy of each F on test crops after each change."""
+    found: dict[str, list[Control]] = {name: [] for name in models}
+    for change, pictures in changed:
+        for name, model in models.items():
             expected = "as moved by (0, 0)" if change in MOVED[1:] else ""
-            yield f"accuracy of F {name}, {change}", accuracy, expected
+            accuracy = _accuracy(model, pictures, test, compute)
+            found[name].append((f"accuracy of F {name}, {change}", accuracy, expected))
+    for controls_of_one in found.values():
+        yield from controls_of_one
+
+
+def _said(model: tuple[Classifier, tuple[str, ...]], images: np.ndarray, compute: Compute) -> np.ndarray:
+    """What F says of images (N, S, S, 3): names (N,)."""
+    classifier, labels = model
+    return np.array(labels)[predict(classifier, torch.from_numpy(np.ascontiguousarray(images)), compute).argmax(1)]
+
+
+def _accuracy(model: tuple[Classifier, tuple[str, ...]], pictures: Pictures, test: Patches, compute: Compute) -> float:
+    """The share of changed test crops that F is right about."""
+    rows, images = pictures
+    return float((_said(model, images, compute) == np.array(test.labels)[test.label[rows]]).mean())
+
+
+def _changed(spec: ControlsStageSpec, root: Path, test: Patches) -> Iterator[tuple[str, Pictures]]:
+    """Test crops that are moved in their photographs, after another save, and of simulated cameras never compressed."""
+    yield from _moved(root, test).items()
+    rows = _first_rows(test, MOST_CROPS)
+    for save in SAVES:
+        yield (
+            f"after {save}",
+            (rows, np.stack([save_and_decode(test.arrays["rgb"][row].numpy(), save) for row in rows])),
+        )
+    if spec.dataset.kind == "simulated":
+        yield "never compressed", _uncompressed(spec, test)
+
+
+def _uncompressed(spec: ControlsStageSpec, test: Patches) -> Pictures:
+    """Test photographs of simulated cameras as they were before compression, each cut at a random place."""
+    catalogue, series = _catalogue(spec), Series.of(spec.seed, spec.simulation)
+    rng = np.random.default_rng(derive_seed(spec.seed, "uncompressed"))
+    rows, crops = _first_rows(test, UNCOMPRESSED), []
+    for row in rows:
+        number = int(test.scene[row])
+        camera = catalogue[test.labels[test.label[row]]]
+        picture, _ = series.take(camera, int(test.device[row]), number, series.scene(number))
+        crops.append(_cut(picture, spec.patches.crop, rng))
+    return rows, np.stack(crops)
+
+
+def _cut(picture: np.ndarray, crop: int, rng: np.random.Generator) -> np.ndarray:
+    """A crop of a picture (H, W, 3) at a random place."""
+    top, left = (int(rng.integers(0, side - crop + 1)) for side in picture.shape[:2])
+    return picture[top : top + crop, left : left + crop]
+
+
+def _scene_readers(models: Classifiers, test: Patches, compute: Compute) -> pd.DataFrame:
+    """Which F read scenes: their accuracy on untouched test crops, and on the same without high frequencies."""
+    rows = _first_rows(test, MOST_CROPS)
+    crops = test.arrays["rgb"][rows].numpy()
+    blurred = np.stack([without_high_frequencies(crop) for crop in crops])
+    table = []
+    for name, model in models.items():
+        accuracies = [_accuracy(model, (rows, images), test, compute) for images in (crops, blurred)]
+        chance = 1 / len(model[1])
+        table.append((name, *accuracies, chance, remaining(*accuracies, chance), reads_scenes(*accuracies, chance)))
+    columns = ["classifier", "clean_accuracy", "blurred_accuracy", "chance", "remaining", "reads_scenes"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _cue_swap(
+    spec: ControlsStageSpec, catalogue: dict[str, CameraModel], models: Classifiers, compute: Compute
+) -> pd.DataFrame:
+    """How often each F names the camera model B of photographs by devices of A that have one part of B's pipeline: a mean
+    over scenes and over the pairs of some known models.
+    """
+    crop = min(spec.patches.crop, SWAPPED_CROP)
+    pairs = [*permutations(spec.models.in_distribution[:SWAPPED_MODELS], 2)] * SWAPPED_SCENES
+    crops: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    progress = Progress("cue swap", len(pairs))
+    for number, (name, other) in enumerate(pairs):
+        seed = derive_seed(spec.seed, "cue swap", number)
+        scene = render_scene(seed, *[OVERSAMPLING * (crop + MCU)] * 2)
+        files = swaps(catalogue[name], catalogue[other], scene, seed)
+        for part, file in files.items():  # all at the same place
+            crops[part].append(_cut(decoded(file), crop, np.random.default_rng(derive_seed(seed, "crop"))))
+        progress.update(number + 1)
+    others = np.array([other for _, other in pairs])
+    shares = {
+        f"F {name}": [float((_said(model, np.stack(crops[part]), compute) == others).mean()) for part in PARTS]
+        for name, model in models.items()
+    }
+    fields = [", ".join(names) if part in SINGLE_PARTS else "" for part, names in PARTS.items()]
+    return pd.DataFrame({"part": list(PARTS), "mean": np.mean([*shares.values()], axis=0), **shares, "fields": fields})
 
 
 def _moved(root: Path, test: Patches) -> dict[str, Pictures]:
@@ -95,13 +200,6 @@ def _moved(root: Path, test: Patches) -> dict[str, Pictures]:
     windows = np.stack(found)
     places = zip(MOVED, OFFSETS, strict=True)
     return {name: (rows, windows[:, y : y + crop, x : x + crop]) for name, (y, x) in places}
-
-
-def _saved(test: Patches) -> dict[str, Pictures]:
-    """Test crops after each of SAVES."""
-    rows = _first_rows(test, MOST_CROPS)
-    crops = test.arrays["rgb"][rows].numpy()
-    return {f"after {save}": (rows, np.stack([save_and_decode(crop, save) for crop in crops])) for save in SAVES}
 
 
 def _first_rows(test: Patches, most: int) -> list[int]:

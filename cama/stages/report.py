@@ -31,6 +31,8 @@ def report(
         headlines={method: first.loc[method] for method in spec.shown},
         tables=shown,
         controls=read_csv(controls / "controls.csv"),
+        readers=read_csv(controls / "scene_readers.csv"),
+        cue_swap=read_csv(controls / "cue_swap.csv") if simulated else None,
         photographs=read_csv(controls / "photographs.csv"),
         skipped=read_csv(broken),
         roles=_roles(splits),

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
-from cama.core.seeds import derive_seed
 from cama.settings.stages import SimulateSpec
-from cama.simulation.camera import CameraModel, device_pattern, for_photograph, jpeg_file, photograph
+from cama.simulation.camera import CameraModel, jpeg_file
 from cama.simulation.catalogue import draw_catalogue
-from cama.simulation.scenes import render_scene
-from cama.simulation.sensor import OVERSAMPLING
+from cama.simulation.series import Series
 
 
 def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
@@ -27,15 +25,10 @@ def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
     tests = spec.tests_in if inside else spec.tests_out
     targets = [name for name in spec.models.in_distribution if name != spec.model]
     counts = {d: size.photographs if inside or d in tests else size.photographs_outdist for d in range(devices)}
-    seed = derive_seed(spec.seed, "photographs", size.catalogue_seed)
-    patterns = {}
+    series = Series.of(spec.seed, size)
 
     def take(camera: CameraModel, device: int, number: int, scene, folder: Path) -> None:
-        key = (camera.name, device)
-        if key not in patterns:
-            patterns[key] = device_pattern(seed, camera, device, size.height, size.width)
-        shot = for_photograph(camera, derive_seed(seed, "shot", *key, number))
-        picture = photograph(scene, shot, patterns[key], derive_seed(seed, "noise", *key, number))
+        picture, shot = series.take(camera, device, number, scene)
         (folder / f"{camera.name}_{device}_{number}.JPG").write_bytes(jpeg_file(picture, shot, device, number))
 
     for folder in (out, oracle):
@@ -48,9 +41,7 @@ def simulate(spec: SimulateSpec, out: Path, oracle: Path) -> None:
     done = 0
     for device, count in counts.items():
         for _ in range(count):
-            scene = render_scene(
-                derive_seed(seed, "scene", number), OVERSAMPLING * size.height, OVERSAMPLING * size.width
-            )
+            scene = series.scene(number)
             take(catalogue[spec.model], device, number, scene, out)
             if device in tests:
                 for target in targets:

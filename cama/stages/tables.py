@@ -7,6 +7,7 @@ import pandas as pd
 from cama.core.seeds import derive_seed
 from cama.reporting.detectability import detection_table, devices_table
 from cama.reporting.formats import write_table
+from cama.reporting.scene_readers import mark_scene_readers, means_without_scene_readers
 from cama.reporting.tables import (
     paired_table,
     per_label_table,
@@ -20,17 +21,26 @@ from cama.storage.files import read_csv
 
 
 def tables(
-    spec: TablesStageSpec, rows: list[Path], detections: list[Path] | None, devices: list[Path] | None, out: Path
+    spec: TablesStageSpec,
+    rows: list[Path],
+    readers: Path,
+    detections: list[Path] | None,
+    devices: list[Path] | None,
+    out: Path,
 ) -> None:
     """Write the tables to the folder `out` as CSV, Markdown and LaTeX: transfer, per label, summary, and those of the
-    baseline, of the detectors and of the devices where there are any.
+    baseline, of the detectors and of the devices where there are any. `readers`: the table of the F that read scenes.
     """
     scored = read_rows(rows)
+    found = read_csv(readers)
+    reading = set(found.classifier[found.reads_scenes])
     seed, resamples = derive_seed(spec.seed, "bootstrap"), spec.tables.resamples
     results = {
-        "transfer": transfer_table(scored, resamples, seed),
+        "transfer": mark_scene_readers(transfer_table(scored, resamples, seed), reading),
         "per_label": per_label_table(scored, resamples, seed),
-        "summary": summary_table(scored, resamples, seed),
+        "summary": means_without_scene_readers(
+            summary_table(scored, resamples, seed), scored, reading, resamples, seed
+        ),
     }
     if spec.tables.baseline:
         results["paired"] = paired_table(scored, spec.tables.baseline, resamples, seed)

@@ -17,6 +17,8 @@ from cama.training.cooccurrences import fit_cooccurrences
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 
+AT_ONCE = 16 * 512**2  # most pixels that are scored in one batch, as memory allows
+
 
 def train_classifier(
     name: str,
@@ -60,9 +62,11 @@ def train_classifier(
 
 @torch.no_grad()
 def predict(classifier: Classifier, images: torch.Tensor, compute: Compute, batch: int = 16) -> np.ndarray:
-    """Log-probabilities (N, classes), float32, of stored images (N, H, W, 3), uint8, each scored whole."""
+    """Log-probabilities (N, classes), float32, of stored images (N, H, W, 3), uint8, each scored whole; of large ones fewer
+    than `batch` at once.
+    """
     rows = []
-    for part in images.split(batch):
+    for part in images.split(max(1, min(batch, AT_ONCE // (images.shape[1] * images.shape[2])))):
         with compute.autocast():
             logits = classifier(compute.images(part))
         rows.append(logits.float().log_softmax(1).cpu())

@@ -20,7 +20,7 @@ from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
 from cama.workflow.jobs import resources
 
-CONTROL_TABLES = ("controls", "photographs", "cameras")
+CONTROL_TABLES = ("controls", "scene_readers", "cue_swap", "photographs", "cameras")
 ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
 Files = dict[str, list[str]]
 

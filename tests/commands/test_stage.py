@@ -202,7 +202,7 @@ def test_less_than_one_thread_is_refused(threads, tmp_path, capsys):
             ),
             *("--out", "OUT/rows.csv"),
         ],
-        ["stage", "tables", "--rows", "GONE", "--out", "OUT/tables"],
+        ["stage", "tables", "--rows", "GONE", "--readers", "GONE", "--out", "OUT/tables"],
         ["reference", "--photographs", "GONE", "--out", "OUT/r.json"],
     ],
     ids=lambda arguments: arguments[arguments[0] == "stage"],

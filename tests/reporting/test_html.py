@@ -40,6 +40,8 @@ def render(tmp_path):
             "devices": pd.DataFrame({"fingerprint": ["own"], "match_before": [1.0]}),
         },
         "controls": pd.DataFrame({"control": ["accuracy"], "value": [0.5], "expected": [np.nan]}),
+        "readers": pd.DataFrame({"classifier": ["reader"], "reads_scenes": [True]}),
+        "cue_swap": pd.DataFrame({"part": ["sharpening"], "mean": [0.432]}),
         "photographs": pd.DataFrame({"figure": ["contrast"], "median": [40.0]}),
         "skipped": pd.DataFrame({"path": [], "reason": []}),
         "roles": pd.DataFrame({"role": ["test"], "photographs": [8]}),
@@ -92,9 +94,21 @@ def test_the_headline_gives_success_beside_distortion(render):
 
 def test_the_note_depends_on_whether_the_cameras_are_real(render):
     assert "promise nothing against classifiers of real cameras" in render()
-    real = render(simulated=False, cameras=None)
+    assert '<td>sharpening</td><td class="number">0.432</td>' in render()
+    real = render(simulated=False, cameras=None, cue_swap=None)
     assert "The photographs are real." in real
-    assert "simulated" not in real
+    for word in ("simulated", "imulated photographs", "ever compressed", "<i>Nothing</i>"):
+        assert word not in real
+
+
+def test_the_controls_say_which_classifiers_read_scenes(render):
+    text = render()
+    assert "<td>reader</td><td>True</td>" in text
+    assert "over the F alone that do not read scenes" not in text
+    summary = SUMMARY.assign(**{f"targeted_without_scene_readers{bound}": [0.1] for bound in ("", "_low", "_high")})
+    text = render(tables={"summary": summary, "transfer": SUMMARY}, parts=())
+    assert "over the F alone that do not read scenes" in text
+    assert "<th>targeted without scene readers</th>" in text
 
 
 def test_the_page_leaves_out_what_the_run_has_not(render):

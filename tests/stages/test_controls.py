@@ -1,5 +1,8 @@
-"""The stage `controls`: each F on moved test crops and on saved ones."""
+"""The stage `controls`: each F on test crops that are moved, saved, blurred or never compressed, and on cameras of swapped
+parts.
+"""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,16 @@ from PIL import Image
 
 from cama.compute.device import Compute
 from cama.data.crops import extract
+from cama.data.patches import Patches
+from cama.evaluation.scene_reading import without_high_frequencies
 from cama.models.classifiers import save_classifier
-from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec
-from cama.settings.stages import ControlsStageSpec
+from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec
+from cama.settings.stages import ControlsStageSpec, SimulateSpec
 from cama.settings.training import ComputeSpec
+from cama.simulation.swaps import PARTS
 from cama.stages import controls
+from cama.stages.simulate import simulate
+from cama.storage.images import read_rgb
 from cama.training import classifier as training
 from tests.commands.helpers import LABELS
 from tests.models.helpers import net_spec, tiny_classifier
@@ -55,6 +63,12 @@ def measured(folder: Path, sides: list[int], predict, monkeypatch, most: int = 2
     return found[found.index.str.startswith("accuracy of F seen, ")].rename(lambda name: name.split("seen, ")[1])
 
 
+def readers(folder: Path) -> pd.Series:
+    """The row of F in `scene_readers.csv`."""
+    (row,) = pd.read_csv(folder / "scene_readers.csv").to_dict("records")
+    return row
+
+
 def right(images: np.ndarray) -> np.ndarray:
     """The labels of F, which stand the other way round, as probabilities."""
     return np.eye(2)[1 - (images[:, 5, 5, 2] > 5).astype(int)]
@@ -72,6 +86,7 @@ def test_crops_are_moved_in_their_photographs_and_saved(tmp_path, monkeypatch):
 
     found = measured(tmp_path, [96, 128], predict, monkeypatch)
     offsets = [(0, 0), (2, 2), (4, 4), (7, 3)]
+    assert readers(tmp_path)["clean_accuracy"] == 1
     assert found.to_dict() == {
         **{f"crop moved by {offset}": float(offset != (7, 3)) for offset in offsets},
         **{f"after jpeg{quality}": 0 for quality in (92, 85)},
@@ -79,7 +94,7 @@ def test_crops_are_moved_in_their_photographs_and_saved(tmp_path, monkeypatch):
     for (y, x), images in zip(offsets, seen[:4], strict=True):
         assert images.shape == (4, CROP, CROP, 3)
         assert {tuple(corner) for corner in images[:, 0, 0, :2]} == {(16 + y, 16 + x), (32 + y, 32 + x)}
-    losses = [np.abs(images.astype(int) - seen[0]).mean() for images in seen[4:]]
+    losses = [np.abs(images.astype(int) - seen[0]).mean() for images in seen[4:6]]
     assert 0 < losses[0] < losses[1]
 
 
@@ -91,7 +106,7 @@ def test_photographs_without_room_are_left_out_and_no_more_than_some_are_taken(t
         return right(images)
 
     found = measured(tmp_path, [CROP, 96, 96], predict, monkeypatch, most=2)
-    assert counts == [2] * 4 + [4] * 2
+    assert counts == [2] * 4 + [4] * 4
     assert set(found) == {1}
     found = measured(tmp_path, [CROP], predict, monkeypatch)
     assert list(found.index) == ["after jpeg92", "after jpeg85"]
@@ -111,4 +126,96 @@ def test_the_accuracy_is_that_of_the_model_file(tmp_path, monkeypatch):
     controls.controls(SPEC, *files, [tmp_path / "seen.safetensors"], tmp_path)
     again = pd.read_csv(tmp_path / "controls.csv").set_index("control").value
     assert again[[f"accuracy of F seen, {name}" for name in found.index]].tolist() == found.tolist()
-    assert len(asked) == len(found) == 6
+    assert len(found) == 6
+    assert len(asked) == 8  # and on the untouched crops and the blurred ones
+
+
+@pytest.mark.parametrize(("blind", "blurred"), [(False, 1.0), (True, 0.5)])
+def test_an_f_that_is_right_without_high_frequencies_reads_scenes(tmp_path, monkeypatch, blind, blurred):
+    seen = []
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        """Right, or where it is blind to what is blurred it says always the same."""
+        seen.append(images)
+        return np.eye(2)[[0] * len(images)] if blind and len(seen) == 8 else right(images)
+
+    measured(tmp_path, [96, 128], predict, monkeypatch)
+    about = {"classifier": "seen", "clean_accuracy": 1, "blurred_accuracy": blurred, "chance": 0.5}
+    assert readers(tmp_path) == {**about, "remaining": 2 * blurred - 1, "reads_scenes": not blind}
+    assert [np.array_equal(images, without_high_frequencies(seen[6][0])) for images in seen[7][:1]] == [True]
+    assert not np.array_equal(seen[6], seen[7])
+
+
+def test_of_real_cameras_there_is_nothing_that_only_a_simulation_knows(tmp_path, monkeypatch):
+    found = measured(tmp_path, [96], right, monkeypatch)
+    assert "never compressed" not in found
+    for name in ("cue_swap", "cameras"):
+        assert (tmp_path / f"{name}.csv").read_text().strip() == ""
+
+
+# ---- of simulated cameras
+
+SIMULATED = SPEC.model_copy(
+    update={
+        "seed": 4,
+        "dataset": DatasetSpec(),
+        "simulation": SimulationSpec(catalogue_seed=2, width=96, height=80, devices_in=1, photographs=2),
+    }
+)
+
+
+def test_the_pictures_that_were_never_compressed_are_the_test_photographs(tmp_path):
+    paths, rows = {}, []
+    for model in LABELS:
+        spec = SimulateSpec(seed=4, model=model, models=SPEC.models, simulation=SIMULATED.simulation, tests_in=())
+        simulate(spec, tmp_path / model, tmp_path / "oracle")
+        paths[model] = sorted((tmp_path / model).iterdir())
+        for path in paths[model]:
+            number = path.stem.rsplit("_", 1)[1]
+            rows.append({"path": f"{model}/{path.name}", "model": model, "device": 0, "scene": number, "part": "test"})
+    extract(pd.DataFrame(rows), tmp_path, LABELS, SPEC.patches, True, 1, tmp_path / "test.h5")
+    test = Patches.read(tmp_path / "test.h5", "rgb")
+    found, crops = controls._uncompressed(SIMULATED, test)
+    assert len(found) == 4
+    assert crops.shape == (4, CROP, CROP, 3)
+    for row, crop in zip(found, crops, strict=True):
+        photograph = read_rgb(tmp_path / test.photograph[row]).astype(int)
+        places = [(y, x) for y in range(80 - CROP + 1) for x in range(96 - CROP + 1)]
+        losses = [np.abs(photograph[y : y + CROP, x : x + CROP] - crop).mean() for y, x in places]
+        assert 0 < min(losses) < 3  # what the camera's own JPEG takes
+        assert np.median(losses) > 3 * min(losses)
+    again = controls._uncompressed(SIMULATED, test)[1]
+    assert np.array_equal(again, crops)
+
+
+def test_a_swap_counts_how_often_f_names_the_camera_that_the_part_is_from(monkeypatch):
+    """F goes by the colour of a stand-in for photographs: of the camera of the sharpening, and in one pair of the optics."""
+    colour = {LABELS[0]: 40, LABELS[1]: 200}
+    made = []
+
+    def stand_in(camera: str, other: str, scene: np.ndarray, seed: int) -> dict[str, bytes]:
+        made.append((camera, other, scene.shape, seed))
+        other_is_seen = {"sharpening": True, "optics": other == LABELS[1]}
+        files = {}
+        for part in PARTS:
+            buffer = io.BytesIO()
+            value = colour[other if other_is_seen.get(part, False) else camera]
+            Image.new("RGB", (CROP + 16, CROP + 16), (value,) * 3).save(buffer, "JPEG")
+            files[part] = buffer.getvalue()
+        return files
+
+    monkeypatch.setattr(controls, "swaps", stand_in)
+    monkeypatch.setattr(
+        controls, "predict", lambda model, images, compute: np.eye(2)[1 - (images[:, 0, 0, 0] > 100).long()]
+    )
+    models = {"seen": (None, (LABELS[1], LABELS[0])), "blind": (None, (LABELS[0], LABELS[0]))}
+    table = controls._cue_swap(SIMULATED, dict(zip(LABELS, LABELS, strict=True)), models, None).set_index("part")
+    assert len(made) == 2 * controls.SWAPPED_SCENES
+    assert {size for _, _, size, _ in made} == {(2 * (CROP + 16), 2 * (CROP + 16), 3)}
+    assert len({seed for *_, seed in made}) == len(made)
+    assert list(table.index) == list(PARTS)
+    assert table["F seen"].to_dict() == {**dict.fromkeys(PARTS, 0), "sharpening": 1, "optics": 0.5}
+    assert set(table["F blind"]) == {0.5}
+    assert table["mean"].tolist() == ((table["F seen"] + table["F blind"]) / 2).tolist()
+    assert table.fields["demosaicing"] == "processing.demosaicing"
+    assert table.fields["everything"] == ""

@@ -61,6 +61,14 @@ def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examine
     assert [labels[node] for node in above[purify] if labels[node].startswith("train")] == ["train_denoiser"]
 
 
+def test_which_classifiers_read_scenes_is_decided_without_any_attack():
+    labels, above = ancestors()
+    (controls,), (tables,) = ([node for node in labels if labels[node] == rule] for rule in ("controls", "tables"))
+    of_attacks = ("attack", "evaluate", "train_generator", "train_evaluator")
+    assert not [labels[node] for node in above[controls] if labels[node].startswith(of_attacks)]
+    assert controls in above[tables]
+
+
 def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(tmp_path):
     workflow = checkout(tmp_path)
     for device in ("cuda", "cpu"):

@@ -10,8 +10,10 @@ from cama.commands.main import main
 from cama.models.packaged import load_header
 from cama.settings.config import Config
 
-COLUMNS = ["method", "set", "save", "classifier", "role", "labels", "photographs", "transformations", "clean_accuracy"]
-COLUMNS += [f"{rate}{bound}" for rate in ("targeted", "untargeted") for bound in ("", "_low", "_high")]
+COLUMNS = ["method", "set", "save", "classifier", "role", "reads_scenes", "labels", "photographs", "transformations"]
+COLUMNS += ["clean_accuracy"]
+COLUMNS += ["targeted", "targeted_low", "targeted_high", "chance", "oracle", "share_of_oracle"]
+COLUMNS += ["untargeted", "untargeted_low", "untargeted_high"]
 COLUMNS += ["psnr", "psnr_p05", "psnr_worst", "ssim", "ms_ssim"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
 MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
