@@ -211,6 +211,8 @@ class Config(Spec):
 
     def _photographs_fit(self) -> None:
         if self.dataset.kind == "simulated":
+            if self.dataset.one_body:
+                raise ValueError("dataset.one_body: found true, but simulated cameras have bodies of their own")
             if min(self.simulation.width, self.simulation.height) < self.smallest:
                 raise ValueError(f"simulation: found a side below the crop, expected at least {self.smallest} pixels")
             for block, roles, count in (
@@ -318,6 +320,8 @@ class Config(Spec):
             )
         if detection.devices and self.dataset.kind == "spcup2018":
             raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
+        if detection.devices and self.dataset.one_body:
+            raise ValueError("detection.devices: found some, expected none: dataset.one_body says that there are no others")
         if detection.devices and (self.patches.crops > 1 or self.phase("test") == "random"):
             raise ValueError(
                 "detection.devices: found some, expected none unless patches.crops is 1 and the phase of the test crops"

@@ -32,6 +32,11 @@ class DatasetSpec(Spec):
         "error",
         description="`error` ends the run at a photograph that is unreadable or too small, `skip` leaves it out",
     )
+    one_body: bool = Field(
+        False,
+        description="whether a model's devices are parts of the photographs of one body; the report then speaks of body and"
+        " outing, not of the model",
+    )
 
 
 class ModelsSpec(Spec):

@@ -27,6 +27,7 @@ def report(
     page = render_report(
         plots,
         simulated=simulated,
+        one_body=spec.dataset.one_body,
         parts=spec.parts,
         headlines={method: first.loc[method] for method in spec.shown},
         tables=shown,

@@ -28,6 +28,7 @@ def render(tmp_path):
     one = pd.DataFrame({"clean_accuracy": [0.12345, np.nan], "n": [3, 4], "name": ["a<b", "c"]})
     values = {
         "simulated": True,
+        "one_body": False,
         "parts": ("out", "per_label", "saves", "paired", "detection", "devices"),
         "headlines": {"a<b": HEADLINE},
         "tables": {
@@ -97,6 +98,8 @@ def test_the_note_depends_on_whether_the_cameras_are_real(render):
     assert '<td>sharpening</td><td class="number">0.432</td>' in render()
     real = render(simulated=False, cameras=None, cue_swap=None)
     assert "The photographs are real." in real
+    assert "body" not in real.partition("<body>")[2].replace("</body>", "")
+    assert "of <b>body and outing</b>" in render(simulated=False, one_body=True, cameras=None, cue_swap=None)
     for word in ("simulated", "imulated photographs", "ever compressed", "<i>Nothing</i>"):
         assert word not in real
 
