@@ -321,7 +321,9 @@ class Config(Spec):
         if detection.devices and self.dataset.kind == "spcup2018":
             raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
         if detection.devices and self.dataset.one_body:
-            raise ValueError("detection.devices: found some, expected none: dataset.one_body says that there are no others")
+            raise ValueError(
+                "detection.devices: found some, expected none: dataset.one_body says that there are no others"
+            )
         if detection.devices and (self.patches.crops > 1 or self.phase("test") == "random"):
             raise ValueError(
                 "detection.devices: found some, expected none unless patches.crops is 1 and the phase of the test crops"

@@ -303,6 +303,14 @@ def test_real_photographs_have_no_oracle_and_no_scenes():
     assert config.dataset.root == "photos"
 
 
+def test_photographs_of_one_body_a_model_are_real_and_know_no_other_device():
+    assert "dataset.one_body: found true, but simulated cameras" in refused(put(DEFAULT, "dataset.one_body", True))
+    values = put(put(REAL, "attack.methods.oracle", None), "split.policy", "device")
+    values = put(values, "dataset.one_body", True)
+    assert parse(Config, values, "config").dataset.one_body
+    assert "dataset.one_body says that there are no others" in refused(put(values, "detection.devices", ["cama"]))
+
+
 def test_real_photographs_need_not_be_as_large_as_simulated_ones():
     values = put(put(REAL, "attack.methods.oracle", None), "split.policy", "device")
     assert parse(Config, put(values, "patches.crop", 512), "config").patches.crop == 512

@@ -104,7 +104,8 @@ BESIDE = {
     "patches.phase": {"detection.devices": []},
     "examiner.phase": {"detection.devices": []},
 }
-ONE_VALUE = {"detection.training.processes", "tables.claim"}  # that of another is refused, which test_config tries
+# those of others are refused, which test_config tries
+ONE_VALUE = {"detection.training.processes", "tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
 TOGETHER = re.compile(
     r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|psnr|source|photographs)"
