@@ -38,6 +38,11 @@ class DatasetSpec(Spec):
         " outing, not of the model",
     )
 
+    @property
+    def described(self) -> str:
+        """The convention, and what a reader of a model's card must know beside."""
+        return f"{self.kind}, one body a model" if self.one_body else self.kind
+
 
 class ModelsSpec(Spec):
     """Camera models, by name (`Make_Model`), in the order of their labels."""

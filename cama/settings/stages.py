@@ -315,7 +315,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
     "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
-    "package": lambda c, method: PackageStageSpec(name=method, dataset=c.dataset.kind),
+    "package": lambda c, method: PackageStageSpec(name=method, dataset=c.dataset.described),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,
     "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),

@@ -1,5 +1,6 @@
 """The experiment on real cameras: what it plans, on empty files of its photographs' names, and that these are their names."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 from cama.data.conventions import folder
 from cama.data.listing import list_photographs
 from cama.settings.config import load_config
+from cama.settings.stages import stage_spec
 from cama.workflow.cost import count_pictures
 from tests.real_photographs import DRESDEN
 from tests.workflow.conftest import PROJECT, checkout
@@ -54,6 +56,11 @@ def test_attack_and_save_see_the_whole_photograph_and_f_all_that_a_random_place_
         assert config.dataset.one_body
         assert not {"oracle"} & set(config.attack.methods)
     assert not QUICK.models.out_of_distribution
+
+
+def test_what_is_given_away_says_that_each_model_is_one_body():
+    assert json.loads(stage_spec(CONFIG, "package", method="cama"))["dataset"] == "folder, one body a model"
+    assert json.loads(stage_spec(CONFIG, "report"))["dataset"]["one_body"]
 
 
 def test_no_two_roles_share_a_photograph():
