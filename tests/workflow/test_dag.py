@@ -62,7 +62,7 @@ def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examine
 
 
 def test_which_classifiers_read_scenes_is_decided_without_any_attack():
-    labels, above = ancestors()
+    labels, above = ancestors(Workflow(PROJECT))
     (controls,), (tables,) = ([node for node in labels if labels[node] == rule] for rule in ("controls", "tables"))
     of_attacks = ("attack", "evaluate", "train_generator", "train_evaluator")
     assert not [labels[node] for node in above[controls] if labels[node].startswith(of_attacks)]
