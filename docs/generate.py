@@ -48,45 +48,37 @@ def rule_graph() -> str:
 
 # ---- tables of finished runs
 
-SUMMARY = (
-    "method",
-    "set",
-    "targeted",
-    "targeted_low",
-    "targeted_high",
-    "chance",
-    "oracle",
-    "targeted_worst_classifier",
-)
-SUMMARY += ("targeted_worst_label", "psnr", "ssim")
+SUMMARY = ["method", "set", "save", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
+SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p05", "psnr_worst"]
 
 
 def results_table(results: Path) -> str:
     """The summary of a run."""
-    return to_markdown(pd.read_csv(results / "tables" / "summary.csv")[list(SUMMARY)])
+    return to_markdown(merge_intervals(pd.read_csv(results / "tables" / "summary.csv")[SUMMARY], 2), 2)
 
 
 def comparison_table(results: Path) -> str:
-    """Each method in- and out-of-distribution after some saves, means over F of the known labels; in brackets chance, which is
+    """Each method in- and out-of-distribution under some saves, means over F of the known labels; in brackets chance, which is
     the untouched photographs' success in that cell, and the oracle's.
     """
     table = _of_known_labels(results, "summary").set_index(["method", "set", "save"])
     rows = []
     for method in table.index.unique("method"):
-        plain = table.loc[(method, "in", "png")]
-        cells: dict[str, object] = {"method": method, "in, png": f"{_with_bounds(plain)} {_beside(plain)}"}
-        for kind, save in (("in", "jpeg95"), ("in", "jpeg85"), ("out", "png"), ("out", "jpeg85")):
-            if save in table.index.unique("save"):
+        first = table.loc[(method, "in", "target")]
+        cells: dict[str, object] = {"method": method, "in, target": f"{_with_bounds(first)} {_beside(first)}"}
+        others = [("in", save) for save in ("png", "neutral", "jpeg85", "upload")]
+        for kind, save in (*others, ("out", "target")):
+            if (method, kind, save) in table.index:
                 row = table.loc[(method, kind, save)]
                 cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {_beside(row)}"
-        rows.append({**cells, "in, dB": plain.psnr})
+        rows.append({**cells, "in, png, dB": table.loc[(method, "in", "png")].psnr})
     return to_markdown(pd.DataFrame(rows), 1)
 
 
 def paired_table(results: Path, method: str = "cama-plus") -> str:
-    """One method beside the baseline, for each F of the known labels, in-distribution after an 8-bit save."""
+    """One method beside the baseline, for each F of the known labels, in-distribution as delivered."""
     table = pd.read_csv(results / "tables" / "paired.csv")
-    chosen = table[(table.set == "in") & (table.save == "png") & (table.method == method)]
+    chosen = table[(table.set == "in") & (table.save == "target") & (table.method == method)]
     chosen = chosen[chosen.labels == chosen.labels.min()]
     names = ("difference", "fewer_failures")
     columns = [f"{name}{bound}" for name in names for bound in ("", "_low", "_high")]
@@ -269,7 +261,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
-    parser.add_argument("--unseen", type=Path, help="folder of a finished run of config/unseen.yaml over it")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
     parser.add_argument("--precision", type=Path, help="folder of the two runs of config/precision.yaml")
@@ -284,9 +275,6 @@ def main() -> None:
         parts.append((README, "comparison", comparison_table(options.compare)))
         parts.append((README, "paired", paired_table(options.compare)))
         copy_plots(options.compare, COMPARED_PLOTS, "compare_")
-    if options.unseen:
-        parts.append((README, "unseen", comparison_table(options.unseen)))
-        parts.append((README, "unseen_paired", paired_table(options.unseen)))
     if options.ablation:
         parts.append((README, "ablation", ablation_table(options.ablation)))
     if options.bench:

@@ -73,15 +73,6 @@ def test_every_overlay_fits_over_the_default(path):
     assert load_config(PROJECT / "config.yaml", path) != load_config(PROJECT / "config.yaml")
 
 
-def test_the_unseen_cameras_meet_two_methods_of_the_comparison():
-    config = load_config(*(PROJECT / name for name in ("config.yaml", "config/compare.yaml", "config/unseen.yaml")))
-    assert set(config.attack.methods) == {"identity", "oracle", "cama", "cama-plus"}
-    assert set(config.adversary.generators) == {"cama", "cama-plus"}
-    compared = load_config(PROJECT / "config.yaml", PROJECT / "config" / "compare.yaml")
-    assert config.examiner == compared.examiner
-    assert config.adversary.generators["cama-plus"] == compared.adversary.generators["cama-plus"]
-
-
 def test_the_comparison_has_one_frame_for_all_learned_attacks():
     default, compared = (
         load_config(PROJECT / "config.yaml"),
