@@ -3,6 +3,7 @@
 
 use rule stage as simulate with:
     input:
+        plan.scenes,
         plan.code("simulate"),
     output:
         out=directory(plan.path("photographs/{model}")),

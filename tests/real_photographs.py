@@ -16,5 +16,8 @@ def photographs(kind: str = "*") -> list[Path]:
     return found
 
 
+CAMERAS = DRESDEN.parent / "cameras"
+needs_cameras = pytest.mark.skipif(not CAMERAS.is_dir(), reason="shared/data/cameras is not beside the repository")
+
 CASES = DRESDEN.parent / "cases"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="shared/data/cases is not beside the repository")

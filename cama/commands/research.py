@@ -156,7 +156,11 @@ def _provenance(options: Namespace) -> bool:
 
 def _add_reference(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--photographs", type=path_argument, required=True, metavar="FOLDER", help="folder of JPEG files"
+        "--photographs",
+        type=path_argument,
+        required=True,
+        metavar="FOLDER",
+        help="folder of JPEG files, searched with its subfolders",
     )
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
 

@@ -1,7 +1,7 @@
 """Which files of a folder are photographs, with every other one by the reason why it is none: nothing is left out silently."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,18 +17,21 @@ LEFTOVERS = {
 MOST_FILES = 2_000_000  # and folders; links that cross each other lead to the same ones again and again
 EXAMPLES = 3  # names that a line gives
 
+NO_PHOTOGRAPHS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # formats for which Pillow needs another program
 OTHER = f"with another ending than {', '.join(SUFFIXES)}"
 SYSTEM = "that systems leave beside photographs"
 LOOP = "that are links back to a folder around them"
 NO_FILE = "that are no files"
+NO_PICTURE = "of no format that Pillow reads"
 
 
 @dataclass
 class Listing:
     """The photographs of a folder in the order of their names; links that lead nowhere but may have led to some; and all other
-    files and folders by the reason why they are left out.
+    files and folders by the reason why they are left out. `suffixes`: the endings of a photograph, in small letters.
     """
 
+    suffixes: Collection[str] = SUFFIXES
     photographs: list[Path] = field(default_factory=list)
     dead_links: list[Path] = field(default_factory=list)
     left_out: dict[str, list[Path]] = field(default_factory=dict)
@@ -37,7 +40,31 @@ class Listing:
 
 def list_photographs(folder: Path) -> Listing:
     """List a folder with its subfolders. Links are followed, and keep the names that they have here."""
-    listing = Listing()
+    return _list(folder, SUFFIXES)
+
+
+def list_scenes(folder: Path, least: int) -> Listing:
+    """List the pictures of a folder in any format that Pillow reads, as `list_photographs` does.
+
+    Raises CamaError where there is no such folder, or where it has fewer pictures than `least`, the number of devices.
+    """
+    from PIL import Image  # which the plan of a run without such a folder does not need
+
+    if not folder.is_dir():
+        raise CamaError(f"simulation.scenes: found no folder {str(folder)!r}, expected one with photographs")
+    Image.init()
+    kinds = Image.OPEN.keys() - NO_PHOTOGRAPHS
+    listing = _list(folder, {suffix for suffix, kind in Image.EXTENSION.items() if kind in kinds})
+    found = len(listing.photographs) + len(listing.dead_links)
+    if found < least:
+        raise CamaError(
+            f"simulation.scenes: found {found} pictures in {str(folder)!r}, expected at least {least}, one for each device"
+        )
+    return listing
+
+
+def _list(folder: Path, suffixes: Collection[str]) -> Listing:
+    listing = Listing(suffixes)
     _add(listing, folder, frozenset())
     listing.photographs.sort()
     return listing
@@ -69,14 +96,14 @@ def _add(listing: Listing, folder: Path, around: frozenset[tuple[int, int]]) -> 
         path, ending = folder / entry.name, Path(entry.name).suffix.lower()
         if entry.name.casefold() in LEFTOVERS or entry.name.startswith("._"):
             reason = SYSTEM
-        elif entry.is_symlink() and not os.path.exists(path) and ending in (*SUFFIXES, ""):
+        elif entry.is_symlink() and not os.path.exists(path) and ending in (*listing.suffixes, ""):
             listing.dead_links.append(path)
             continue
         elif os.path.isdir(path) if entry.is_symlink() else entry.is_dir():
             _add(listing, path, around | {place})
             continue
-        elif ending not in SUFFIXES:
-            reason = OTHER
+        elif ending not in listing.suffixes:
+            reason = OTHER if listing.suffixes is SUFFIXES else NO_PICTURE
         elif os.path.isfile(path) if entry.is_symlink() else entry.is_file():
             listing.photographs.append(path)
             continue

@@ -225,6 +225,11 @@ class Config(Spec):
                         raise ValueError(
                             f"split.{block}.{role}: found {wrong[0]}, expected devices of 0 to {count - 1}"
                         )
+            if self.simulation.scenes and self.split.policy == "image":
+                raise ValueError(
+                    "split.policy: found 'image', expected 'device' or 'device+scene' with simulation.scenes: photographs of"
+                    " one device may share a scene"
+                )
             return
         if not self.dataset.root:
             raise ValueError("dataset.root: found nothing, expected the folder of the photographs")

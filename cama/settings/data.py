@@ -83,6 +83,17 @@ class SimulationSpec(Spec):
     photographs_outdist: int = Field(
         12, ge=1, description="photographs of each out-of-distribution device that classifiers train on"
     )
+    scenes: str = Field(
+        "",
+        description="folder of photographs that serve as scenes, searched with its subfolders: at least one for each device,"
+        " with sides of 6 times `width` and `height` or more; empty for drawn scenes",
+    )
+
+    def devices(self, models: ModelsSpec) -> list[tuple[str, int]]:
+        """Model and number of each device, in the order of the models."""
+        inside, outside = models.in_distribution, models.out_of_distribution
+        counted = [*((name, self.devices_in) for name in inside), *((name, self.devices_out) for name in outside)]
+        return [(name, device) for name, count in counted for device in range(count)]
 
     @property
     def catalogue_seed(self) -> int:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.fft import irfft2, rfftfreq
 
 OBJECTS = 420
+DARKEST = 0.01  # the least light of the brighter parts of a scene that are exposed to the drawn level
 MIN_RADIUS, MAX_RADIUS = 0.012, 0.35  # of objects, as shares of the longer side
 
 
@@ -40,8 +41,15 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     light = np.exp(direction[0] * (rows - 0.5) + direction[1] * (columns - 0.5) + 0.3 * textures[2])
     warmth = rng.normal(0, 0.12)
     scene *= light[..., None] * np.exp(np.array([warmth, 0, -warmth]))
-    exposure = rng.uniform(0.35, 0.7) / np.percentile(scene[::4, ::4], 90)
-    return (scene * exposure).astype(np.float32)
+    return expose_scene(rng, scene)
+
+
+def expose_scene(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
+    """Linear light (height, width, 3) as radiance, float32: its brighter parts are at a drawn level from 0.35 to 0.7, but a
+    scene that is nearly black stays dark.
+    """
+    bright = max(np.percentile(scene[::4, ::4], 90), DARKEST)
+    return (scene * (rng.uniform(0.35, 0.7) / bright)).astype(np.float32)
 
 
 def _cover(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

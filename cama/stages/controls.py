@@ -24,7 +24,7 @@ from cama.data.patches import Patches
 from cama.evaluation.saves import decoded
 from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
 from cama.forensics.cues import CUES, cue_accuracy
-from cama.forensics.statistics import photograph_statistics, real_reference
+from cama.forensics.statistics import QUARTILES, photograph_statistics, real_reference
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import ControlsStageSpec
@@ -76,8 +76,8 @@ def controls(
     }
     for name, table in tables.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False))
-    for name, table in (("photographs", _statistics(test)), ("cameras", traits)):
-        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.4g"))
+    write_text(out / "photographs.csv", _statistics(test).to_csv(float_format="%.4g"))
+    write_text(out / "cameras.csv", traits.to_csv(index=False, float_format="%.4g"))
 
 
 def _catalogue(spec: ControlsStageSpec) -> dict[str, CameraModel]:
@@ -121,7 +121,7 @@ def _changed(spec: ControlsStageSpec, root: Path, test: Patches) -> Iterator[tup
             f"after {save}",
             (rows, np.stack([save_and_decode(test.arrays["rgb"][row].numpy(), save) for row in rows])),
         )
-    if spec.dataset.kind == "simulated":
+    if spec.dataset.kind == "simulated" and not spec.simulation.scenes:
         yield "never compressed", _uncompressed(spec, test)
 
 
@@ -255,15 +255,18 @@ def _colours(image: np.ndarray) -> np.ndarray:
 
 
 def _statistics(test: Patches) -> pd.DataFrame:
-    """Median and extremes of each figure over the first 10 test photographs of each model, beside real photographs."""
+    """Median and extremes of each figure over the first 10 test photographs of each model, beside the quartiles of real
+    photographs, and whether the median is within these.
+    """
     figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in _first_rows(test, 10)])
-    real = real_reference()
+    real = pd.DataFrame(real_reference())[figures.columns]
+    median = figures.median()
     return pd.DataFrame(
         {
-            "figure": list(figures.columns),
-            "median": figures.median().to_numpy(),
-            "lowest": figures.min().to_numpy(),
-            "highest": figures.max().to_numpy(),
-            **{f"real_{key}": [real[name][key] for name in figures.columns] for key in ("median", "lowest", "highest")},
+            "median": median,
+            "lowest": figures.min(),
+            "highest": figures.max(),
+            **{f"real_{key}": real.loc[key] for key in QUARTILES},
+            "median_is": np.where(median.between(real.loc["lower"], real.loc["upper"]), "inside", "outside"),
         }
-    )
+    ).rename_axis("figure")

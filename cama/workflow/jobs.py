@@ -1,10 +1,25 @@
 """What the rules tell Snakemake of any job: its resources, and its files as options of its stage."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+from cama.core.errors import CamaError
+
 MOST_MB = 64_000  # above this, trainings read their patches from disk as they need them
+
+
+def named(key: str, paths: Iterable[Path]) -> list[str]:
+    """Paths as inputs of a rule."""
+    names = [str(path) for path in paths]
+    for name in names:
+        if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
+            raise CamaError(
+                f"config: {key}: found the name {name!r}, expected one without the braces or <...> that Snakemake reads"
+            )
+    return names
 
 
 def resources(

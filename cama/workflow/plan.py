@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cama.core.errors import CamaError
-from cama.data.listing import list_photographs
+from cama.data.listing import list_photographs, list_scenes
 from cama.settings.config import Config
 from cama.settings.spec import parse
 from cama.settings.stages import run_names, run_of, stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
-from cama.workflow.jobs import resources
+from cama.workflow.jobs import named, resources
 
 CONTROL_TABLES = ("controls", "scene_readers", "cue_swap", "photographs", "cameras")
 ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
@@ -30,7 +30,7 @@ def make_plan(values: Mapping[str, Any]) -> "Plan":
     plan = Plan(parse(Config, values, "config"))
     if plan.config.dataset.kind != "simulated" and not Path(plan.root).is_dir():
         raise CamaError(f"config: dataset.root: found no folder {plan.root!r}, expected one with photographs")
-    _ = plan.photographs  # for its errors
+    _ = plan.photographs, plan.scenes  # for their errors
     return plan
 
 
@@ -98,14 +98,18 @@ class Plan:
         """
         if self.config.dataset.kind == "simulated":
             return self.paths("photographs/{}", self.models)
-        names = [str(path) for path in list_photographs(Path(self.root)).photographs]
-        for name in names:
-            if re.search("[{}]|<[a-z][a-z0-9_]*>", name):
-                raise CamaError(
-                    f"config: dataset.root: found the name {name!r}, expected one without the braces or <...>"
-                    " that Snakemake reads"
-                )
-        return names
+        return named("dataset.root", list_photographs(Path(self.root)).photographs)
+
+    @cached_property
+    def scenes(self) -> list[str]:
+        """The photographs that serve simulated cameras as scenes, if any. Raises CamaError as `photographs` and `list_scenes`
+        do.
+        """
+        simulation = self.config.simulation
+        if self.config.dataset.kind != "simulated" or not simulation.scenes:
+            return []
+        listing = list_scenes(Path(simulation.scenes), len(simulation.devices(self.config.models)))
+        return named("simulation.scenes", listing.photographs)
 
     def manifest_options(self) -> list[str]:
         """Where the manifest finds photographs: the simulated cameras' folders, or that of the data set."""

@@ -250,6 +250,10 @@ def test_the_name_of_a_classifier_must_do_as_a_file_name(name):
             {"simulation.catalogue_seeds": [1, 2], "dataset.kind": "dresden", "dataset.root": "photos"},
             "catalogue_seeds: found [1, 2], expected one seed at most: the photographs of dresden are not simulated",
         ),
+        (
+            {"simulation.scenes": "photographs", "split.policy": "image"},
+            "split.policy: found 'image', expected 'device' or 'device+scene' with simulation.scenes",
+        ),
         ({"models.in_distribution": ["A_1"]}, "found 1 models in_distribution, expected at least 2"),
         ({"models.in_distribution": ["A_1", "B_2", "A_1"]}, "found 'A_1' more than once"),
         ({"models.out_of_distribution": ["Alcyon_A10"]}, "found 'Alcyon_A10' more than once"),

@@ -112,6 +112,21 @@ def test_photographs_without_room_are_left_out_and_no_more_than_some_are_taken(t
     assert list(found.index) == ["after jpeg92", "after jpeg85"]
 
 
+def test_medians_are_inside_or_outside_of_the_quartiles_of_real_photographs(tmp_path, monkeypatch):
+    names = list(controls.real_reference())
+    real = {name: {"lower": -1e9, "median": 0.0, "upper": -1e8} for name in names}
+    real["mean_level"] |= {"upper": 1e9}
+    monkeypatch.setattr(controls, "real_reference", lambda: real)
+    measured(tmp_path, [96, 96], right, monkeypatch)
+    table = pd.read_csv(tmp_path / "photographs.csv").set_index("figure")
+    assert list(table.index) == names
+    assert list(table) == ["median", "lowest", "highest", "real_lower", "real_median", "real_upper", "median_is"]
+    assert table.median_is[table.median_is == "inside"].index.tolist() == ["mean_level"]
+    assert set(table.median_is) == {"inside", "outside"}
+    assert (table.real_lower == -1e9).all()
+    assert table.real_upper["mean_level"] == 1e9
+
+
 def test_the_accuracy_is_that_of_the_model_file(tmp_path, monkeypatch):
     compute, model = Compute(SPEC.compute), tiny_classifier("rgb", classes=2).eval()
     asked = []

@@ -70,6 +70,30 @@ def test_simulated_photographs_are_a_folder_a_model():
     assert len(DEFAULT.photographs) == 6
 
 
+def test_photographs_that_serve_as_scenes_are_inputs(tmp_path):
+    values = TINY_PLAN.config.model_dump(mode="json")
+    assert make_plan(values).scenes == []
+    values["simulation"]["scenes"] = str(tmp_path / "scenes")
+    with pytest.raises(
+        CamaError, match=r"^simulation.scenes: found no folder '.*scenes', expected one with photographs$"
+    ):
+        make_plan(values)
+    (tmp_path / "scenes" / "more").mkdir(parents=True)
+    names = [f"more/{index}.png" for index in range(12)] + ["notes.txt"]
+    for name in names:
+        (tmp_path / "scenes" / name).touch()
+    with pytest.raises(CamaError, match=r"found 12 pictures in '.*scenes', expected at least 13, one for each device$"):
+        make_plan(values)
+    (tmp_path / "scenes" / "a.JPG").touch()
+    found = make_plan(values).scenes
+    assert found == sorted(str(tmp_path / "scenes" / name) for name in [*names[:-1], "a.JPG"])
+    (tmp_path / "scenes" / "{a}.webp").touch()
+    with pytest.raises(
+        CamaError, match=r"^config: simulation.scenes: found the name '.*{a}.webp', expected one without"
+    ):
+        make_plan(values)
+
+
 def folder_values(root: Path) -> dict:
     """Config values for a folder of photographs, as Snakemake hands them over."""
     values = TINY_PLAN.config.model_dump(mode="json")
