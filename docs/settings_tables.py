@@ -44,8 +44,8 @@ def settings_tables(config: Config) -> str:
         value = None
         if "." not in section.paths[0]:
             value = getattr(config, section.paths[0])
-        elif section.nested or section.several:
-            name, value = _example(config, section.paths[0])
+        elif (section.nested or section.several) and (example := _example(config, section.paths[0])):
+            name, value = example
             about += f" Used as {places}; the values of `config.yaml` are those of `{name}`."
         else:
             about += f" Used as {places}."
@@ -93,11 +93,13 @@ def _ending(path: str, parts: int) -> str:
     return ".".join(keys[-parts:])
 
 
-def _example(config: Config, path: str) -> tuple[str, BaseModel]:
-    """The first block of `config.yaml` at a path, and its own path."""
+def _example(config: Config, path: str) -> tuple[str, BaseModel] | None:
+    """The first block of `config.yaml` at a path, and its own path; None where there is none."""
     names, value = [], config
     for name in path.split("."):
         if name in ("NAME", "NUMBER"):
+            if not value:
+                return None
             key, value = next(iter(value.items() if isinstance(value, dict) else enumerate(value)))
             names.append(str(key))
         else:

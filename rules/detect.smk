@@ -1,11 +1,33 @@
 # What an attack leaves in a photograph: whether it shows that it was attacked, and by which device it was taken.
 
 
+# Those who learn to see an attack learn from the examiner's photographs, of which no attack reads anything.
+use rule stage as examples with:
+    input:
+        unpack(lambda wildcards: plan.example_inputs(wildcards.attacker)),
+        plan.code("examples"),
+        splits=plan.path("splits.csv"),
+    output:
+        out=plan.path("examples/{attacker}.h5"),
+    log:
+        plan.log("examples/{attacker}"),
+    benchmark:
+        plan.benchmark("examples/{attacker}")
+    threads: plan.attack_threads
+    resources:
+        **resources(runtime=240, mem_mb=4000, share=0.5),
+        gpu=plan.attack_gpus,
+    params:
+        stage="examples",
+        spec=lambda wildcards: plan.spec("examples", attacker=wildcards.attacker),
+        more=lambda wildcards: plan.root_option(),
+
+
 use rule stage as detect with:
     input:
-        unpack(lambda wildcards: plan.detect_inputs(wildcards.method)),
         plan.code("detect"),
         **plan.tests(),
+        examples=plan.path("examples/{method}.h5"),
         attacked=plan.path("attacks/{method}.h5"),
     output:
         out=plan.path("detections/{method}.csv"),
@@ -15,7 +37,7 @@ use rule stage as detect with:
     benchmark:
         plan.benchmark("detections/{method}")
     resources:
-        **resources(runtime=720, mem_mb=4000, share=2),
+        **resources(runtime=720, mem_mb=4000, share=4),
         gpu=plan.gpus,
     params:
         stage="detect",

@@ -104,3 +104,25 @@ use rule training as train_classifier with:
         stage="train-classifier",
         spec=lambda wildcards: plan.spec("classifier", name=wildcards.name),
         python=plan.python("classifier"),
+
+
+# It begins as another F, and trains on what a second training of an attack, with another seed, made of the examiner's photographs.
+use rule training as train_informed with:
+    input:
+        unpack(lambda wildcards: plan.informed_inputs(wildcards.informed)),
+        plan.code("train_informed"),
+    output:
+        out=plan.path("classifiers/{informed}.safetensors"),
+        curve=plan.path("classifiers/{informed}.csv"),
+    log:
+        plan.log("classifiers/{informed}"),
+    benchmark:
+        plan.benchmark("classifiers/{informed}")
+    priority: 0
+    threads: plan.training_threads("informed")
+    resources:
+        **plan.training_resources("informed", runtime=1440),
+    params:
+        stage="train-informed",
+        spec=lambda wildcards: plan.spec("informed", name=wildcards.informed),
+        python=plan.python("informed"),

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.fft import dctn, fft2
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cama.forensics.statistics import GREY
+from cama.forensics.statistics import GREY, residual_statistics
 
 RINGS = 10
 # The first 15 coefficients of a block after its mean, along the zigzag of JPEG.
@@ -79,9 +79,22 @@ CUES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
 }
 
 
+def few_numbers(image: np.ndarray) -> np.ndarray:
+    """The cues of an image (H, W, 3), uint8, that do not say what it shows, and the statistics of its noise residual, as one
+    vector (35,); what a flat image leaves undefined is 0.
+    """
+    cues = [cue(image) for cue in (third_differences, radial_powers, dct_zeros)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nan_to_num(np.concatenate([*cues, list(residual_statistics(image).values())]))
+
+
+def cue_regression() -> Pipeline:
+    """A logistic regression of standardised features, not yet fitted."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+
+
 def cue_accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, expected: np.ndarray) -> float:
     """The share of `test` (M, F) that a logistic regression of the standardised features `train` (N, F) gives the label
     `expected` (M,); `labels`: (N,).
     """
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    return float((model.fit(train, labels).predict(test) == expected).mean())
+    return float((cue_regression().fit(train, labels).predict(test) == expected).mean())

@@ -29,15 +29,22 @@ def spectrum_slope(image: np.ndarray) -> float:
 
 
 def photograph_statistics(image: np.ndarray) -> dict[str, float]:
-    """Figures of one crop (H, W, 3), uint8: spectrum, brightness, contrast, and its noise residual in grey levels."""
-    residual = noise_residual(image)
-    neighbour = np.corrcoef(residual[:, :-1, 1].ravel(), residual[:, 1:, 1].ravel())[0, 1]
-    colour = np.corrcoef(residual[..., 0].ravel(), residual[..., 1].ravel())[0, 1]
+    """Figures of one crop (H, W, 3), uint8: spectrum, brightness, contrast, and those of its noise residual."""
     grey = image.astype(np.float64) @ GREY
     return {
         "spectrum_slope": spectrum_slope(image),
         "mean_level": float(grey.mean()),
         "contrast": float(grey.std()),
+        **residual_statistics(image),
+    }
+
+
+def residual_statistics(image: np.ndarray) -> dict[str, float]:
+    """Figures of the noise residual, in grey levels, of one crop (H, W, 3), uint8; of a flat one some are undefined."""
+    residual = noise_residual(image)
+    neighbour = np.corrcoef(residual[:, :-1, 1].ravel(), residual[:, 1:, 1].ravel())[0, 1]
+    colour = np.corrcoef(residual[..., 0].ravel(), residual[..., 1].ravel())[0, 1]
+    return {
         "residual_std": float(residual.std()),
         "residual_kurtosis": float(kurtosis(residual.ravel())),
         "residual_neighbour_correlation": float(neighbour),

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from cama.reporting.detectability import QUESTIONS
 from cama.reporting.formats import SET_NAMES
+from cama.reporting.tables import without_informed
 from cama.storage.files import atomic
 
 # Methods are told apart by colour, the strong ones first, and by mark.
@@ -104,10 +106,10 @@ def success_against_psnr(
     table: pd.DataFrame, summary: pd.DataFrame, highlighted: list[str], path: Path, dpi: int
 ) -> None:
     """Targeted success against PSNR: each method's mean over F with its 95% interval, and a small mark for each F of the
-    smallest label set; an unchanged picture has no PSNR.
+    smallest label set that has not seen attacked pictures; an unchanged picture has no PSNR.
     """
     known = summary[summary.labels == summary.labels.min()]
-    means, table = known[known.psnr.notna()], table[table.labels == summary.labels.min()]
+    means, table = known[known.psnr.notna()], without_informed(table[table.labels == summary.labels.min()])
     with plt.rc_context(STYLE):
         sets, methods = list(known.set.unique()), list(means.method.unique())
         styles = _method_styles(methods, highlighted)
@@ -208,23 +210,30 @@ def saves(summary: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -
         save(figure, path, dpi)
 
 
-def roc(scores: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -> None:
-    """The ROC curve of each method's detector of attacked pictures."""
+def roc(scores: pd.DataFrame, detection: pd.DataFrame, highlighted: list[str], path: Path, dpi: int) -> None:
+    """The ROC curve of each method's best detector, by the table `detection`: a line of panels for each question."""
     methods = list(dict.fromkeys(scores.method))
     styles = _method_styles(methods, highlighted)
+    best = detection[detection.best].set_index(["method", "question", "set"]).detector
     with plt.rc_context(STYLE):
-        sets = list(scores.set.unique())
-        figure, axes = plt.subplots(1, len(sets), figsize=(3.8 * len(sets), 3.6), sharey=True, squeeze=False)
-        for axis, kind in zip(axes.flat, sets, strict=True):
-            for method in methods:
-                part = scores[(scores.set == kind) & (scores.method == method)]
+        sets, questions = list(scores.set.unique()), list(scores.question.unique())
+        shape = (len(questions), len(sets))
+        size = (3.8 * len(sets), 3.6 * len(questions))
+        figure, axes = plt.subplots(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
+        for axis, (question, kind) in zip(axes.flat, itertools.product(questions, sets), strict=True):
+            for method in [name for name in methods if (name, question, kind) in best.index]:
+                mine = (scores.method == method) & (scores.detector == best[method, question, kind])
+                part = scores[mine & (scores.question == question) & (scores.set == kind)]
                 false, true, _ = roc_curve(part.attacked, part.score)
                 axis.plot(false, true, color=styles[method][0], label=method, linewidth=1.3)
             axis.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle="--")
-            axis.set_title(SET_NAMES[kind])
-            axis.set_xlabel("untouched pictures accused")
+            axis.set_title(f"{SET_NAMES[kind]}: {QUESTIONS[question]}", fontsize=8)
             axis.set_aspect("equal")
-        axes[0, 0].set_ylabel("attacked pictures found")
+        for line, question in zip(axes, questions, strict=True):
+            line[0].set_ylabel("attacked pictures found")
+            of_line = "untouched pictures accused" if question == "attacked" else "true photographs accused"
+            for axis in line:
+                axis.set_xlabel(of_line)
         _legend(axes[0, -1], len(methods))
         save(figure, path, dpi)
 

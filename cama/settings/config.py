@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -13,62 +13,11 @@ from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
-from cama.settings.spec import Named, Spec, parse
-from cama.settings.training import (
-    ClassifierRole,
-    ClassifierSpec,
-    ComputeSpec,
-    DenoiserSpec,
-    EstimatorSpec,
-    RepeatedSpec,
-    TargetSpec,
-)
+from cama.settings.owners import AdversarySpec, DetectionSpec, ExaminerSpec
+from cama.settings.spec import Spec, parse
+from cama.settings.training import NUMBERS, ClassifierRole, ComputeSpec, TargetSpec
 
 FEWEST_FOR_A_CLAIM = 6  # catalogues; with fewer a t interval is too wide to say much
-
-
-class ExaminerSpec(Spec):
-    """The opponent: its own estimator and its target classifiers F."""
-
-    phase: Literal["", "aligned", "random"] = Field(
-        "",
-        description="phase of the crops that F and the examiner's estimator train on, and of the test crops; empty for"
-        " `patches.phase`",
-    )
-    estimator: EstimatorSpec = EstimatorSpec()
-    classifiers: Named[TargetSpec] = Field({}, description="target classifiers F by name")
-
-
-class AdversarySpec(Spec):
-    """The attacker: E0, the denoiser, the classifiers of E, and the generators."""
-
-    phase: Literal["", "aligned", "random"] = Field(
-        "", description="phase of the crops that E0, E, G, D and detectors train on; empty for `patches.phase`"
-    )
-    estimator: EstimatorSpec = EstimatorSpec()
-    denoiser: DenoiserSpec = DenoiserSpec()
-    evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
-    generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
-    threads: int = Field(
-        2,
-        ge=1,
-        description="threads of each generator's training and of each attack with networks; results depend on it; 2 is best"
-        " for one generator, 1 for several that train side by side",
-    )
-
-
-class DetectionSpec(ClassifierSpec):
-    """Detectors of attacked pictures, and the comparison of attacked pictures with device fingerprints."""
-
-    methods: tuple[str, ...] = Field(
-        (), description="methods whose pictures a detector is trained to detect, one detector each"
-    )
-    patches: int = Field(
-        2000,
-        ge=10,
-        description="number of the adversary's patches that a detector trains on, each once untouched and once attacked",
-    )
-    devices: tuple[str, ...] = Field((), description="methods whose pictures are compared with device fingerprints")
 
 
 class Config(Spec):
@@ -125,9 +74,16 @@ class Config(Spec):
         return list(dict.fromkeys([*self.used_evaluators, *judges]))
 
     @property
+    def second_trainings(self) -> dict[str, int]:
+        """The generators of which an examiner makes one more training, by another seed, and the number of that training."""
+        used = {self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()}
+        return {name: spec.runs + 1 for name, spec in self.adversary.generators.items() if name in used}
+
+    @property
     def roles(self) -> dict[str, ClassifierRole]:
-        """The role of each target classifier: `expanded` by its labels; else `same_family` where it shares a signal or the kind
-        of its network with a classifier of E in use, or with a judge, and `other_family` where it does not.
+        """The role of each target classifier: `informed` where it has trained on attacked pictures; `expanded` by its labels;
+        else `same_family` where it shares a signal or the kind of its network with a classifier of E in use, or with a
+        judge, and `other_family` where it does not.
         """
         known = {
             family for name in self.adversary_classifiers for family in self.adversary.evaluators[name].net.families
@@ -138,7 +94,8 @@ class Config(Spec):
                 return "expanded"
             return "same_family" if spec.net.families & known else "other_family"
 
-        return {name: role(spec) for name, spec in self.examiner.classifiers.items()}
+        roles = {name: role(spec) for name, spec in self.examiner.classifiers.items()}
+        return roles | dict.fromkeys(self.examiner.informed, "informed")
 
     @property
     def catalogues(self) -> tuple["Config", ...]:
@@ -252,6 +209,11 @@ class Config(Spec):
                 f"examiner.classifiers.{expanded[0]}.labels: found 'expanded', expected models in"
                 " models.out_of_distribution and their devices in split.out_of_distribution.examiner"
             )
+        informed, networks = self.examiner.informed, [n for n, spec in classifiers.items() if not spec.net.non_neural]
+        learned = [name for name, method in methods.items() if method.generator]
+        for name in informed:
+            if name in classifiers:
+                raise ValueError(f"examiner.informed.{name}: found the name of a target classifier, expected another")
         detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
         references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
@@ -259,6 +221,8 @@ class Config(Spec):
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
             *((f"attack.methods.{n}.match_psnr_of", s.match_psnr_of, methods) for n, s in methods.items()),
+            *((f"examiner.informed.{n}.classifier", s.classifier, networks) for n, s in informed.items()),
+            *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),
             ("detection.devices", self.detection.devices, methods),
             ("tables.baseline", self.tables.baseline, methods),
@@ -317,12 +281,16 @@ class Config(Spec):
 
     def _detection_fits(self) -> None:
         detection = self.detection
-        if detection.net.needs_estimator:
-            raise ValueError(f"detection.net.frontend: found {detection.net.frontend!r}, which needs an estimator")
-        if detection.training.processes > 1:
-            raise ValueError(
-                f"detection.training.processes: found {detection.training.processes}, expected 1: detectors are small"
-            )
+        for name, spec in detection.detectors.items():
+            key = f"detection.detectors.{name}"
+            if name == NUMBERS:
+                raise ValueError(f"{key}: found the name of the logistic regression, expected another")
+            if spec.net.needs_estimator:
+                raise ValueError(f"{key}.net.frontend: found {spec.net.frontend!r}, which needs an estimator")
+            if spec.training.processes > 1:
+                raise ValueError(
+                    f"{key}.training.processes: found {spec.training.processes}, expected 1: detectors are small"
+                )
         if detection.devices and self.dataset.kind == "spcup2018":
             raise ValueError("detection.devices: found some, expected none: spcup2018 has one device of each model")
         if detection.devices and self.dataset.one_body:

@@ -4,6 +4,7 @@ A stage takes its spec and nothing else, so that a change of the config runs aga
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from pydantic import Field
 
@@ -12,7 +13,13 @@ from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesS
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
 from cama.settings.spec import Spec
-from cama.settings.training import ClassifierRole, ClassifierSpec, ComputeSpec, EstimatorSpec, LearnedSpec
+from cama.settings.training import (
+    ClassifierRole,
+    ClassifierSpec,
+    ComputeSpec,
+    EstimatorSpec,
+    LearnedSpec,
+)
 
 
 class SimulateSpec(Spec):
@@ -69,6 +76,17 @@ class TrainClassifierSpec(Spec):
     compute: ComputeSpec = ComputeSpec()
 
 
+class TrainInformedSpec(Spec):
+    """Stage `train-informed`."""
+
+    seed: int = 1
+    name: str = "informed"
+    classifier: ClassifierSpec = ClassifierSpec()
+    size: int = Field(64, description="side of a patch in pixels")
+    crop: int = Field(512, description="side of what is cut to patches of an attacked picture, in pixels")
+    compute: ComputeSpec = ComputeSpec()
+
+
 class TrainGeneratorSpec(Spec):
     """Stage `train-generator`."""
 
@@ -115,15 +133,29 @@ class EvaluateStageSpec(Spec):
     compute: ComputeSpec = ComputeSpec()
 
 
-class DetectStageSpec(Spec):
-    """Stage `detect`."""
+class ExamplesStageSpec(Spec):
+    """Stage `examples`."""
 
     seed: int = 1
     name: str
     method: MethodSpec
     targets: tuple[str, ...]
-    detector: ClassifierSpec = ClassifierSpec()
-    patches: int = Field(2000, description="number of patches to train on, each once untouched and once attacked")
+    window: int = Field(512, description="side of what is attacked of a photograph, in pixels")
+    phase: Literal["aligned", "random"] = Field("aligned", description="phase of its origin")
+    photographs: int = Field(0, description="most photographs of all camera models together; 0 for all")
+    compute: ComputeSpec = ComputeSpec()
+
+
+class DetectStageSpec(Spec):
+    """Stage `detect`."""
+
+    seed: int = 1
+    name: str
+    targeted: bool = Field(True, description="whether the attack has targets")
+    targets: tuple[str, ...]
+    detectors: dict[str, ClassifierSpec] = Field({}, description="detectors that are trained on patches, by name")
+    size: int = Field(64, description="side of a patch in pixels")
+    crop: int = Field(512, description="side of what detectors see of an attacked picture, in pixels")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -238,6 +270,22 @@ def _classifier(c: Config, name: str) -> Spec:
     return TrainClassifierSpec(seed=derive_seed(c.seed, "F", name), name=name, classifier=spec, compute=c.compute)
 
 
+def _informed(c: Config, name: str) -> Spec:
+    spec = c.examiner.informed[name]
+    base = c.examiner.classifiers[spec.classifier]
+    classifier = ClassifierSpec(
+        net=base.net, augmentation=base.augmentation, training=spec.training, optimiser=spec.optimiser
+    )
+    return TrainInformedSpec(
+        seed=derive_seed(c.seed, "informed", name),
+        name=name,
+        classifier=classifier,
+        size=c.patches.size,
+        crop=c.patches.crop,
+        compute=c.compute,
+    )
+
+
 def _generator(c: Config, name: str) -> Spec:
     generator, run = run_of(name)
     seed = derive_seed(c.seed, generator, *([run] if run > 1 else []))
@@ -267,14 +315,29 @@ def _evaluate(c: Config, method: str) -> Spec:
     )
 
 
+def _examples(c: Config, attacker: str) -> Spec:
+    method, run = run_of(attacker)
+    return ExamplesStageSpec(
+        seed=derive_seed(c.seed, "examples", attacker),
+        name=attacker,
+        method=c.attack.methods[method],
+        targets=c.models.in_distribution,
+        window=c.patches.window,
+        phase="aligned" if c.patches.margin else c.phase("test"),
+        photographs=c.detection.photographs if run == 1 else 0,
+        compute=c.compute,
+    )
+
+
 def _detect(c: Config, method: str) -> Spec:
     return DetectStageSpec(
         seed=derive_seed(c.seed, "detect", method),
         name=method,
-        method=c.attack.methods[method],
+        targeted=c.attack.methods[method].targeted,
         targets=c.models.in_distribution,
-        detector=ClassifierSpec(**{name: getattr(c.detection, name) for name in ClassifierSpec.model_fields}),
-        patches=c.detection.patches,
+        detectors=c.detection.detectors,
+        size=c.patches.size,
+        crop=c.patches.crop,
         compute=c.compute,
     )
 
@@ -307,10 +370,12 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "denoiser": _denoiser,
     "evaluator": _evaluator,
     "classifier": _classifier,
+    "informed": _informed,
     "generator": _generator,
     "attack": _attack,
     "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
     "evaluate": _evaluate,
+    "examples": _examples,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),

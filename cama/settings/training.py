@@ -134,6 +134,9 @@ class ClassifierSpec(Spec):
 ClassifierRole = Literal["same_family", "other_family", "expanded", "informed"]
 
 
+NUMBERS = "numbers"  # the detector that is a logistic regression
+
+
 class TargetSpec(ClassifierSpec):
     """Training of a target classifier F."""
 
@@ -141,6 +144,17 @@ class TargetSpec(ClassifierSpec):
         "known",
         description="camera models that it knows: in-distribution (`known`), or also out-of-distribution (`expanded`)",
     )
+
+
+class InformedSpec(Spec):
+    """A target classifier that goes on to train on attacked pictures, with their true source, beside the untouched ones."""
+
+    classifier: str = Field(description="name of the target classifier that it begins as, a network")
+    method: str = Field(
+        description="name of a method with a generator, of which the examiner makes another training with the adversary's files"
+    )
+    training: TrainingSpec = TrainingSpec(steps=10_000)
+    optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.01, weight_decay=5e-4, schedule="steps")
 
 
 class Ramp(Spec):

@@ -1,126 +1,197 @@
-"""Stage `detect`: can the attack itself be detected? A detector is trained on the adversary's patches, untouched and attacked,
-and scores the test pictures.
+"""Stage `detect`: can the attack itself be detected? Detectors learn from examples of the attack on the examiner's photographs,
+and score the test pictures.
 
-Columns: method, set, photograph, row and column of the crop, target, attacked (0 or 1), score (log odds that it is attacked).
+Each detector tells the true photographs of each camera from those that were made to look like its (or of an attack without
+targets, from that camera's own attacked ones), and so answers two questions: was the picture attacked? Is it a true photograph
+of the target camera, or made to look so? Two kinds of detector: classifiers, trained on patches that are cut from pictures
+attacked whole, and a logistic regression of a few numbers.
+
+Columns: method, detector, question (`attacked`, `target`), set, photograph, row and column of the picture, target, attacked (0
+or 1), score (log odds that it is). Under the question `target` a photograph of the target camera stands once in each set.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import logsumexp
 
-from cama.attacks.classical import Attack
-from cama.attacks.factory import build_attack
 from cama.compute import processes
 from cama.compute.device import Compute
-from cama.compute.memory import free_memory
+from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
-from cama.data.arrays import take
 from cama.data.attacked import Attacked, open_attacked
+from cama.data.examples import ARRAYS, Examples
 from cama.data.patches import Patches, join
+from cama.data.windows import random_crop
+from cama.forensics.cues import cue_regression, few_numbers
 from cama.models.classifiers import Classifier
 from cama.settings.stages import DetectStageSpec
-from cama.stages.resume import begin
-from cama.storage.checkpoints import Checkpoint
+from cama.settings.training import NUMBERS
+from cama.stages.resume import States, begin
 from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier
 
-LABELS = ("untouched", "attacked")
 BATCH = 8  # whole pictures
-PATCH_BATCH = 64
+# Of pictures (n, H, W, 3), uint8: the log-probabilities (n, 2 K) that each is a true photograph of each of K cameras, and then
+# that it was made to look like one of each.
+Detector = Callable[[np.ndarray], np.ndarray]
+COLUMNS = ("method", "detector", "question", "set", "photograph", "row", "column", "target", "attacked", "score")
 
 
 def detect(
     spec: DetectStageSpec,
-    patches: Path,
+    examples: Path,
     inside: Path,
     outside: Path,
     attacked: Path,
-    model: Path | None,
-    evaluators: list[Path] | None,
     curve: Path,
     state: Path,
     out: Path,
-) -> Checkpoint:
-    """Write the scores of the test crops of `inside` and `outside`, and of their pictures in `attacked`. Returns the state of
-    the training, which the caller marks as finished.
-
-    `model`, `evaluators`: what the attack needs, as in the stage `attack`; its bound is that of `attacked`.
+) -> States:
+    """Write the scores of the test pictures of `inside` and `outside`, and of those in `attacked`. Returns the states of the
+    trainings, which the caller marks as finished.
     """
-    files = [path for path in (patches, attacked, model, *(evaluators or [])) if path is not None]
     processes.start(1, spec.compute.device)
-    checkpoint, _ = begin("detect", spec, state, *files)
+    learnt = Examples.read(examples, spec.crop, spec.seed)
+    _check(spec, examples, learnt)
+    states, curves, detectors = States(), [], {}
+    patches, compute = _patches(learnt, spec.size), Compute(spec.compute)
+    for name, classifier in spec.detectors.items():
+        alone = spec.model_copy(update={"detectors": {name: classifier}})  # whose state no other detector changes
+        checkpoint, _ = begin("detect", alone, state, examples)
+        title, seed = f"detector {name} of {spec.name}", derive_seed(spec.seed, name)
+        trained, history = train_classifier(title, patches, classifier, None, compute, seed, checkpoint)
+        detectors[name] = _network(trained, compute)
+        curves.append(history.assign(detector=name))
+        states.append(checkpoint)
+    detectors[NUMBERS] = _regression(learnt, f"detector {NUMBERS} of {spec.name}")
     with open_attacked(attacked) as file:
-        apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, file.bound, patches)
-        pairs = _pairs(spec, Patches.read(patches, "rgb", memory=free_memory() // 2), apply)
-        detector, history = train_classifier(
-            f"detector of {spec.name}", pairs, spec.detector, None, Compute(spec.compute), spec.seed, checkpoint
-        )
-        rows = _score(spec, file, {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}, detector)
-    write_text(curve, history.to_csv(index=False))
-    write_text(out, rows.to_csv(index=False, float_format="%.5g"))
-    return checkpoint
+        tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+        table = _score(spec, detectors, file, tests)
+    write_text(curve, pd.concat(curves).to_csv(index=False) if curves else "step,detector\n")
+    write_text(out, table.to_csv(index=False, float_format="%.5g"))
+    return states
 
 
-def _pairs(spec: DetectStageSpec, patches: Patches, apply: Attack) -> Patches:
-    """Some training patches, untouched and attacked towards another label, as two classes."""
-    rng = np.random.default_rng(derive_seed(spec.seed, "pairs"))
-    training = np.flatnonzero(~patches.validation.astype(bool))
-    chosen = rng.permutation(training)[: spec.patches]
-    source = patches.label[chosen]
-    target = (source + rng.integers(1, len(patches.labels), len(chosen))) % len(patches.labels)
-    untouched = take(patches.arrays["rgb"], chosen)
-    progress = Progress(f"pairs of {spec.name}", len(untouched))
-    attacked = []
-    for first in range(0, len(untouched), PATCH_BATCH):
-        part = slice(first, first + PATCH_BATCH)
-        attacked.append(apply(untouched[part], source[part], target[part]))
-        progress.update(min(part.stop, len(untouched)))
-    images = zip(LABELS, (untouched, np.concatenate(attacked)), strict=True)
-    return join([_of_one_class(patches, chosen, pictures, label) for label, pictures in images])
+# ---- what detectors learn
 
 
-def _of_one_class(patches: Patches, chosen: np.ndarray, pictures: np.ndarray, label: str) -> Patches:
-    """The chosen rows of `patches` with other pictures (N, S, S, 3) and one label, all for training."""
-    return Patches(
-        arrays={"rgb": torch.from_numpy(pictures)},
-        label=np.zeros(len(chosen), int),
-        validation=np.zeros(len(chosen), bool),
-        photograph=patches.photograph[chosen],
-        scene=patches.scene[chosen],
-        origin=patches.origin[chosen],
-        device=patches.device[chosen],
-        labels=(label,),
-    )
+def _classes(learnt: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """The classes (N,) of the untouched and of the attacked examples."""
+    source = learnt.crops.label
+    return source, len(learnt.crops.labels) + np.where(learnt.targets < 0, source, learnt.targets)
 
 
-def _score(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches], detector: Classifier) -> pd.DataFrame:
-    """The detector's scores of the test crops that were attacked, and then of their attacked pictures."""
-    compute = Compute(spec.compute)
-    compute.to_device(detector)
-    rows = []
+def _check(spec: DetectStageSpec, path: Path, learnt: Examples) -> None:
+    """Refuse examples of other labels, and those that lack a class."""
+    if learnt.crops.labels != spec.targets:
+        raise CamaError(f"{path}: found the labels {list(learnt.crops.labels)}, expected {list(spec.targets)}")
+    found = set(np.concatenate(_classes(learnt)).tolist())
+    names = (*spec.targets, *(f"what should look like {name}" for name in spec.targets))
+    for place, name in enumerate(names):
+        if place not in found:
+            raise CamaError(f"{path}: found no picture of {name}, expected some: more photographs of the examiner")
+
+
+def _patches(learnt: Examples, size: int) -> Patches:
+    """The patches of the examples, each with the label of its class."""
+    names = learnt.crops.labels
+    labels = (*names, *(f"made to look like {name}" for name in names))
+    parts = [
+        replace(learnt, crops=replace(learnt.crops, label=classes, labels=labels)).patches(kind, size)
+        for kind, classes in zip(ARRAYS, _classes(learnt), strict=True)
+    ]
+    return join(parts)
+
+
+def _network(trained: Classifier, compute: Compute) -> Detector:
+    """The detector of a trained classifier."""
+    compute.to_device(trained)
+    return lambda pictures: predict(trained, torch.from_numpy(pictures), compute)
+
+
+def _regression(learnt: Examples, name: str) -> Detector:
+    """A logistic regression of a few numbers of the crops."""
+    crops = np.concatenate([learnt.crops.arrays[kind].numpy() for kind in ARRAYS])
+    progress = Progress(name, len(crops))
+    numbers = []
+    for picture in crops:
+        numbers.append(few_numbers(picture))
+        progress.update(len(numbers))
+    fitted = cue_regression().fit(np.stack(numbers), np.concatenate(_classes(learnt)))
+    return lambda pictures: fitted.predict_log_proba(np.stack([few_numbers(picture) for picture in pictures]))
+
+
+# ---- what they say of the test pictures
+
+
+class Shown(NamedTuple):
+    """A test picture: its photograph, the crop (S, S, 3) that detectors see, and a label, -1 where there is none: that of the
+    photograph, or of an attacked picture its target.
+    """
+
+    set: str
+    photograph: str
+    origin: tuple[int, int]
+    attacked: bool
+    label: int
+    crop: np.ndarray
+
+
+def _shown(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches]) -> Iterator[Shown]:
+    """The test photographs that were attacked, and then their attacked pictures."""
+
+    def show(kind: str, row: int, attacked: bool, label: int, picture: np.ndarray) -> Shown:
+        photograph, origin = tests[kind].photograph[row], tuple(tests[kind].origin[row].tolist())
+        seed = derive_seed(spec.seed, "test", photograph, *origin)
+        return Shown(kind, photograph, origin, attacked, label, random_crop(picture, spec.crop, seed))
+
     for kind, test in tests.items():
-        origins = sorted(set(file.rows[file.sets == kind].tolist()))
-        scores = _log_odds(detector, test.arrays["rgb"][origins].numpy(), compute)
-        for origin, score in zip(origins, scores, strict=True):
-            rows.append((kind, test.photograph[origin], *test.origin[origin], "", 0, score))
-    count = int((file.runs == 1).sum())  # the detector is of the first training, whose pictures stand first
-    for first in range(0, count, BATCH):
-        batch = range(first, min(first + BATCH, count))
-        scores = _log_odds(detector, file.images(slice(batch.start, batch.stop)), compute)
-        for place, score in zip(batch, scores, strict=True):
-            kind, origin, aim = file.sets[place], file.rows[place], file.aims[place]
-            target = spec.targets[aim] if aim >= 0 else ""
-            rows.append((kind, tests[kind].photograph[origin], *tests[kind].origin[origin], target, 1, score))
-    columns = ["set", "photograph", "row", "column", "target", "attacked", "score"]
-    table = pd.DataFrame(rows, columns=columns)
+        for row in sorted(set(file.rows[file.sets == kind].tolist())):
+            name = test.labels[test.label[row]]
+            label = spec.targets.index(name) if name in spec.targets else -1
+            yield show(kind, row, False, label, test.arrays["rgb"][row].numpy())
+    for place in range(
+        int((file.runs == 1).sum())
+    ):  # the examples are of the first training, whose pictures stand first
+        yield show(file.sets[place], int(file.rows[place]), True, int(file.aims[place]), file.images(place))
+
+
+def _score(
+    spec: DetectStageSpec, detectors: dict[str, Detector], file: Attacked, tests: dict[str, Patches]
+) -> pd.DataFrame:
+    """The table: each detector's answers to each question, picture by picture."""
+    sets = [kind for kind in tests if (file.sets == kind).any()]
+    total = sum(len(set(file.rows[file.sets == kind].tolist())) for kind in sets) + int((file.runs == 1).sum())
+    progress, done, rows = Progress(f"detect {spec.name}", total), 0, []
+    shown = _shown(spec, file, tests)
+    while batch := list(islice(shown, BATCH)):
+        pictures = np.stack([one.crop for one in batch])
+        for name, detector in detectors.items():
+            for one, chances in zip(batch, detector(pictures), strict=True):
+                rows += [(name, *answer) for answer in _answers(spec, one, chances, sets)]
+        done += len(batch)
+        progress.update(done)
+    table = pd.DataFrame(rows, columns=list(COLUMNS[1:]))
     table.insert(0, "method", spec.name)
     return table
 
 
-def _log_odds(detector: Classifier, pictures: np.ndarray, compute: Compute) -> np.ndarray:
-    """The log odds (N,) that pictures (N, H, W, 3) are attacked."""
-    untouched, attacked = predict(detector, torch.from_numpy(pictures), compute).T
-    return attacked - untouched
+def _answers(spec: DetectStageSpec, one: Shown, chances: np.ndarray, sets: list[str]) -> Iterator[tuple]:
+    """What log-probabilities (2 K,) of a picture say to each question: the rows of the table from `question` on."""
+    about = (one.photograph, *one.origin)
+    true, made = np.split(chances, 2)
+    named = spec.targets[one.label] if one.label >= 0 else ""
+    attacked = int(one.attacked)
+    yield "attacked", one.set, *about, named if one.attacked else "", attacked, logsumexp(made) - logsumexp(true)
+    if spec.targeted and one.label >= 0:
+        score = made[one.label] - true[one.label]
+        for kind in [one.set] if one.attacked else sets:
+            yield "target", kind, *about, named, attacked, score

@@ -29,6 +29,7 @@ from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
+from cama.data.windows import random_crop
 from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
 from cama.evaluation.saves import load_imitations, saved, saved_as, scaled
 from cama.jpeg.imitation import Imitation
@@ -143,10 +144,7 @@ def _deliver(
 
 def _crop(spec: EvaluateStageSpec, test: Patches, row: int, picture: np.ndarray) -> np.ndarray:
     """What F sees of the picture of a test row: a crop at a random place, by the photograph alone."""
-    room = [max(0, side - spec.crop) for side in picture.shape[:2]]
-    rng = np.random.default_rng(derive_seed(spec.seed, "crop", test.photograph[row], *test.origin[row]))
-    top, left = (int(rng.random() * (free + 1)) for free in room)
-    return picture[top : top + spec.crop, left : left + spec.crop]
+    return random_crop(picture, spec.crop, derive_seed(spec.seed, "crop", test.photograph[row], *test.origin[row]))
 
 
 def _predict(

@@ -41,7 +41,8 @@ def plots(
     if paired is not None:
         draw.paired(headline(pd.read_csv(paired)), shown, out / "paired.png", dpi)
     if detections:
-        draw.roc(pd.concat(map(read_csv, detections)), shown, out / "roc.png", dpi)
+        detection = pd.read_csv(tables / "detection.csv")
+        draw.roc(pd.concat(map(read_csv, detections)), detection, shown, out / "roc.png", dpi)
     if shown:
         draw.per_label(headline(labels), shown, out / "per_label.png", dpi)
         _sample_grids(spec, attacked or [], inside, outside, out)

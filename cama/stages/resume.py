@@ -6,12 +6,28 @@ from typing import Any
 from cama.compute import processes
 from cama.compute.device import resolved
 from cama.core.errors import CamaError
-from cama.settings.stages import DetectStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
+from cama.settings.stages import (
+    DetectStageSpec,
+    TrainClassifierSpec,
+    TrainEstimatorSpec,
+    TrainGeneratorSpec,
+    TrainInformedSpec,
+)
 from cama.storage.checkpoints import Checkpoint
 from cama.storage.hdf5 import content_hash
 from cama.workflow.code_inputs import code_digest
 
-Training = TrainEstimatorSpec | TrainClassifierSpec | TrainGeneratorSpec | DetectStageSpec
+
+class States(list[Checkpoint]):
+    """The states of a stage that trains several networks."""
+
+    def finish(self) -> None:
+        """Mark all of them as finished."""
+        for state in self:
+            state.finish()
+
+
+Training = TrainEstimatorSpec | TrainClassifierSpec | TrainInformedSpec | TrainGeneratorSpec | DetectStageSpec
 
 
 def begin(stage: str, spec: Training, state: Path, *inputs: Path) -> tuple[Checkpoint, dict[str, Any]]:

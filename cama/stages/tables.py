@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cama.core.seeds import derive_seed
-from cama.reporting.detectability import detection_table, devices_table
+from cama.reporting.detectability import detection_table, devices_table, with_detection
 from cama.reporting.formats import write_table
 from cama.reporting.scene_readers import mark_scene_readers, means_without_scene_readers
 from cama.reporting.tables import (
@@ -47,6 +47,7 @@ def tables(
     results = {name: with_interval_kind(table, scored) for name, table in results.items()}
     if detections:
         results["detection"] = detection_table(pd.concat(map(read_csv, detections)), resamples, seed)
+        results["summary"] = with_detection(results["summary"], results["detection"])
     if devices:
         results["devices"] = devices_table(pd.concat(map(read_csv, devices)), resamples, seed)
     for name, table in results.items():

@@ -28,20 +28,23 @@ def train_classifier(
     compute: Compute,
     seed: int,
     checkpoint: Checkpoint,
+    start: Classifier | None = None,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """Train on `rgb` by cross-entropy, or fit what is no network; gives the classifier and its training curve.
+    """Train on `rgb` by cross-entropy, or fit what is no network; gives the classifier and its training curve. The network
+    `start`, where there is one, goes on to train, and takes no estimator but its own.
 
     Every front-end computes its signal from these pixels, so what `augmentation` changes in them it sees.
     """
     torch.manual_seed(derive_seed(seed, "weights"))
-    classifier = Classifier(len(patches.labels), spec.net, estimator)
+    classifier = start or Classifier(len(patches.labels), spec.net, estimator)
     classifier = compute.for_training(classifier, spec.training.steps).train()
     batches = derive_seed(seed, "batches")
     sampler = Sampler(patches, ("rgb",), spec.training.batch, batches, compute, changes(spec.augmentation))
     if isinstance(classifier.net, CooccurrenceModel):
         curve = fit_cooccurrences(classifier.net, sampler, compute, patches.labels, spec.training.steps, name)
         return classifier.eval(), curve
-    classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
+    if start is None:
+        classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))
     optimiser = Optimiser(classifier, spec.optimiser, spec.training.steps, name)
 
     def step(index: int) -> dict[str, torch.Tensor]:

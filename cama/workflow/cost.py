@@ -127,7 +127,8 @@ def _generators(config: Config) -> Iterator[Cost]:
             config.adversary.estimator.net,
             config.patches.size,
         )
-        yield _trainings(f"generator {name}", spec.training, each, "generator", spec.runs)
+        trainings = config.second_trainings.get(name, spec.runs)
+        yield _trainings(f"generator {name}", spec.training, each, "generator", trainings)
 
 
 def _target_classifiers(config: Config) -> Iterator[Cost]:
@@ -136,13 +137,18 @@ def _target_classifiers(config: Config) -> Iterator[Cost]:
         labels = _known(config) + (unknown if spec.labels == "expanded" else 0)
         each = classifier_training(labels, spec.net, config.examiner.estimator.net, config.patches.size)
         yield _trainings(f"classifier {name}", spec.training, each, _classifier_speed(config, spec))
+        for further, informed in config.examiner.informed.items():
+            if informed.classifier == name:
+                again = spec.model_copy(update={"training": informed.training})
+                yield _trainings(f"classifier {further}", again.training, each, _classifier_speed(config, again))
 
 
 def _detectors(config: Config) -> Iterator[Cost]:
-    spec = config.detection
-    for name in spec.methods:
-        each = classifier_training(2, spec.net, config.adversary.estimator.net, config.patches.size)
-        yield _trainings(f"detector {name}", spec.training, each, _classifier_speed(config, spec))
+    jobs = len(config.detection.methods)
+    for name, spec in config.detection.detectors.items() if jobs else ():
+        classes = 2 * _known(config)
+        each = classifier_training(classes, spec.net, config.examiner.estimator.net, config.patches.size)
+        yield _trainings(f"detector {name}", spec.training, each, _classifier_speed(config, spec), jobs)
 
 
 def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
@@ -167,7 +173,8 @@ def _evaluation(config: Config, counts: Counts) -> Cost:
     if config.evaluation.patches:  # the whole crop, and its patches, which have as many pixels
         pictures *= 2
     known, estimator, crop = _known(config), config.examiner.estimator.net, config.patches.crop
-    nets = [spec.net for spec in config.examiner.classifiers.values()]
+    names = [*config.examiner.classifiers, *(spec.classifier for spec in config.examiner.informed.values())]
+    nets = [config.examiner.classifiers[name].net for name in names]
     each = sum(classifier_forward(known, net, estimator, crop) for net in nets)
     return Cost("evaluation", len(config.attack.methods), pictures, each, "classifier")
 

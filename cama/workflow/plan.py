@@ -12,17 +12,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cama.core.errors import CamaError
-from cama.data.listing import list_photographs, list_scenes
 from cama.settings.config import Config
 from cama.settings.spec import parse
 from cama.settings.stages import run_names, run_of, stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
-from cama.workflow.jobs import named, resources
+from cama.workflow.jobs import resources
+from cama.workflow.paths import Files, Paths
 
 CONTROL_TABLES = ("controls", "scene_readers", "cue_swap", "photographs", "cameras")
 ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
-Files = dict[str, list[str]]
 
 
 def make_plan(values: Mapping[str, Any]) -> "Plan":
@@ -35,12 +34,8 @@ def make_plan(values: Mapping[str, Any]) -> "Plan":
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Files and jobs of a checked config. Paths are relative to the folder in which Snakemake runs; names in braces in them
-    are Snakemake's wildcards.
-    """
-
-    config: Config
+class Plan(Paths):
+    """Files and jobs of a checked config."""
 
     # ---- catalogues
 
@@ -55,86 +50,9 @@ class Plan:
         """Whether there are several catalogues, whose results are joined."""
         return len(self.catalogues) > 1
 
-    # ---- paths
-
-    def path(self, name: str) -> str:
-        """A file or folder of the results."""
-        return f"{self.config.results}/{name}"
-
-    def paths(self, pattern: str, names: Iterable[str]) -> list[str]:
-        """A file of the results for each name, which takes the place of `{}`."""
-        return [self.path(pattern.replace("{}", name)) for name in names]
-
-    def log(self, name: str) -> str:
-        """The log of a job."""
-        return self.path(f"logs/{name}.log")
-
-    def benchmark(self, name: str) -> str:
-        """The file of a job's time and memory."""
-        return self.path(f"benchmarks/{name}.tsv")
-
     def states(self) -> list[Path]:
         """The folders of the states of all trainings."""
         return [Path(plan.path("state")) for plan in self.catalogues.values()]
-
-    def state(self, output: str) -> list[str]:
-        """The option for the folder of a training's state: named as its first output, below `state`."""
-        before, results, name = output.partition(f"{self.config.results}/")
-        return ["--state", f"{before}{results}state/{PurePosixPath(name).with_suffix('')}"]
-
-    # ---- photographs and patches
-
-    @property
-    def root(self) -> str:
-        """The folder of the photographs."""
-        dataset = self.config.dataset
-        return self.path("photographs") if dataset.kind == "simulated" else dataset.root
-
-    @cached_property
-    def photographs(self) -> list[str]:
-        """What the manifest lists: a folder for each simulated camera, or every JPEG of the data set.
-
-        Raises CamaError where a name has what Snakemake takes for a wildcard.
-        """
-        if self.config.dataset.kind == "simulated":
-            return self.paths("photographs/{}", self.models)
-        return named("dataset.root", list_photographs(Path(self.root)).photographs)
-
-    @cached_property
-    def scenes(self) -> list[str]:
-        """The photographs that serve simulated cameras as scenes, if any. Raises CamaError as `photographs` and `list_scenes`
-        do.
-        """
-        simulation = self.config.simulation
-        if self.config.dataset.kind != "simulated" or not simulation.scenes:
-            return []
-        listing = list_scenes(Path(simulation.scenes), len(simulation.devices(self.config.models)))
-        return named("simulation.scenes", listing.photographs)
-
-    def manifest_options(self) -> list[str]:
-        """Where the manifest finds photographs: the simulated cameras' folders, or that of the data set."""
-        folders = self.photographs if self.config.dataset.kind == "simulated" else [self.root]
-        return ["--photographs", *folders, *self.root_option()]
-
-    def root_option(self) -> list[str]:
-        """The folder that the paths of the manifest are relative to."""
-        return ["--root", self.root]
-
-    @property
-    def models(self) -> list[str]:
-        """All camera models."""
-        return [*self.config.models.in_distribution, *self.config.models.out_of_distribution]
-
-    def patches(self, role: str, phase: str = "") -> str:
-        """The patch file of a role; without `phase` on the crop phase of its owner."""
-        return self.path(f"patches/{role}-{phase or self.config.phase(role)}.h5")
-
-    def tests(self) -> Files:
-        """What is attacked of the test photographs of the known and of the unknown camera models: F's crops, or with a margin
-        windows around them, whose origins are multiples of 16 pixels on any phase of the crops.
-        """
-        phase = "whole" if self.config.patches.margin else ""
-        return {"inside": [self.patches("test", phase)], "outside": [self.patches("test_outdist", phase)]}
 
     # ---- trainings
 
@@ -146,6 +64,11 @@ class Plan:
     def generators(self, name: str) -> list[str]:
         """The models of all trainings of a generator."""
         return self.paths("adversary/generators/{}.safetensors", self.runs[name])
+
+    @property
+    def _second_trainings(self) -> list[str]:
+        """The trainings of generators for informed classifiers."""
+        return [run_names(name, run)[-1] for name, run in self.config.second_trainings.items()]
 
     def all_generators(self) -> list[str]:
         """The models of all trainings of all generators."""
@@ -165,13 +88,29 @@ class Plan:
         return self.paths("adversary/evaluators/{}.safetensors", names or self.config.adversary.evaluators)
 
     def classifiers(self) -> list[str]:
-        """All target classifiers F."""
-        return self.paths("classifiers/{}.safetensors", self.config.examiner.classifiers)
+        """All target classifiers F, those that have seen attacked pictures last."""
+        examiner = self.config.examiner
+        return self.paths("classifiers/{}.safetensors", [*examiner.classifiers, *examiner.informed])
 
     def classifier_patches(self, name: str) -> list[str]:
         """The patch files that a target classifier trains on: with expanded labels those of the unknown models too."""
         expanded = self.config.examiner.classifiers[name].labels == "expanded"
         return [self.patches(role) for role in ("examiner", *(["examiner_outdist"] if expanded else []))]
+
+    def informed_inputs(self, name: str) -> Files:
+        """What an informed classifier trains on, and the one that it begins as."""
+        spec = self.config.examiner.informed[name]
+        return {
+            "patches": self.classifier_patches(spec.classifier),
+            "examples": [self.path(f"examples/{self._attacker_for(name)}.h5")],
+            "start": [self.path(f"classifiers/{spec.classifier}.safetensors")],
+        }
+
+    def _attacker_for(self, informed: str) -> str:
+        """The method that an informed classifier learns from, with the number of the generator's training."""
+        method = self.config.examiner.informed[informed].method
+        run = self.config.second_trainings[self.config.attack.methods[method].generator]
+        return run_names(method, run)[-1]
 
     def estimator(self, owner: str, name: str) -> list[str]:
         """The owner's own estimator, where the owner's classifier of this name needs one."""
@@ -179,7 +118,7 @@ class Plan:
         return [self.path(f"{owner}/estimator.safetensors")] if nets[name].net.needs_estimator else []
 
     def training(self, kind: str, wildcards: Any) -> TrainingSpec:
-        """How a job trains. `kind`: estimator, denoiser, evaluator, generator or classifier."""
+        """How a job trains. `kind`: estimator, denoiser, evaluator, generator, informed or classifier."""
         adversary, examiner = self.config.adversary, self.config.examiner
         if kind == "denoiser":
             return adversary.denoiser.training
@@ -189,6 +128,8 @@ class Plan:
             return adversary.evaluators[wildcards.evaluator].training
         if kind == "generator":
             return adversary.generators[run_of(wildcards.generator)[0]].training
+        if kind == "informed":
+            return examiner.informed[wildcards.informed].training
         return examiner.classifiers[wildcards.name].training
 
     def python(self, kind: str) -> Callable[[Any], list[str]]:
@@ -229,15 +170,24 @@ class Plan:
         """The container profiles, where the encoder of the target camera is a save."""
         return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
 
-    def detect_inputs(self, method: str) -> Files:
-        """The training patches of a method's detector, and what the method needs to attack them: of several trainings only
-        the first, and no photographs to match, since its bound is known by then.
+    @property
+    def attackers(self) -> list[str]:
+        """Who attacks photographs of the examiner: methods that are to be detected, and the second trainings for informed
+        classifiers.
         """
-        inputs = self.attack_inputs(method)
-        inputs.pop("match", None)
-        if "model" in inputs:
-            inputs["model"] = inputs["model"][:1]
-        return {**inputs, "patches": [self.patches("adversary")]}
+        return [*self.config.detection.methods, *map(self._attacker_for, self.config.examiner.informed)]
+
+    def example_inputs(self, attacker: str) -> Files:
+        """What a method needs to attack the examiner's photographs: one training of its generator, and instead of photographs
+        to match the pictures that its bound stands with.
+        """
+        method, run = run_of(attacker)
+        spec, inputs = self.config.attack.methods[method], self.attack_inputs(method)
+        if spec.generator:
+            inputs["model"] = [self.path(f"adversary/generators/{run_names(spec.generator, run)[-1]}.safetensors")]
+        if inputs.pop("match", None):
+            inputs["attacked"] = self.attacked([method])
+        return inputs
 
     def attacked(self, methods: Iterable[str] | None = None) -> list[str]:
         """The attacked photographs of these methods, or of all."""
@@ -316,7 +266,8 @@ class Plan:
         first += ["adversary/denoiser"] if config.uses_denoiser else []
         first += [f"adversary/evaluators/{name}" for name in evaluators]
         first += [f"adversary/generators/{run}" for name in config.used_generators for run in self.runs[name]]
-        second += [f"classifiers/{name}" for name in config.examiner.classifiers]
+        second += [f"adversary/generators/{run}" for run in self._second_trainings]
+        second += [f"classifiers/{name}" for name in (*config.examiner.classifiers, *config.examiner.informed)]
         return self.paths("{}.csv", first + second)
 
     def controls(self) -> list[str]:
@@ -362,9 +313,11 @@ class Plan:
             "phase": ("aligned", "random", "whole"),
             "owner": ("adversary", "examiner"),
             "evaluator": config.adversary.evaluators,
-            "generator": [run for runs in self.runs.values() for run in runs],
+            "generator": [*(run for runs in self.runs.values() for run in runs), *self._second_trainings],
+            "informed": config.examiner.informed,
             "name": config.examiner.classifiers,
             "method": config.attack.methods,
+            "attacker": self.attackers,
         }
         return {wildcard: "|".join(map(re.escape, values)) or "none" for wildcard, values in names.items()}
 
@@ -375,11 +328,11 @@ class Plan:
 
     def attack_gpus(self, wildcards: Any) -> int:
         """How many GPUs an attack asks for."""
-        return self.gpus if self.uses_networks(wildcards.method) else 0
+        return self.gpus if self.uses_networks(_method(wildcards)) else 0
 
     def attack_threads(self, wildcards: Any) -> int:
         """Attacks with networks compute with the threads of a generator's training, so that any machine gives the same."""
-        return self.config.adversary.threads if self.uses_networks(wildcards.method) else 1
+        return self.config.adversary.threads if self.uses_networks(_method(wildcards)) else 1
 
     def training_threads(self, kind: str) -> Callable[[Any], int]:
         """The threads of a training, of all its processes together."""
@@ -394,3 +347,8 @@ class Plan:
 
         gpu = {"gpu": lambda wildcards: self.gpus * processes(wildcards)}
         return resources(runtime, mem_mb=4000, share=2, processes=processes) | gpu
+
+
+def _method(wildcards: Any) -> str:
+    """The method of a job that attacks photographs of the test or of the examiner."""
+    return run_of(wildcards.attacker)[0] if hasattr(wildcards, "attacker") else wildcards.method

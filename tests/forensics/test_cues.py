@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, median_filter
 
-from cama.forensics.cues import CUES, coarse_colours, cue_accuracy, dct_zeros, radial_powers, third_differences
+from cama.forensics.cues import (
+    CUES,
+    coarse_colours,
+    cue_accuracy,
+    dct_zeros,
+    few_numbers,
+    radial_powers,
+    third_differences,
+)
 
 SIZES = {"third differences": 6, "radial powers": 10, "DCT zeros": 15, "2x2 colours": 12}
 
@@ -51,3 +59,15 @@ def test_the_accuracy_is_that_of_what_can_be_told_apart():
     apart = rng.normal(0, 1, (100, 3)) + 8 * (labels == "a")[:, None]
     assert cue_accuracy(apart, labels, apart, labels) == 1
     assert 0.2 < cue_accuracy(rng.normal(0, 1, (100, 3)), labels, rng.normal(0, 1, (100, 3)), labels) < 0.8
+
+
+def test_the_few_numbers_are_finite_and_tell_a_filter():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (128, 112, 3), dtype=np.uint8)
+    numbers = np.array(
+        [few_numbers(each) for each in (image, np.full_like(image, 128), median_filter(image, (3, 3, 1)))]
+    )
+    assert numbers.shape == (3, 35)
+    assert np.isfinite(numbers).all()
+    assert (numbers[2, :6] < numbers[0, :6]).all()  # third differences
+    assert numbers[1, -4] == pytest.approx(0, abs=1e-3)  # the deviation of the residual

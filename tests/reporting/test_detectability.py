@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cama.evaluation.rates import wilson
-from cama.reporting.detectability import detection_table, devices_table
+from cama.reporting.detectability import detection_table, devices_table, with_detection
 
 
 def scores(untouched: list[float], attacked: list[float], photographs: int = 4) -> pd.DataFrame:
@@ -13,7 +13,7 @@ def scores(untouched: list[float], attacked: list[float], photographs: int = 4) 
     rows = [(0, score, i % photographs) for i, score in enumerate(untouched)]
     rows += [(1, score, i % photographs) for i, score in enumerate(attacked)]
     table = pd.DataFrame(rows, columns=["attacked", "score", "photograph"])
-    return table.assign(method="cama", set="in")
+    return table.assign(method="cama", set="in", question="attacked", detector="numbers", target="")
 
 
 def test_the_area_under_the_curve_by_hand():
@@ -58,6 +58,47 @@ def test_methods_and_sets_stand_apart():
     )
     found = detection_table(table, 100, 1)
     assert list(zip(found.method, found.set, strict=True)) == [(m, k) for m in "ab" for k in ("in", "out")]
+
+
+def test_the_areas_of_several_targets_are_a_mean_of_each():
+    """All pictures of one target score higher than all of the other: pooled, they would be compared."""
+    told, reversed_ = scores([0, 1], [2, 3], 2).assign(target="A"), scores([-8, -7], [-10, -9], 2).assign(target="B")
+    one_true = scores([5], [], 1).assign(target="C")  # nothing was made to look like it
+    table = pd.concat([told, reversed_, one_true])
+    found = detection_table(table.assign(question="target"), 100, 1).iloc[0]
+    assert (found.auc, found.found_at_5_percent) == (0.5, 0.5)
+    assert (found.untouched, found.attacked) == (5, 4)
+    pooled = detection_table(table.assign(question="attacked"), 100, 1).iloc[0]
+    assert pooled.auc == pytest.approx((4 + 4 + 0 + 0) / 20)  # pairs by hand
+
+
+def test_resamples_without_true_photographs_of_any_target_do_not_count():
+    """Those of the other set are other photographs than the attacked ones: all may be drawn without any."""
+    true = scores([0, 1], [], 2).assign(target="A", photograph=["t0", "t1"])
+    made = scores([], [2, 3], 2).assign(target="A", photograph=["m0", "m1"])
+    found = detection_table(pd.concat([true, made]).assign(question="target", set="out"), 200, 1).iloc[0]
+    assert found.auc == 1
+    assert 0 < found.auc_low < found.auc_high == 1
+
+
+def test_the_best_detector_is_marked_and_stands_in_the_summary():
+    blind, sharp = scores([0, 1], [0, 1], 2), scores([0, 1], [2, 3], 2)
+    table = pd.concat(
+        [
+            blind.assign(detector="a"),
+            sharp.assign(detector="b"),
+            sharp.assign(detector="a", question="target", target="T"),
+            blind.assign(detector="b", question="target", target="T"),
+        ]
+    )
+    found = detection_table(table, 100, 1)
+    assert list(found[found.best].detector) == ["b", "a"]
+    summary = pd.DataFrame(
+        {"method": ["cama", "cama", "other"], "set": ["in", "in", "in"], "save": ["png", "x", "png"]}
+    )
+    joined = with_detection(summary, found)
+    assert joined.auc_attacked.tolist()[:2] == joined.auc_target.tolist()[:2] == [1, 1]
+    assert joined.iloc[2][["auc_attacked", "auc_target"]].isna().all()
 
 
 def test_matches_of_devices_by_hand():

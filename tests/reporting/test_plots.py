@@ -46,24 +46,25 @@ def rows_of(models: tuple[str, ...], methods: tuple[str, ...] = ("identity", "jp
 
 
 def transfer_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
-    """A transfer table of one classifier of either label set, the untouched photographs without a PSNR."""
+    """A transfer table of one classifier of either label set and an informed one, the untouched photographs without a PSNR."""
+    roles = {"rgb": "same_family", "expanded": "expanded", "knowing": "informed"}
     return pd.DataFrame(
         [
             {
                 **{"method": method, "set": kind, "classifier": classifier, "labels": labels, "targeted": value},
                 **{"targeted_low": value / 2, "targeted_high": value + 0.2},
-                **{"psnr": np.nan if method == "identity" else 30.0 + i},
+                **{"psnr": np.nan if method == "identity" else 30.0 + i, "role": roles[classifier]},
             }
             for i, method in enumerate(methods)
             for kind in kinds
-            for classifier, labels, value in (("rgb", 2, 0.1 * i), ("expanded", 3, 0.9))
+            for classifier, labels, value in (("rgb", 2, 0.1 * i), ("expanded", 3, 0.9), ("knowing", 2, 0.0))
         ]
     )
 
 
 def means_of(methods: tuple[str, ...], kinds: tuple[str, ...] = ("in", "out")) -> pd.DataFrame:
     """A summary: a success 0.05 above that of `transfer_of`."""
-    table = transfer_of(methods, kinds).drop(columns="classifier")
+    table = transfer_of(methods, kinds).query("role != 'informed'").drop(columns=["classifier", "role"])
     table[["targeted", "targeted_low", "targeted_high"]] += 0.05
     return table
 
@@ -311,8 +312,37 @@ def test_saves_and_rocs(tmp_path):
     picture(tmp_path / "a" / "saves.png")
     rng = np.random.default_rng(0)
     scores = pd.DataFrame({"method": "cama", "set": "in", "attacked": [0, 1] * 20, "score": rng.normal(0, 1, 40)})
-    plots.roc(scores, [], tmp_path / "b" / "roc.png", DPI)
+    scores = scores.assign(detector="numbers", question="attacked")
+    best = pd.DataFrame([{"method": "cama", "question": "attacked", "set": "in", "detector": "numbers", "best": True}])
+    plots.roc(scores, best, [], tmp_path / "b" / "roc.png", DPI)
     picture(tmp_path / "b" / "roc.png")
+
+
+def test_each_question_has_a_line_of_panels_with_the_best_detector_of_each_method_that_it_is_asked_of(
+    tmp_path, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    asked = [("cama", "attacked"), ("cama", "target"), ("median", "attacked")]
+    blind, sharp = [0, 0, 0, 0], [0, 0, 1, 1]
+    scores = pd.concat(
+        pd.DataFrame({"attacked": [0, 0, 1, 1], "score": values}).assign(
+            method=method, question=question, set=kind, detector=detector
+        )
+        for method, question in asked
+        for kind in ("in", "out")
+        for detector, values in (("blind", blind), ("sharp", sharp))
+    )
+    table = scores.drop_duplicates(["method", "question", "set", "detector"]).assign(
+        best=lambda rows: rows.detector == "sharp"
+    )
+    plots.roc(scores, table, [], tmp_path / "roc.png", DPI)
+    axes = shown[0].axes
+    lines = [[line.get_label() for line in axis.lines if not line.get_label().startswith("_")] for axis in axes]
+    areas = [np.trapezoid(line.get_ydata(), line.get_xdata()) for axis in axes for line in axis.lines[:-1]]
+    pyplot.close(shown[0])
+    assert lines == [["cama", "median"], ["cama", "median"], ["cama"], ["cama"]]
+    assert areas == pytest.approx([1] * 6)
 
 
 def test_saves_show_each_method_after_each_save_for_the_smaller_label_set(tmp_path, monkeypatch):

@@ -407,8 +407,13 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             {"kind": "pgd", "evaluators": ["low"], "match_psnr_of": "identity"},
             "no distortion of its own",
         ),
-        ("detection.net.frontend", "prnu_lp", "detection.net.frontend: found 'prnu_lp', which needs an estimator"),
-        ("detection.training.processes", 2, "detection.training.processes: found 2, expected 1"),
+        (
+            "detection.detectors.pixels.net.frontend",
+            "prnu_lp",
+            "net.frontend: found 'prnu_lp', which needs an estimator",
+        ),
+        ("detection.detectors.pixels.training.processes", 2, "pixels.training.processes: found 2, expected 1"),
+        ("detection.detectors.numbers", {}, "detectors.numbers: found the name of the logistic regression"),
         ("adversary.generators.cama.loss_weights.pixel", -1, "greater than or equal to 0"),
         ("adversary.generators.cama.discriminators", [{"frontend": "prnu_lp"}], "'con_conv'"),
         ("adversary.generators.cama.discriminators", [{"fronted": "rgb"}], "nearest known key is 'frontend'"),
@@ -555,6 +560,7 @@ def test_a_fault_names_the_last_overlay(tmp_path):
 # ---- one spec a stage
 
 Job = tuple[str, ...]
+INFORMED = {"classifier": "rgb", "method": "cama", "training": {"steps": 3, "batch": 4}}
 
 
 def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
@@ -572,6 +578,8 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
+    found |= {("informed", n): ({"name": n}, "train-informed") for n in config.examiner.informed}
+    found |= {("examples", "cama"): ({"attacker": "cama"}, "examples")}
     found |= {
         (name,): ({}, name)
         for name in ("manifest", "split", "profiles", "tables", "join", "plots", "controls", "report")
@@ -602,7 +610,7 @@ def test_every_job_has_a_spec_that_its_command_reads_back(job):
 
 
 def test_every_command_of_the_workflow_has_a_job():
-    assert {command for _, command in jobs(default()).values()} == set(STAGES)
+    assert {command for _, command in jobs(default(examiner__informed={"f": INFORMED})).values()} == set(STAGES)
 
 
 def test_json_has_sorted_keys_at_every_depth():
@@ -628,7 +636,7 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("plots.dpi", 60, {("plots",)}),
         ("tables.resamples", 500, {("tables",)}),
         ("adversary.generators.cama.loss_weights.pixel", 6, {("generator", "cama")}),
-        ("detection.patches", 12, {("detect", "cama")}),
+        ("detection.photographs", 12, {("examples", "cama")}),
         ("detection.methods", ["cama"], {("report",)}),
         ("tables.baseline", "cama", {("tables",), ("join",), ("report",)}),
         ("attack.photographs", 3, {("attack", name) for name in DEFAULT["attack"]["methods"]}),
@@ -645,11 +653,12 @@ def test_json_does_not_depend_on_the_order_of_the_file():
         ("split.policy", "device", {("split",), ("split", "check")}),
         ("split.validation", 0.2, {("split",), ("split", "check")}),
         ("results", "elsewhere", set()),
-        ("examiner.phase", "random", {("manifest",), ("controls",)}),  # a photograph may be too small for it
+        # a photograph may be too small for it
+        ("examiner.phase", "random", {("manifest",), ("controls",), ("examples", "cama")}),
         ("adversary.phase", "random", {("manifest",)}),
         ("examiner.classifiers.rgb.augmentation.jpeg", 0.5, {("classifier", "rgb")}),
         ("adversary.evaluators.low.augmentation.rounding", 0.5, {("evaluator", "low")}),
-        ("detection.augmentation.jpeg_quality", [80, 90], {("detect", "cama")}),
+        ("detection.detectors.pixels.augmentation.jpeg_quality", [80, 90], {("detect", "cama")}),
     ],
 )
 def test_a_setting_reaches_exactly_the_stages_that_it_concerns(key, value, expected):
@@ -658,21 +667,14 @@ def test_a_setting_reaches_exactly_the_stages_that_it_concerns(key, value, expec
 
 def test_where_networks_compute_concerns_all_that_compute_and_nothing_else():
     networks = {
-        "estimator",
-        "denoiser",
-        "evaluator",
-        "classifier",
-        "generator",
-        "attack",
-        "evaluate",
-        "controls",
-        "detect",
+        *("estimator", "denoiser", "evaluator", "classifier", "generator"),
+        *("attack", "evaluate", "controls", "examples", "detect"),
     }
     assert {job[0] for job in changed(default(compute={"device": "cpu"}))} == networks
 
 
 def test_the_phase_of_the_crops_does_not_cut_the_patches_of_a_given_phase_anew():
-    assert {job[0] for job in changed(default(patches__phase="random"))} == {"manifest", "controls"}
+    assert {job[0] for job in changed(default(patches__phase="random"))} == {"manifest", "controls", "examples"}
 
 
 def test_the_seed_reaches_every_stage_that_draws():
@@ -688,7 +690,7 @@ def test_the_seed_reaches_every_stage_that_draws():
         "generator",
         "attack",
     }
-    assert kinds == drawing | {"evaluate", "detect", "tables", "controls"}
+    assert kinds == drawing | {"evaluate", "examples", "detect", "tables", "controls"}
 
 
 def leaves(spec: Spec, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -841,3 +843,28 @@ def test_what_has_no_gradients_is_no_classifier_of_e(user):
     parse(Config, values, "config")
     found = refused(put(values, f"{user}.evaluators", ["high", "third"]))
     assert found == f"{user}.evaluators: found 'third', expected networks: cooccurrences has no gradients"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "expected"),
+    [
+        ("rgb", "method", "cama", "examiner.informed.rgb: found the name of a target classifier, expected another"),
+        ("f", "method", "jpeg", "examiner.informed.f.method: found 'jpeg', expected one of ['cama']"),
+        ("f", "classifier", "none", "examiner.informed.f.classifier: found 'none', expected one of"),
+        ("f", "classifier", "forensic", "examiner.informed.f.classifier: found 'forensic', expected one of"),
+    ],
+)
+def test_an_informed_classifier_begins_as_a_network_and_learns_from_a_generator(name, key, value, expected):
+    values = put(DEFAULT, "examiner.classifiers.forensic", AT_ONCE)
+    assert expected in refused(put(values, f"examiner.informed.{name}", {**INFORMED, key: value}))
+
+
+def test_an_informed_classifier_has_a_role_of_its_own_and_the_network_of_another():
+    changed = put(DEFAULT, "examiner.classifiers.rgb.augmentation.jpeg", 0.5)
+    config = parse(Config, put(changed, "examiner.informed.f", INFORMED), "config")
+    assert config.roles["f"] == "informed"
+    assert config.second_trainings == {"cama": 2}
+    spec = json.loads(stage_spec(config, "informed", name="f"))["classifier"]
+    base = json.loads(stage_spec(config, "classifier", name="rgb"))["classifier"]
+    assert (spec["net"], spec["augmentation"]) == (base["net"], base["augmentation"])
+    assert spec["training"]["steps"] == 3

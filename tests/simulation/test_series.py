@@ -8,7 +8,7 @@ from cama.simulation.series import Series
 from cama.stages.simulate import simulate
 
 MODELS = ModelsSpec(in_distribution=("Alcyon_A10", "Borealis_B2"))
-SIZE = SimulationSpec(catalogue_seed=5, width=80, height=64, devices_in=2, photographs=2)
+SIZE = SimulationSpec(catalogue_seeds=(5,), width=80, height=64, devices_in=2, photographs=2)
 
 
 def test_a_photograph_of_a_run_can_be_taken_again(tmp_path):

@@ -174,7 +174,7 @@ SIMULATED = SPEC.model_copy(
     update={
         "seed": 4,
         "dataset": DatasetSpec(),
-        "simulation": SimulationSpec(catalogue_seed=2, width=96, height=80, devices_in=1, photographs=2),
+        "simulation": SimulationSpec(catalogue_seeds=(2,), width=96, height=80, devices_in=1, photographs=2),
     }
 )
 

@@ -22,9 +22,9 @@ def test_the_jobs_are_those_of_the_workflow():
     assert jobs == {
         "estimator": 2,
         "evaluator": 4,  # one judges
-        "generator": 3,
-        "classifier": 3,
-        "detector": 1,
+        "generator": 4,
+        "classifier": 4,
+        "detector": 2,
         "attack": 3,
         "evaluation": 6,
     }

@@ -39,22 +39,30 @@ def test_no_target_classifier_and_generator_share_a_trained_ancestor():
     classifiers = [node for node in trained if labels[node].startswith("train_classifier")]
     assert len(classifiers) == 3
     behind = [(above[generator] & trained) | {generator} for generator in generators]
-    assert sorted(len(nodes) for nodes in behind) == [
-        4,
-        4,
-        5,
-    ]  # E0, two classifiers of E, G with D, and a judge of cama
+    # E0, two classifiers of E, G with D, and a judge of cama's two trainings
+    assert sorted(len(nodes) for nodes in behind) == [4, 4, 5, 5]
     for classifier in classifiers:
         assert not ((above[classifier] & trained) | {classifier}) & set.union(*behind)
 
 
-def test_no_attack_no_detector_and_no_profile_depends_on_anything_of_the_examiner(tmp_path):
+def test_an_informed_classifier_learns_from_a_training_that_no_attack_uses():
+    labels, above = ancestors(Workflow(PROJECT))
+    (informed,) = [node for node, label in labels.items() if label.startswith("train_informed")]
+    attacks = [node for node, label in labels.items() if label.startswith("attack")]
+    learnt = [node for node in above[informed] if labels[node].startswith("train_generator")]
+    assert ["~2" in labels[node] for node in learnt] == [True]
+    assert not set(learnt) & set.union(*(above[attack] for attack in attacks))
+
+
+def test_no_attack_and_no_profile_depends_on_anything_of_the_examiner(tmp_path):
+    """Nor on the examples that detectors learn from, which are the examiner's photographs."""
     labels, above = ancestors(checkout(tmp_path), PURIFY)
-    examiner = {n for n, text in labels.items() if re.search("train_classifier|owner: examiner", text)}
+    jobs = "train_classifier|train_informed|owner: examiner|^examples|^detect"
+    examiner = {n for n, text in labels.items() if re.search(jobs, text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
-    attacks = [node for node, label in labels.items() if label.startswith(("attack", "detect", "devices", "profiles"))]
-    assert examiner
-    assert len(attacks) == 10
+    attacks = [node for node, label in labels.items() if label.startswith(("attack", "devices", "profiles"))]
+    assert len([node for node in examiner if labels[node].startswith(("examples", "detect"))]) == 3
+    assert len(attacks) == 9
     for attack in attacks:
         assert not above[attack] & examiner
     (purify,) = [node for node in attacks if "method: purify" in labels[node]]
@@ -80,8 +88,10 @@ def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(t
             )
             if "gpu=1" in resources
         }
-        trainings = {f"train_{name}" for name in ("estimator", "denoiser", "evaluator", "generator", "classifier")}
-        assert asking == ({*trainings, "controls", "attack", "evaluate", "detect"} if device == "cuda" else set())
+        names = ("estimator", "denoiser", "evaluator", "generator", "classifier", "informed")
+        trainings = {f"train_{name}" for name in names}
+        others = {"controls", "attack", "evaluate", "examples", "detect"}
+        assert asking == (trainings | others if device == "cuda" else set())
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,22 @@ from cama.core.errors import CamaError
 from cama.settings.config import Config, load_config
 from cama.settings.spec import parse
 from cama.settings.stages import run_names, stage_spec
+from cama.workflow.plan import Plan
 from tests.workflow.conftest import PROJECT, TINY
 
 CONFIG = load_config(PROJECT / "config.yaml", TINY)
-NETWORKS = {"estimator", "denoiser", "evaluator", "classifier", "generator", "attack", "evaluate", "detect", "controls"}
+NETWORKS = {
+    "estimator",
+    "denoiser",
+    "evaluator",
+    "classifier",
+    "informed",
+    "generator",
+    "attack",
+    "evaluate",
+    "controls",
+}
+NETWORKS |= {"examples", "detect"}
 SEEDED = {"simulate", "split", "patches", "attack", "detect", "tables", "controls"} | NETWORKS
 PATCHES = {"patches", "controls"}
 # by pattern, the first that fits: the stages whose jobs change, or `STAGE NAME` for one of them
@@ -30,6 +42,7 @@ CHANGED = {
         "patches",
         "profiles",
         "attack",
+        "examples",
         "detect",
         "controls",
     },
@@ -37,30 +50,41 @@ CHANGED = {
     r"simulation\..*": {"simulate", "controls"},
     r"split\.\w+\.test": {"simulate", "split"},  # test photographs have oracles
     r"split\..*": {"split"},
-    r"patches\.size": {"evaluate", *PATCHES},
-    r"patches\.crop": {"manifest", "evaluate", *PATCHES},  # a photograph may be too small for it
-    r"patches\.margin": {"manifest", "patches whole", "controls"},
+    r"patches\.size": {"evaluate", "detect", "informed", *PATCHES},
+    r"patches\.crop": {
+        "manifest",
+        "evaluate",
+        "examples",
+        "detect",
+        "informed",
+        *PATCHES,
+    },  # a photograph may be too small for it
+    r"patches\.margin": {"manifest", "patches whole", "controls", "examples"},
     # and the names of the patch files; the report loses its devices
-    r"patches\.phase": {"manifest", "controls", "report"},
+    r"patches\.phase": {"manifest", "controls", "report", "examples"},
     r"patches\.crops": {"report", *PATCHES},
     r"adversary\.estimator\..*": {"estimator adversary"},
     r"adversary\.denoiser\..*": {"denoiser"},
     r"adversary\.evaluators\.(\w+)\..*": {r"evaluator \1"},
     r"adversary\.generators\.\w+\.runs": set(),  # one job more
     r"adversary\.phase": {"manifest"},  # and the names of the patch files
-    r"examiner\.phase": {"manifest", "controls", "report"},
+    r"examiner\.phase": {"manifest", "controls", "report", "examples"},
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
     r"examiner\.classifiers\.\w+\.labels": {"evaluate"},  # its role; and its inputs
+    r"examiner\.classifiers\.prnu_lp\.(net|augmentation)\..*": {"classifier prnu_lp", "informed knowing"},
     r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
+    r"examiner\.informed\.knowing\.method": set(),  # another job instead
+    r"examiner\.informed\.knowing\..*": {"informed"},
     r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
     r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
-    r"attack\.methods\.(cama)\..*": {r"attack \1", r"detect \1"},
+    r"attack\.methods\.(cama)\..*": {r"attack \1", r"examples \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
     r"evaluation\.saves": {"evaluate", "profiles", "report"},  # which has a plot of several
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
+    r"detection\.photographs": {"examples"},
     r"detection\..*": {"detect"},
     r"tables\.baseline": {"tables", "join"},
     r"tables\..*": {"tables"},
@@ -80,6 +104,8 @@ VALUES = {
     "patches.crop": 96,
     "evaluation.saves": ["png"],
     "plots.methods": ["plus"],
+    "examiner.informed.knowing.classifier": "rgb",
+    "examiner.informed.knowing.method": "plus",
     "split.in_distribution.test": [3],
     "split.out_of_distribution.test": [1],
     "detection.methods": [],
@@ -105,7 +131,8 @@ BESIDE = {
     "examiner.phase": {"detection.devices": []},
 }
 # those of others are refused, which test_config tries
-ONE_VALUE = {"detection.training.processes", "tables.claim", "dataset.one_body"}
+ONE_VALUE = {f"detection.detectors.{name}.training.processes" for name in CONFIG.detection.detectors}
+ONE_VALUE |= {"tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
 TOGETHER = re.compile(
     r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|psnr|source|photographs)"
@@ -196,6 +223,7 @@ def jobs(config: Config) -> dict[str, str]:
     """The spec of each job by `STAGE NAME`."""
     every = [*config.models.in_distribution, *config.models.out_of_distribution]
     trainings = [run for name, one in config.adversary.generators.items() for run in run_names(name, one.runs)]
+    trainings += [run_names(name, run)[-1] for name, run in config.second_trainings.items()]
     roles = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
     wildcards = {
         "simulate": [{"model": name} for name in every],
@@ -205,6 +233,8 @@ def jobs(config: Config) -> dict[str, str]:
         "generator": [{"name": name} for name in trainings],
         "classifier": [{"name": name} for name in config.examiner.classifiers],
         **{stage: [{"method": name} for name in config.attack.methods] for stage in ("attack", "evaluate", "package")},
+        "informed": [{"name": name} for name in config.examiner.informed],
+        "examples": [{"attacker": name} for name in Plan(config).attackers],
         "detect": [{"method": name} for name in config.detection.methods],
         "devices": [{"method": name} for name in config.detection.devices],
         **{
@@ -243,6 +273,7 @@ def test_a_key_changes_the_jobs_that_it_concerns_and_no_other(path, value):
         for stage, _, name in [job.partition(" ")]
         for wanted, _, part in [one.partition(" ") for one in names]
         if stage == wanted
+        and not (path == "detection.photographs" and "~" in name)  # informed classifiers take all
         and (not part or part == name.partition("~")[0] or (part in ("outdist", "whole") and part in name))
     }
     assert found == expected

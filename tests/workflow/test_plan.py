@@ -12,6 +12,7 @@ from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import load_config
 from cama.settings.stages import EvaluateStageSpec, PatchesStageSpec, stage_spec
+from cama.settings.training import InformedSpec
 from cama.workflow.code_inputs import PACKAGE
 from cama.workflow.jobs import MOST_MB, options, resources
 from cama.workflow.plan import Plan, make_plan
@@ -173,7 +174,8 @@ def test_networks_are_named_by_owner():
     evaluators = [f"results/adversary/evaluators/{name}.safetensors" for name in ("high", "low", "held_out", "rgb")]
     assert TINY_PLAN.evaluators() == evaluators
     assert TINY_PLAN.evaluators(["low"]) == evaluators[1:2]
-    assert TINY_PLAN.classifiers() == [f"results/classifiers/{n}.safetensors" for n in ("prnu_lp", "rgb", "expanded")]
+    targets = ("prnu_lp", "rgb", "expanded", "knowing")
+    assert TINY_PLAN.classifiers() == [f"results/classifiers/{name}.safetensors" for name in targets]
 
 
 def test_expanded_labels_train_on_the_unknown_models_too():
@@ -196,6 +198,7 @@ TRAININGS = [
     ("evaluator", {"evaluator": "low"}, "adversary.evaluators.low"),
     ("generator", {"generator": "plus~2"}, "adversary.generators.plus"),
     ("classifier", {"name": "expanded"}, "examiner.classifiers.expanded"),
+    ("informed", {"informed": "knowing"}, "examiner.informed.knowing"),
 ]
 
 
@@ -268,15 +271,34 @@ def test_purification_needs_a_denoiser_of_the_adversary_alone():
 def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
     plan = changed(attack={"methods": {"linear": MethodSpec(kind="spectrum", psnr=36)}})
     patches = {"patches": ["results/patches/adversary-aligned.h5"]}
-    assert plan.attack_inputs("linear") == plan.detect_inputs("linear") == patches
+    assert plan.attack_inputs("linear") == plan.example_inputs("linear") == patches
     assert not plan.uses_networks("linear")
 
 
-def test_a_detector_needs_patches_and_the_first_training_of_its_generator():
-    patches = {"patches": ["results/patches/adversary-aligned.h5"]}
-    assert TINY_PLAN.detect_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1], **patches}
-    assert TINY_PLAN.detect_inputs("pgd") == {"evaluators": TINY_PLAN.evaluators(["high", "rgb"]), **patches}
-    assert TINY_PLAN.detect_inputs("jpeg") == patches
+def test_examples_need_the_first_training_of_a_generator_and_the_bound_of_a_gradient_attack():
+    assert TINY_PLAN.example_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1]}
+    evaluators, bound = TINY_PLAN.evaluators(["high", "rgb"]), ["results/attacks/pgd.h5"]
+    assert TINY_PLAN.example_inputs("pgd") == {"evaluators": evaluators, "attacked": bound}
+    assert TINY_PLAN.example_inputs("jpeg") == {}
+    job = Named(attacker="cama")
+    assert (TINY_PLAN.attack_threads(job), TINY_PLAN.attack_threads(Named(attacker="jpeg"))) == (2, 1)
+
+
+def test_an_informed_classifier_needs_the_pictures_of_one_more_training():
+    start = ["results/classifiers/prnu_lp.safetensors"]
+    assert TINY_PLAN.informed_inputs("knowing") == {
+        "patches": TINY_PLAN.classifier_patches("prnu_lp"),
+        "examples": ["results/examples/cama~2.h5"],
+        "start": start,
+    }
+    assert TINY_PLAN.example_inputs("cama~2") == {"model": ["results/adversary/generators/cama~2.safetensors"]}
+    assert TINY_PLAN.attackers == ["cama", "cama~2"]
+    assert TINY_PLAN.classifiers()[-1] == "results/classifiers/knowing.safetensors"
+    further = InformedSpec(classifier="expanded", method="plus")
+    more = changed(examiner={"informed": {"knowing": further}})
+    assert more.attackers == ["cama", "plus~3"]  # of two that are measured
+    assert re.fullmatch(more.wildcards()["generator"], "plus~3")
+    assert more.informed_inputs("knowing")["patches"] == more.classifier_patches("expanded")
 
 
 def test_a_model_file_needs_all_trainings_and_their_evaluators():
@@ -356,11 +378,12 @@ def test_curves_are_of_the_networks_that_are_used():
         *(f"adversary/evaluators/{name}.csv" for name in ("high", "low", "rgb", "held_out")),
         *(f"adversary/generators/{run}.csv" for run in ("cama", "plus", "plus~2")),
         "examiner/estimator.csv",
-        *(f"classifiers/{name}.csv" for name in ("prnu_lp", "rgb", "expanded")),
+        "adversary/generators/cama~2.csv",
+        *(f"classifiers/{name}.csv" for name in ("prnu_lp", "rgb", "expanded", "knowing")),
     ]
     methods = {"identity": TINY_PLAN.config.attack.methods["identity"]}
     classifiers = {"rgb": TINY_PLAN.config.examiner.classifiers["rgb"]}
-    least = changed(attack={"methods": methods}, examiner={"classifiers": classifiers})
+    least = changed(attack={"methods": methods}, examiner={"classifiers": classifiers, "informed": {}})
     assert least.curves() == ["results/classifiers/rgb.csv"]
 
 
@@ -424,11 +447,12 @@ def test_code_is_the_stages_own_and_is_named_from_here(stage, monkeypatch, tmp_p
 
 def test_wildcards_take_the_names_of_the_config_alone():
     patterns = TINY_PLAN.wildcards()
-    assert patterns["generator"] == r"cama|plus|plus\~2"
+    assert patterns["generator"] == r"cama|plus|plus\~2|cama\~2"
+    assert (patterns["attacker"], patterns["informed"]) == (r"cama|cama\~2", "knowing")
     assert patterns["evaluator"] == r"high|low|held_out|rgb"
     assert patterns["method"] == "identity|cama|oracle|jpeg|plus|pgd"
     assert patterns["owner"] == "adversary|examiner"
-    assert changed(adversary={"generators": {}}).wildcards()["generator"] == "none"
+    assert changed(adversary={"generators": {}}, examiner={"informed": {}}).wildcards()["generator"] == "none"
     models = DEFAULT.config.models.model_copy(update={"out_of_distribution": ("Make_A.1 (b)",)})
     assert changed(models=models.model_dump()).wildcards()["model"].endswith(r"|Make_A\.1\ \(b\)")
 

@@ -21,7 +21,7 @@ ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, "package": 2, **ENDS}  # a model file each of cama and plus
 
 
-DETECTION = {"detect": 1, "devices": 1}  # of cama alone
+DETECTION = {"examples": 1, "detect": 1, "devices": 1}  # of cama alone
 
 
 def evaluated(methods: int) -> dict[str, int]:
@@ -33,14 +33,14 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
     assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save", "interval"]
-    assert len(table) == 6 * 2 * 3 * 3  # methods, sets, classifiers, saves
+    assert len(table) == 6 * 2 * 4 * 3  # methods, sets, classifiers, saves
     most = table[~table.method.isin(["pgd", "plus"])]
     assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
     assert set(most[most.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
     assert set(table[table.method == "pgd"].transformations) == {2}  # 1 photograph a model
     assert set(table[table.method == "plus"].transformations) == {16}  # two trainings
     out = table[table.set == "out"]
-    assert set(out[out.untargeted.isna()].classifier) == {"rgb", "prnu_lp"}
+    assert set(out[out.untargeted.isna()].classifier) == {"rgb", "prnu_lp", "knowing"}
     assert set(out[out.untargeted.notna()].classifier) == {"expanded"}
     assert set(table.labels) == {2, 3}
     assert table[(table.method == "identity") & (table.save == "png")].psnr.isna().all()
@@ -90,7 +90,7 @@ def own_cell(table: pd.DataFrame) -> str:
 
 def test_every_transformation_is_a_row(finished):
     rows = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
-    assert len(rows) == (8 + 8) * 3 * 3
+    assert len(rows) == (8 + 8) * 4 * 3
     assert not rows.duplicated(["save", "set", "classifier", "photograph", "row", "column", "target"]).any()
     assert (rows.source != rows.target).all()
 
@@ -118,9 +118,10 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
     assert finished.planned() == {}
 
 
-CLASSIFIERS = {"train_classifier": 3, "evaluate": 6, "controls": 1}
-LOW = {"train_evaluator": 1, "train_generator": 3, **evaluated(3), **DETECTION}  # cama, plus, and pgd that matches cama
-TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, **CLASSIFIERS, "attack": 6, "evaluate": 6}
+INFORMED = {"train_informed": 1, "evaluate": 6, "controls": 1}
+CAMA = {**evaluated(2), **DETECTION, "examples": 2, **INFORMED}  # pgd matches it, and F learns from a second training
+LOW = {"train_evaluator": 1, "train_generator": 4, **CAMA, "attack": 3}  # cama twice, plus twice
+TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, "train_classifier": 3, "attack": 6}
 FROM_SPLIT = {"split": 1, "check_split": 1, "profiles": 1, "patches": 5, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
@@ -128,12 +129,12 @@ CHANGES = [
     ("plots", {"plots": {"dpi": 60}}, ENDS),
     ("tables", {"tables": {"resamples": 200}}, SCORES),
     ("evaluation", {"evaluation": {"saves": ["png", "jpeg75", "target"]}}, {"evaluate": 6, **SCORES}),
-    ("detection", {"detection": {"patches": 12}}, {"detect": 1, **SCORES}),
+    ("detection", {"detection": {"photographs": 12}}, {"examples": 1, "detect": 1, **SCORES}),
     ("attack", {"attack": {"methods": {"jpeg": {"strength": 70}}}}, evaluated(1)),
     (
         "cama weight",
         {"adversary": {"generators": {"cama": {"loss_weights": {"pixel": 9}}}}},
-        {"train_generator": 1, **evaluated(2), **DETECTION},
+        {"train_generator": 2, **CAMA},
     ),
     (
         "a generator that nothing matches",
@@ -154,12 +155,12 @@ CHANGES = [
     (
         "a classifier",
         {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
-        {"train_classifier": 1, "evaluate": 6, "controls": 1, **SCORES},
+        {"train_classifier": 1, **INFORMED, **SCORES},
     ),
     (
         "the examiner's estimator",
         {"examiner": {"estimator": {"training": {"steps": 7}}}},
-        {"train_estimator": 1, "train_classifier": 1, "evaluate": 6, "controls": 1, **SCORES},
+        {"train_estimator": 1, "train_classifier": 1, **INFORMED, **SCORES},
     ),
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
     ("patches", {"patches": {"crop": 96}}, FROM_MANIFEST),
@@ -185,7 +186,7 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
     ("module", "expected"),
     [
         ("reporting/plots.py", ENDS),
-        ("training/losses.py", {"train_generator": 3, **evaluated(6), **DETECTION}),  # gradient attacks use them too
+        ("training/losses.py", {"train_generator": 4, **CAMA, "attack": 6}),  # gradient attacks use them too
         ("forensics/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/html.py", {"report": 1}),
         ("reporting/report.html.jinja", {"report": 1}),
