@@ -18,10 +18,9 @@ def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataF
     that it finds at the threshold where it accuses 5% of the others, with 95% bootstrap intervals over photographs. Under the
     question `target` both are for each target, then averaged. `best`: the detector of the highest area.
     """
-    table = []
-    for (method, question, kind, detector), group in scores.groupby(
-        ["method", "question", "set", "detector"], sort=False
-    ):
+    table, order = [], {name: place for place, name in enumerate(scores.method.unique())}
+    groups = scores.groupby(["method", "question", "set", "detector"])
+    for (method, question, kind, detector), group in sorted(groups, key=lambda item: order[item[0][0]]):
         row = {"method": method, "question": question, "set": kind, "detector": detector, "best": False}
         row |= {name: int((group.attacked == value).sum()) for value, name in enumerate(("untouched", "attacked"))}
         samples = _resampled(group, resamples, seed, by_target=question == "target")

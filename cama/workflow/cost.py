@@ -10,6 +10,7 @@ from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import Config
 from cama.settings.networks import ClassifierNetSpec
+from cama.settings.stages import run_of
 from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.workflow.flops import (
     classifier_forward,
@@ -20,6 +21,7 @@ from cama.workflow.flops import (
     generator_training,
     gradient_step,
 )
+from cama.workflow.plan import Plan
 
 # bytes of a pixel in a patch file, which has three channels of rgb (1), remosaiced (1) and residual (2)
 PATCH_BYTES = 3 * (1 + 1 + 2)
@@ -152,19 +154,27 @@ def _detectors(config: Config) -> Iterator[Cost]:
 
 
 def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
-    """Only attacks with networks; the others cost little."""
-    known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
+    """Only attacks with networks, on the test photographs and on those of the examiner; the others cost little."""
     for name, method in config.attack.methods.items():
-        if method.generator:
-            each = generator_forward(known, config.adversary.generators[method.generator].generator, crop)
-        elif method.kind == "purify":
-            each = estimator_forward(config.adversary.denoiser.net, crop)
-        elif method.evaluators:
-            steps = 1 if method.kind == "fgsm" else method.steps
-            each = steps * gradient_step(known, _nets(config, method.evaluators), estimator, crop)
-        else:
-            continue
-        yield Cost(f"attack {name}", 1, counts.pictures[name], each, "generator")
+        if each := _attack_operations(config, method):
+            yield Cost(f"attack {name}", 1, counts.pictures[name], each, "generator")
+    photographs = counts.files["examiner", config.phase("examiner")]
+    for attacker in Plan(config).attackers:
+        name, run = run_of(attacker)
+        most = (config.detection.photographs if run == 1 else 0) or photographs
+        if each := _attack_operations(config, config.attack.methods[name]):
+            yield Cost(f"examples {attacker}", 1, min(most, photographs), each, "generator")
+
+
+def _attack_operations(config: Config, method: MethodSpec) -> float:
+    """Operations of the networks in an attack on one picture."""
+    known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
+    if method.generator:
+        return generator_forward(known, config.adversary.generators[method.generator].generator, crop)
+    if method.kind == "purify":
+        return estimator_forward(config.adversary.denoiser.net, crop)
+    steps = 1 if method.kind == "fgsm" else method.steps
+    return steps * gradient_step(known, _nets(config, method.evaluators), estimator, crop) if method.evaluators else 0.0
 
 
 def _evaluation(config: Config, counts: Counts) -> Cost:

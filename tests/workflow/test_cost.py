@@ -30,6 +30,7 @@ def test_the_jobs_are_those_of_the_workflow():
     }
     items = {row.what: row.items for row in ROWS}
     assert items["generator plus"] == 2 * 6 * 4  # trainings, steps, patches a step
+    assert (items["examples cama"], items["examples cama~2"]) == (10, 16)  # of sixteen photographs
     assert items["evaluation"] == sum(COUNTS.pictures.values()) * 3 * 2  # saves, whole and cut
 
 
