@@ -227,7 +227,7 @@ def roc(scores: pd.DataFrame, detection: pd.DataFrame, highlighted: list[str], p
                 false, true, _ = roc_curve(part.attacked, part.score)
                 axis.plot(false, true, color=styles[method][0], label=method, linewidth=1.3)
             axis.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8, linestyle="--")
-            axis.set_title(f"{SET_NAMES[kind]}: {QUESTIONS[question]}", fontsize=8)
+            axis.set_title(f"{SET_NAMES[kind]}\n{QUESTIONS[question]}", fontsize=8)
             axis.set_aspect("equal")
         for line, question in zip(axes, questions, strict=True):
             line[0].set_ylabel("attacked pictures found")
