@@ -39,7 +39,7 @@ def test_a_folder_without_photographs_is_an_error(tmp_path):
 
 def test_what_is_recorded_has_the_figures_that_are_compared():
     recorded = real_reference()
-    assert recorded.keys() == photograph_statistics(np.random.default_rng(0).integers(0, 256, (64, 64, 3))).keys()
+    assert recorded.keys() == photograph_statistics(np.random.default_rng(0).integers(0, 256, (256, 256, 3))).keys()
     assert all(one["lower"] < one["median"] < one["upper"] for one in recorded.values())
 
 
