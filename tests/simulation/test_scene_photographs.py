@@ -77,13 +77,8 @@ def test_a_scene_is_a_place_in_linear_light():
     assert np.array_equal(scene, picture_scene(picture, 3, 60, 80))
     # blue is even, and tells the exposure: what is left is the mean light of three by three pixels somewhere
     found = scene / scene[0, 0, 2] * LIGHT[40]
-    means = LIGHT[picture][: 400 // 3 * 3, : 500 // 3 * 3]
-    places = [
-        (row, column)
-        for row in range(400 - 180 + 1)
-        for column in range(500 - 240 + 1)
-        if np.allclose(found[0, 0], means[row : row + 3, column : column + 3].mean((0, 1)), rtol=1e-3)
-    ]
+    means = np.lib.stride_tricks.sliding_window_view(LIGHT[picture], (3, 3), axis=(0, 1)).mean((-2, -1))
+    places = np.argwhere(np.isclose(means, found[0, 0], rtol=1e-3).all(axis=-1)[: 400 - 180 + 1, : 500 - 240 + 1])
     assert any(
         np.allclose(
             found, LIGHT[picture][r : r + 180, c : c + 240].reshape(60, 3, 80, 3, 3).mean((1, 3)), rtol=1e-3, atol=1e-5
