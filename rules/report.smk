@@ -49,7 +49,7 @@ use rule stage as controls with:
         plan.code("controls"),
         splits=plan.path("splits.csv"),
         inside=plan.patches("test"),
-        classifiers=plan.classifiers(),
+        classifiers=plan.uninformed_classifiers(),
     output:
         out=[report(path, **plan.caption(path)) for path in plan.controls()],
     log:

@@ -32,7 +32,7 @@ SINGLE_PARTS: dict[str, tuple[str, ...]] = {
     ),
     "demosaicing": ("processing.demosaicing",),
     "colour and tone": (
-        *("processing.colour_matrix", "processing.gamma", "processing.contrast"),
+        *("processing.colour_matrix", "processing.gamma", "processing.contrast", "processing.adaptation"),
         *("habits.white_balance", "habits.contrast"),
     ),
     "noise reduction": ("processing.luma_smooth", "processing.luma_denoise", "processing.chroma_denoise"),

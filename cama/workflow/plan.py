@@ -89,8 +89,12 @@ class Plan(Paths):
 
     def classifiers(self) -> list[str]:
         """All target classifiers F, those that have seen attacked pictures last."""
-        examiner = self.config.examiner
-        return self.paths("classifiers/{}.safetensors", [*examiner.classifiers, *examiner.informed])
+        informed = self.paths("classifiers/{}.safetensors", self.config.examiner.informed)
+        return [*self.uninformed_classifiers(), *informed]
+
+    def uninformed_classifiers(self) -> list[str]:
+        """The target classifiers F that have seen no attacked picture."""
+        return self.paths("classifiers/{}.safetensors", self.config.examiner.classifiers)
 
     def classifier_patches(self, name: str) -> list[str]:
         """The patch files that a target classifier trains on: with expanded labels those of the unknown models too."""

@@ -51,7 +51,7 @@ def test_several_catalogues_cost_as_much_each_but_for_the_trainings_of_the_first
     parts = [cost.costs(part, cost.count_pictures(part, None)) for part in config.catalogues]
     both, alone = ({row.what: row for row in rows} for rows in (cost.over_catalogues(parts), ROWS))
     assert list(both) == list(alone)
-    assert (both["generator cama"].jobs, both["generator plus"].jobs) == (2, 3)
+    assert (both["generator cama"].jobs, both["generator plus"].jobs) == (4, 3)  # each with a second training of cama
     assert both["classifier rgb"].items == 2 * alone["classifier rgb"].items
     assert main(["cost", str(PROJECT / "config.yaml"), str(TINY), str(overlay)]) == 0
     assert f"| **all** | {sum(row.jobs for row in both.values())} |" in capsys.readouterr().out

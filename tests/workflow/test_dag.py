@@ -104,7 +104,7 @@ def planned(tmp_path_factory) -> list[str]:
 
 def test_every_command_is_one_that_its_stage_takes(planned):
     """The names of inputs and outputs are the options of the stages, which would not take another."""
-    assert len(planned) == 47
+    assert len(planned) == 51
     for block in planned:
         command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
         assert command is not None, block

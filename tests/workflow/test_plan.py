@@ -258,10 +258,10 @@ def test_a_gradient_attack_with_a_psnr_matches_no_other():
 
 
 def test_purification_needs_a_denoiser_of_the_adversary_alone():
-    plan = changed(attack={"methods": {"purify": MethodSpec(kind="purify", psnr=36)}})
+    plan = changed(attack={"methods": {"purify": MethodSpec(kind="purify", psnr=36)}}, examiner={"informed": {}})
     denoiser = {"model": ["results/adversary/denoiser.safetensors"]}
     assert plan.attack_inputs("purify") == denoiser
-    assert plan.detect_inputs("purify") == {**denoiser, "patches": ["results/patches/adversary-aligned.h5"]}
+    assert plan.example_inputs("purify") == denoiser
     assert plan.uses_networks("purify")
     assert "results/adversary/denoiser.csv" in plan.curves()
     assert "results/adversary/denoiser.csv" not in TINY_PLAN.curves()
