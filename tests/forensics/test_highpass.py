@@ -81,7 +81,7 @@ def test_constrain_turns_a_negative_sum():
     assert torch.allclose(weight[:, :, 0, 0] / weight[:, :, 0, 1], ratio)
 
 
-@pytest.mark.parametrize("total", [0.0, 1e-6, -1e-4])
+@pytest.mark.parametrize("total", [0.0, 1e-6, -1e-4, 0.05])
 def test_constrain_guards_a_sum_near_zero(total):
     """The centre must not count: here it alone would make the sum a safe one."""
     half = torch.linspace(-1, 1, 25)
@@ -94,6 +94,13 @@ def test_constrain_guards_a_sum_near_zero(total):
     around = weight[0, 0].flatten()[torch.arange(25) != 12]
     assert torch.allclose(around, torch.tensor(1 / 24))
     assert weight[1, 0].abs().max() > 0.1  # its neighbour is scaled as ever
+
+
+def test_no_slice_of_an_initial_convolution_outweighs_the_others():
+    for seed in range(200):
+        torch.manual_seed(seed)
+        strength = constrain_(torch.nn.Conv2d(3, 3, 5, bias=False).weight.data).flatten(2).norm(dim=2)
+        assert strength.max() < 4 * strength.median()
 
 
 def test_constrain_works_on_a_parameter():
