@@ -52,7 +52,7 @@ def _draw_model(rng: np.random.Generator, name: str, encoders: list[tuple]) -> C
             white_balance=tuple(1 / value for value in response),
             demosaicing=str(rng.choice(["bilinear", "malvar", "menon"])),
             colour_matrix=_colour_matrix(rng),
-            luma_smooth=rng.uniform(0.45, 0.65),
+            luma_smooth=rng.uniform(0.40, 0.60),
             luma_denoise=rng.uniform(0.004, 0.015) * (1.5 if merges else 1),
             chroma_denoise=rng.uniform(0.5, 1.6),
             gamma=rng.normal(2.2, 0.03),
