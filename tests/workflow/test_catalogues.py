@@ -12,8 +12,11 @@ TWO = {"simulation": {"catalogue_seeds": [1, 2]}}
 # what is left without networks of the adversary, and one of the examiner
 LEAST = {
     **TWO,
-    "adversary": {"generators": dict.fromkeys(("cama", "plus")), "evaluators": dict.fromkeys(("high", "low", "rgb"))},
-    "examiner": {"classifiers": {"prnu_lp": None, "expanded": None}},
+    "adversary": {
+        "generators": dict.fromkeys(("cama", "plus")),
+        "evaluators": dict.fromkeys(("high", "low", "held_out", "rgb")),
+    },
+    "examiner": {"classifiers": {"prnu_lp": None, "expanded": None}, "informed": {"knowing": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd", "cama"))},
     "evaluation": {"saves": ["png"], "patches": False},
     "detection": {"methods": [], "devices": []},
@@ -29,7 +32,7 @@ def workflow(tmp_path) -> Workflow:
 
 def test_each_catalogue_has_the_jobs_of_one_and_its_own_folder(workflow):
     alone, both = workflow.planned("--forceall"), workflow.planned("--forceall", overlay=TWO)
-    once = {**alone, "train_generator": 2}  # the second training of plus is the first catalogue's alone
+    once = {**alone, "train_generator": 3}  # the second training of plus is the first catalogue's alone
     expected = {f"catalogue_1_{rule}": count for rule, count in alone.items()}
     expected |= {f"catalogue_2_{rule}": count for rule, count in once.items()}
     assert both == {**expected, "join": 1}

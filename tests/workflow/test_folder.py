@@ -25,7 +25,8 @@ OVERLAY = {
     "models": {"in_distribution": ["Nikon_D70", "Canon_Ixus-70"], "out_of_distribution": []},
     "split": {"policy": "device", "in_distribution": {"adversary": [0], "examiner": [1], "test": [2]}},
     "adversary": {"generators": {"plus": None}},
-    "examiner": {"classifiers": {"expanded": None, "prnu_lp": None}},
+    "patches": {"margin": 16},
+    "examiner": {"classifiers": {"expanded": None, "prnu_lp": None}, "informed": {"knowing": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd"))},
     "detection": {"methods": [], "devices": ["cama"]},
     "evaluation": {"saves": ["png", "jpeg85"]},  # pictures without EXIF have no profile, which the target's file needs

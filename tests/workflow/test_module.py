@@ -41,7 +41,7 @@ rule mine:
 # what the tables of a smaller run need: the tiny config's other methods and classifiers go the same way
 FEWER = {
     "adversary": {"generators": {"plus": None}, "evaluators": {"rgb": None}},
-    "examiner": {"classifiers": {"prnu_lp": None, "expanded": None}},
+    "examiner": {"classifiers": {"prnu_lp": None, "expanded": None}, "informed": {"knowing": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd"))},
     "detection": {"methods": [], "devices": []},
 }
