@@ -118,10 +118,10 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
     assert finished.planned() == {}
 
 
-INFORMED = {"train_informed": 1, "evaluate": 6, "controls": 1}
+INFORMED = {"train_informed": 1, "evaluate": 6}
 CAMA = {**evaluated(2), **DETECTION, "examples": 2, **INFORMED}  # pgd matches it, and F learns from a second training
 LOW = {"train_evaluator": 1, "train_generator": 4, **CAMA, "attack": 3}  # cama twice, plus twice
-TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 3, "train_classifier": 3, "attack": 6}
+TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 4, "train_classifier": 3, "attack": 6, "controls": 1}
 FROM_SPLIT = {"split": 1, "check_split": 1, "profiles": 1, "patches": 5, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
@@ -155,12 +155,12 @@ CHANGES = [
     (
         "a classifier",
         {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
-        {"train_classifier": 1, **INFORMED, **SCORES},
+        {"train_classifier": 1, "controls": 1, **INFORMED, **SCORES},
     ),
     (
         "the examiner's estimator",
         {"examiner": {"estimator": {"training": {"steps": 7}}}},
-        {"train_estimator": 1, "train_classifier": 1, **INFORMED, **SCORES},
+        {"train_estimator": 1, "train_classifier": 1, "controls": 1, **INFORMED, **SCORES},
     ),
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
     ("patches", {"patches": {"crop": 96}}, FROM_MANIFEST),
