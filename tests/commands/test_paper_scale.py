@@ -18,25 +18,28 @@ NET = "{features: 4, downsamplings: 0, blocks: 1, kernel: 3}"
 TINY = f"""
 models: {{in_distribution: [Alcyon_A10, Borealis_B2], out_of_distribution: [Eridan_E7]}}
 simulation: {{width: 160, height: 160, photographs: 3, photographs_outdist: 2}}
-patches: {{crop: 128}}
+patches: {{crop: 128, margin: 0}}
 adversary:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   evaluators:
     high: &classifier {{net: {{frontend: prnu_lp, width: 4}}, training: {{steps: 3, batch: 8}}}}
     low: {{net: {{frontend: prnu_lp_low, width: 4}}, training: {{steps: 3, batch: 8}}}}
   generators:
-    cama: {{generator: {NET}, training: {{steps: 40, batch: 8}}}}
+    cama: {{generator: {NET}, judges: [], training: {{steps: 40, batch: 8}}}}
 examiner:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   classifiers:
     rgb: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
     con_conv: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
-    finite_difference: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
+    finite_difference: {{net: {{width: 4, frontend: finite_difference}}, training: {{steps: 3, batch: 8}}}}
     prnu_lp: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
+    mislnet: null
+    cooccurrences: null
+attack: {{methods: {{spectrum: null}}}}
 """
 PARTS = ["speed product", "speed generator", "speed classifier", "speed classifier compiled", "photographs", "scale"]
 PARTS += ["training E0 adversary", "training E0 examiner", "training evaluator high", "training evaluator low"]
-PARTS += [f"training classifier {name}" for name in ("rgb", "con_conv", "finite_difference", "prnu_lp")]
+PARTS += [f"training classifier {name}" for name in ("finite_difference", "prnu_lp", "rgb", "con_conv")]
 PARTS += [
     "training generator cama",
     "scores identity",
