@@ -104,7 +104,7 @@ def success_rate(
 
 def psnr(image: np.ndarray, changed: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of two pictures (H, W, 3), uint8; infinite for equal ones."""
-    from cama.evaluation.distortion import psnr
+    from cama.compute.psnr import psnr
 
     _check(image, "image")
     _check(changed, "changed", like=image.shape)

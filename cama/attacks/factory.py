@@ -10,8 +10,8 @@ from cama.attacks.learned import learned_attack
 from cama.attacks.purify import purify_attack
 from cama.attacks.spectrum import spectrum_attack
 from cama.compute.device import Compute
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import psnr
 from cama.models.evaluator import load_evaluator
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from cama.attacks.classical import Attack
-from cama.attacks.scaling import at_psnr
 from cama.compute.device import Compute
+from cama.compute.psnr import at_psnr
 from cama.compute.tensors import to_bytes
 from cama.core.seeds import derive_seed
 from cama.models.evaluator import Evaluator

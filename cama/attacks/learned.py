@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from cama.attacks.classical import Attack
-from cama.attacks.scaling import at_psnr
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
+from cama.compute.psnr import at_psnr
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from cama.attacks.classical import Attack
-from cama.attacks.scaling import at_psnr
 from cama.compute.device import Compute
+from cama.compute.psnr import at_psnr
 from cama.models.estimator import load_estimator
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec

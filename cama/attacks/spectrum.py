@@ -16,10 +16,10 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.optimize import brentq
 
 from cama.attacks.classical import Attack
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.data.arrays import take
 from cama.data.patches import Patches
-from cama.evaluation.distortion import psnr
 from cama.settings.attacks import MethodSpec
 
 TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # of JFIF

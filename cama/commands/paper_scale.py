@@ -23,11 +23,11 @@ from PIL import Image, JpegImagePlugin
 
 from cama.commands.speed import Speeds
 from cama.compute.device import Compute, processor_flags
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
-from cama.evaluation.distortion import psnr
 from cama.evaluation.rates import rate
 from cama.models.classifiers import load_classifier
 from cama.models.fused_norms import fuse_batch_norms_

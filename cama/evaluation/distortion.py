@@ -16,14 +16,6 @@ from cama.storage.files import file_hash
 STRIP = 256  # rows of pixels that are compared at a time
 
 
-def psnr(image: np.ndarray, changed: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all channels; infinite for equal images."""
-    # in integers, which is exact, and strip by strip, so that a large photograph fits into memory
-    strips = (slice(first, first + STRIP) for first in range(0, len(image), STRIP))
-    total = sum(int(np.square(image[s].astype(np.int32) - changed[s]).sum(dtype=np.int64)) for s in strips)
-    return 10 * math.log10(255**2 * image.size / total) if total else math.inf
-
-
 def ssim(image: np.ndarray, changed: np.ndarray) -> float:
     """Mean structural similarity (Wang et al. 2004): Gaussian window of 1.5, over the three channels."""
     return float(

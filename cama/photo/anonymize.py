@@ -15,9 +15,9 @@ from PIL import Image
 
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
-from cama.evaluation.distortion import psnr
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.imitation import FAULTS, Imitation
 from cama.jpeg.profile import Profile

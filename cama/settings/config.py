@@ -10,12 +10,13 @@ from pydantic import Field, model_validator
 from cama import plugins
 from cama.alignment import MCU
 from cama.core.errors import CamaError
+from cama.core.names import NUMBERS
 from cama.core.seeds import derive_seed
 from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.owners import AdversarySpec, DetectionSpec, ExaminerSpec
 from cama.settings.spec import Spec, parse
-from cama.settings.training import NUMBERS, ClassifierRole, ComputeSpec, TargetSpec
+from cama.settings.training import ClassifierRole, ComputeSpec, TargetSpec
 
 FEWEST_FOR_A_CLAIM = 6  # catalogues; with fewer a t interval is too wide to say much
 

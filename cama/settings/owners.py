@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from cama.core.names import NUMBERS
 from cama.settings.spec import Named, Spec
 from cama.settings.training import (
-    NUMBERS,
     ClassifierSpec,
     DenoiserSpec,
     EstimatorSpec,

@@ -134,9 +134,6 @@ class ClassifierSpec(Spec):
 ClassifierRole = Literal["same_family", "other_family", "expanded", "informed"]
 
 
-NUMBERS = "numbers"  # the detector that is a logistic regression
-
-
 class TargetSpec(ClassifierSpec):
     """Training of a target classifier F."""
 

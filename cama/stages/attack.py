@@ -9,11 +9,11 @@ import numpy as np
 from cama.attacks.classical import Attack
 from cama.attacks.factory import build_attack, matching_bound
 from cama.attacks.oracle import oracle_pictures
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.data.attacked import Pair, open_attacked, write_attacked
 from cama.data.patches import Patches
-from cama.evaluation.distortion import psnr
 from cama.settings.stages import AttackStageSpec
 
 CALIBRATION = 8  # attacked pictures on which a gradient attack's bound is set

@@ -24,6 +24,7 @@ from scipy.special import logsumexp
 from cama.compute import processes
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
+from cama.core.names import NUMBERS
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
@@ -33,7 +34,6 @@ from cama.data.windows import random_crop
 from cama.forensics.cues import cue_regression, few_numbers
 from cama.models.classifiers import Classifier
 from cama.settings.stages import DetectStageSpec
-from cama.settings.training import NUMBERS
 from cama.stages.resume import States, begin
 from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier

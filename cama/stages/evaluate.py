@@ -24,13 +24,14 @@ import pandas as pd
 import torch
 
 from cama.compute.device import Compute
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.data.windows import random_crop
-from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
+from cama.evaluation.distortion import Lpips, ms_ssim, ssim
 from cama.evaluation.saves import load_imitations, saved, saved_as, scaled
 from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier, load_classifier

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cama.attacks.scaling import at_psnr
 from cama.compute import processes
 from cama.compute.device import Compute
 from cama.compute.memory import free_memory
+from cama.compute.psnr import at_psnr
 from cama.core.errors import CamaError
 from cama.data.patches import Patches
 from cama.models.classifiers import load_classifier

@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cama.attacks.classical import ATTACKS
-from cama.evaluation.distortion import psnr
+from cama.compute.psnr import psnr
 from cama.forensics.mosaic import mosaic
 from cama.settings.attacks import STRENGTHS, MethodSpec
 

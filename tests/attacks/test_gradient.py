@@ -10,8 +10,8 @@ from torch import nn
 
 from cama.attacks.gradient import at_bound, bound_for, fitting_bound, gradient_attack
 from cama.compute.device import Compute
+from cama.compute.psnr import psnr
 from cama.compute.tensors import to_float
-from cama.evaluation.distortion import psnr
 from cama.models.evaluator import Evaluator
 from cama.settings.attacks import GRADIENT_KINDS, MethodSpec
 from cama.settings.training import ComputeSpec

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from cama.attacks.factory import build_attack
+from cama.compute.psnr import psnr
 from cama.compute.tensors import to_float
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import psnr
 from cama.models.estimator import save_estimator
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec

@@ -6,9 +6,9 @@ import pytest
 from cama.attacks.factory import build_attack
 from cama.attacks.spectrum import MOST_ALPHA, TO_YCBCR, filtered, power_spectrum, spectrum_attack
 from cama.commands.main import main
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.data.attacked import open_attacked
-from cama.evaluation.distortion import psnr
 from cama.settings.attacks import MethodSpec
 from cama.settings.stages import AttackStageSpec
 from cama.settings.training import ComputeSpec

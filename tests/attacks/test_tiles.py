@@ -6,8 +6,8 @@ import torch
 
 from cama.attacks.tiles import reach, transform
 from cama.compute.device import Compute
+from cama.compute.psnr import psnr
 from cama.compute.tensors import to_bytes, to_float
-from cama.evaluation.distortion import psnr
 from cama.forensics.mosaic import remosaic
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec

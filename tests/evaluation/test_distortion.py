@@ -7,8 +7,9 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 from torchvision.models import alexnet
 
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import Lpips, ms_ssim, psnr, ssim
+from cama.evaluation.distortion import Lpips, ms_ssim, ssim
 from cama.storage.files import file_hash
 
 

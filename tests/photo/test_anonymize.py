@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from cama.commands.main import main
+from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import psnr
 from cama.jpeg import writing
 from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif

@@ -9,6 +9,7 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.settings.data import ModelsSpec, SimulationSpec
 from cama.settings.stages import SimulateSpec
+from cama.simulation import series
 from cama.simulation.scene_photographs import LIGHT, check_pictures, divide, picture_scene, read_picture
 from cama.stages import simulate as stage
 from cama.stages.simulate import simulate
@@ -135,7 +136,7 @@ def test_the_stage_takes_scenes_from_the_photographs_of_each_device(tmp_path, mo
         used[model].add(path)
         return read_picture(path)
 
-    monkeypatch.setattr(stage, "photograph", photograph)
+    monkeypatch.setattr(series, "photograph", photograph)
     monkeypatch.setattr(stage, "read_picture", read)
     for model in ("A_1", "B_2", "C_3"):
         used[model] = set()

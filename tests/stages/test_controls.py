@@ -197,7 +197,7 @@ def test_the_pictures_that_were_never_compressed_are_the_test_photographs(tmp_pa
         photograph = read_rgb(tmp_path / test.photograph[row]).astype(int)
         places = [(y, x) for y in range(80 - CROP + 1) for x in range(96 - CROP + 1)]
         losses = [np.abs(photograph[y : y + CROP, x : x + CROP] - crop).mean() for y, x in places]
-        assert 0 < min(losses) < 3  # what the camera's own JPEG takes
+        assert 0 < min(losses) < 4  # what the camera's own JPEG takes
         assert np.median(losses) > 3 * min(losses)
     again = controls._uncompressed(SIMULATED, test)[1]
     assert np.array_equal(again, crops)

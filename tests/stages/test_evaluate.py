@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from cama.commands.main import main
+from cama.compute.psnr import psnr
 from cama.data.attacked import write_attacked
 from cama.evaluation import saves
-from cama.evaluation.distortion import psnr
 from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.segments import read_segments
 from cama.models.classifiers import save_classifier

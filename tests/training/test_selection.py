@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cama.attacks.scaling import at_psnr
+from cama.compute.psnr import at_psnr, psnr
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import psnr
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
 from cama.settings.training import LearnedSpec, OptimiserSpec, TrainingSpec

@@ -24,7 +24,7 @@ OVERLAY = {
     "dataset": {"kind": "folder", "root": "photographs"},
     "models": {"in_distribution": ["Nikon_D70", "Canon_Ixus-70"], "out_of_distribution": []},
     "split": {"policy": "device", "in_distribution": {"adversary": [0], "examiner": [1], "test": [2]}},
-    "adversary": {"generators": {"plus": None}},
+    "adversary": {"generators": {"plus": None, "cama": {"judges": []}}},  # no photograph is held out
     "patches": {"margin": 16},
     "examiner": {"classifiers": {"expanded": None, "prnu_lp": None}, "informed": {"knowing": None}},
     "attack": {"methods": dict.fromkeys(("oracle", "plus", "pgd"))},

@@ -62,7 +62,7 @@ def test_the_rules_can_be_renamed_and_changed(tmp_path):
     assert "mem_mb=123" in tables[1]
     assert "runtime=7" in tables[1]
     planned = inner.planned()
-    assert planned["cama_train_generator"] == 3
+    assert planned["cama_train_generator"] == 4
     assert {rule for rule in planned if not rule.startswith("cama_")} == {"mine"}
 
 

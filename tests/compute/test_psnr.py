@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from cama.attacks.scaling import at_psnr
-from cama.evaluation.distortion import psnr
+from cama.compute.psnr import at_psnr, psnr
 
 
 @pytest.fixture
