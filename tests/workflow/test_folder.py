@@ -94,6 +94,6 @@ def test_a_folder_without_unknown_models_ends_in_a_report(tmp_path):
             ("manifest", "split", "check_split", "profiles", "train_generator", "train_classifier", "tables", "plots"),
             1,
         ),
-        **{"patches": 4, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 3, "devices": 1},
+        **{"patches": 5, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 3, "devices": 1},
         **dict.fromkeys(("controls", "report", "package"), 1),
     }
