@@ -47,9 +47,8 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
     if patches.labels != targets:
         raise CamaError(f"{path}: found the labels {list(patches.labels)}, expected {list(targets)}")
     powers = _mean_powers(path, patches)
-    powers = np.concatenate(
-        [powers, powers.mean(0, keepdims=True)]
-    )  # the last, which is also at -1, of an unknown source
+    # the last, which is also at -1, of an unknown source
+    powers = np.concatenate([powers, powers.mean(0, keepdims=True)])
 
     def log_gain(source: int, target: int) -> np.ndarray:
         gain = np.log(powers[target] / powers[source]) / 2

@@ -10,10 +10,8 @@ from cama.simulation.sensor import Optics, Sensor
 
 PRNU_STRENGTHS = (0.003, 0.010)  # standard deviations of the gain in real sensors: 0.3 to 1 percent
 ENCODERS = 2 / 3  # of the number of models: some share their JPEG tables and subsampling, as models of one maker do
-MERGING, CORRECTING = (
-    0.25,
-    0.4,
-)  # shares of models that merge frames, as phones do, and that correct their lens's distortion
+MERGING = 0.25  # share of models that merge frames, as phones do
+CORRECTING = 0.4  # share of models that correct their lens's distortion
 SUBSAMPLINGS, OFTEN = ("4:2:0", "4:2:2", "4:4:4"), (0.4, 0.45, 0.15)
 LEVELS = (-1.2, 0.0, 0.8)  # of quality relative to an encoder's, among which a camera chooses
 

@@ -34,9 +34,8 @@ class Processing:
     luma_table: tuple[int, ...]  # 64 quantisation steps, row by row
     chroma_table: tuple[int, ...]
     subsampling: str  # 4:4:4, 4:2:2 or 4:2:0
-    adaptation: float = (
-        0.0  # by how much the S-curve is stronger for each standard deviation of luma below `TYPICAL_CONTRAST`
-    )
+    # by how much the S-curve is stronger for each standard deviation of luma below `TYPICAL_CONTRAST`
+    adaptation: float = 0.0
     correction: float = 0.0  # of the lens's radial distortion
     correction_order: int = 1  # of the splines by which it resamples
 

@@ -22,10 +22,8 @@ class Optics:
     blue_scale: float
     distortion: float = 0.0  # radial: what lies at the corners is moved inwards by this share
     focus: float = 0.0  # standard deviation of the blur of what is out of focus
-    motion: tuple[float, float] = (
-        0.0,
-        0.0,
-    )  # standard deviations of the blur down and across by the motion of the camera
+    # standard deviations of the blur down and across by the motion of the camera
+    motion: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)

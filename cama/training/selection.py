@@ -15,13 +15,10 @@ from cama.models.classifiers import Classifier
 from cama.models.generator import Generator
 from cama.training.classifier import predict
 
-FIRST, STATES = (
-    0.7,
-    4,
-)  # the share of the training after which the first state is judged; how many are, the last among them
-Deliver = Callable[
-    [np.ndarray, np.ndarray], np.ndarray
-]  # pictures (1, H, W, 3) and what G made of them, to what is kept
+FIRST = 0.7  # the share of the training after which the first state is judged
+STATES = 4  # how many are, the last among them
+# pictures (1, H, W, 3) and what G made of them, to what is kept
+Deliver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 PAIRS = 60  # validation photographs and targets that each state is judged by
 
 
@@ -79,11 +76,8 @@ class Selection:
             self.compute.begin_step()
             with self.compute.autocast():
                 after = to_bytes(generator(self.compute.images(given), labels))
-            whole = (
-                1,
-                -1,
-                *before.shape[2:],
-            )  # the patches of the photograph together, as the picture that they are of
+            # the patches of the photograph together, as the picture that they are of
+            whole = (1, -1, *before.shape[2:])
             delivered = self.deliver(before.reshape(whole), after.reshape(whole)).reshape(before.shape)
             pictures = torch.from_numpy(delivered)
             hits += [predict(judge, pictures, self.compute).argmax(1) == target for judge in self.judges]
