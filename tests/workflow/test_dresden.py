@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.workflow.conftest import PROJECT, Workflow, checkout
 
@@ -35,7 +35,10 @@ def stand_in(tmp_path_factory) -> Workflow:
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(PHOTOGRAPHS):
             pixels = rng.integers(60, 200, (160, 176, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{device}_{1000 + number}.JPG", quality=90)
+            exif = Image.Exif()
+            # the save `target` learns from files with a make and model
+            exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = device.split("_")[:2]
+            Image.fromarray(pixels).save(folder / f"{device}_{1000 + number}.JPG", quality=90, exif=exif)
     return workflow
 
 
@@ -103,7 +106,8 @@ def test_a_small_version_runs_whole(stand_in):
     assert (roles["test"], roles["test_outdist"]) == ({4}, {2})
     assert len(splits) == len(devices()) * PHOTOGRAPHS
     table = pd.read_csv(results / "tables" / "transfer.csv")
-    assert len(table) == 4 * 2 * len(KEPT)
+    assert set(table.save) == {"target", "png"}
+    assert len(table) == 4 * 2 * 2 * len(KEPT)
     learned = table[table.method.isin(["cama", "spoc", "misl"])]
     assert set(learned[learned.set == "in"].transformations) == {6 * 5}  # each model's photograph to the other five
     assert set(learned[learned.set == "out"].transformations) == {6 * 6}
