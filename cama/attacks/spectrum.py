@@ -1,9 +1,9 @@
 """The linear attack: a filter gives a picture the target camera's mean power spectrum, as the adversary's photographs show it.
 
-Each YCbCr channel is filtered by the gain (mean power of the target / of the source) ** (alpha / 2) at each frequency. The
-gain is even in both directions, so that filtering the picture with its mirror images is a product in its DCT: nothing
-wraps around from the opposite border, and the mean stays, but for values clipped to the range. It does not depend on place,
-so that a JPEG grid stays where it is.
+Each YCbCr channel is filtered by the gain (mean power of the target / of the source) ** (alpha / 2) at each frequency, and the
+change of each picture is then scaled to a given PSNR, which is a linear filter still. The gain is even in both directions,
+so that filtering the picture with its mirror images is a product in its DCT: nothing wraps around from the opposite border,
+and the mean stays, but for values clipped to the range. It does not depend on place, so that a JPEG grid stays where it is.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.optimize import brentq
 
 from cama.attacks.classical import Attack
-from cama.compute.psnr import psnr
+from cama.compute.psnr import at_psnr, psnr
 from cama.core.errors import CamaError
 from cama.data.arrays import take
 from cama.data.patches import Patches
@@ -31,7 +31,7 @@ BATCH = 256  # patches
 
 
 class Strength(NamedTuple):
-    """A filter's alpha, and the mean PSNR in dB that it has on the adversary's validation photographs."""
+    """A filter's alpha, and the mean PSNR in dB that it has on the adversary's validation photographs before it is scaled."""
 
     alpha: float
     psnr: float
@@ -41,7 +41,7 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
     """The attack, and how strong it is from a known source and from an unknown one, which a source of -1 always is.
 
     `path`: the adversary's patch file, whose labels are `targets`. The spectrum of an unknown source is the mean of all
-    labels. Alpha is that at which the mean PSNR is `method.psnr`, at most 3.
+    labels. Alpha is that at which the mean PSNR is `method.psnr`, at most 3; each picture is then scaled to that PSNR.
     """
     patches = Patches.read(path, "rgb", memory=0)
     if patches.labels != targets:
@@ -66,7 +66,7 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
             known = own >= 0 and method.source == "known"
             alpha = strengths["known" if known else "unknown"].alpha
             changed.append(filtered(image[None], alpha * log_gain(own if known else -1, aim))[0])
-        return np.stack(changed)
+        return at_psnr(images, np.stack(changed), method.psnr)
 
     return attack, strengths
 
@@ -76,7 +76,7 @@ def _strength(level: float, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Stren
 
     def mean_psnr(alpha: float) -> float:
         # over all patches of a photograph, since in pictures, which are scored, smooth parts make up for busy ones
-        levels = [psnr(np.concatenate(x), np.concatenate(filtered(x, alpha * gain))) for x, gain in pairs]
+        levels = [psnr(np.concatenate(x), np.concatenate(np.rint(filtered(x, alpha * gain)))) for x, gain in pairs]
         return float(np.mean(np.minimum(levels, 100)))  # infinite where nothing changes
 
     alpha = MOST_ALPHA
@@ -86,15 +86,16 @@ def _strength(level: float, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Stren
 
 
 def filtered(images: np.ndarray, log_gain: np.ndarray) -> np.ndarray:
-    """Images (N, H, W, 3), uint8, filtered in YCbCr by a gain, whose logarithm (F, F, 3) is given at F frequencies from 0 to
-    half a cycle a pixel, vertical and horizontal, and interpolated between them. The mean stays where the first is 0.
+    """Images (N, H, W, 3), uint8, filtered in YCbCr by a gain, as float32 in 0 to 255. The gain's logarithm (F, F, 3) is given
+    at F frequencies from 0 to half a cycle a pixel, vertical and horizontal, and interpolated between them. The mean stays
+    where the first is 0.
     """
     known = np.linspace(0, 0.5, len(log_gain))
     wanted = np.meshgrid(*(np.arange(side) / (2 * side) for side in images.shape[1:3]), indexing="ij")
     gain = np.exp(RegularGridInterpolator((known, known), log_gain)(tuple(wanted)))
     waves = dctn(images @ TO_YCBCR.T, axes=(1, 2), norm="ortho")
     changed = idctn(waves * gain, axes=(1, 2), norm="ortho") @ np.linalg.inv(TO_YCBCR).T
-    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    return np.clip(changed, 0, 255).astype(np.float32)
 
 
 def power_spectrum(images: np.ndarray) -> np.ndarray:

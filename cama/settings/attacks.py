@@ -45,9 +45,7 @@ class MethodSpec(Spec):
         0,
         allow_inf_nan=False,
         description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled, enlarged fourfold at most"
-        " (`purify`, gradient attacks, and `learned`, where 0 leaves it as G makes it); or the mean on the adversary's"
-        " validation photographs, for which the filter is made as strong as needed, up to the cube of the ratio of spectra"
-        " (`spectrum`)",
+        " (`purify`, `spectrum`, gradient attacks, and `learned`, where 0 leaves it as G makes it)",
     )
     source: Literal["known", "unknown"] = Field(
         "known",

@@ -73,7 +73,7 @@ def even_gain(strength, size=SIDE // 2 + 1):
 def test_a_gain_of_one_changes_nothing():
     images = np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
     before = images.copy()
-    assert np.array_equal(filtered(images, 0 * even_gain(1)), images)
+    assert filtered(images, 0 * even_gain(1)) == pytest.approx(images, abs=1e-3)
     assert np.array_equal(images, before)
 
 
@@ -92,8 +92,8 @@ def test_mean_brightness_stays_and_pictures_do_not_mix(shape, strength):
 def test_nothing_leaks_from_one_border_to_the_opposite_one():
     """A ramp from dark to bright has the highest frequencies only where it is taken to repeat."""
     ramp = np.broadcast_to(np.linspace(30, 220, 96)[None, :, None], (1, 80, 96, 3)).round().astype(np.uint8)
-    assert np.abs(filtered(ramp, even_gain(2.0)).astype(int) - ramp).max() <= 6
-    assert np.abs(filtered(ramp.swapaxes(1, 2), even_gain(2.0)).astype(int) - ramp.swapaxes(1, 2)).max() <= 6
+    assert np.abs(filtered(ramp, even_gain(2.0)) - ramp).max() < 6.5
+    assert np.abs(filtered(ramp.swapaxes(1, 2), even_gain(2.0)) - ramp.swapaxes(1, 2)).max() < 6.5
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (88, 120)])
@@ -101,9 +101,9 @@ def test_a_grid_of_blocks_stays_where_it_is_and_only_becomes_stronger(shape):
     grid = np.zeros(shape)
     grid[7::8], grid[::8] = 4, -4
     images = np.repeat((128 + grid).astype(np.uint8)[None, ..., None], 3, axis=-1)
-    changed = filtered(images, even_gain(1.0)).astype(float)[0, ..., 0] - 128
-    assert np.array_equal(changed, np.broadcast_to(changed[:, :1], shape))
-    assert np.array_equal(changed[8:24], changed[16:32])
+    changed = filtered(images, even_gain(1.0))[0, ..., 0] - 128
+    assert changed == pytest.approx(np.broadcast_to(changed[:, :1], shape), abs=0.1)
+    assert changed[8:24] == pytest.approx(changed[16:32], abs=0.1)
     steps = np.abs(np.diff(changed[:, 0]))
     assert (steps[7:-1:8] > 10).all()
     assert np.delete(steps, np.arange(7, len(steps), 8)).max() < 8
@@ -145,31 +145,34 @@ def test_the_power_of_a_wave_stands_at_its_frequency_however_it_lies():
 
 
 def test_the_spectrum_of_the_target_is_approached_in_pictures_of_any_size(patches):
-    attack, strengths = spectrum_attack(patches, method(29), LABELS)
-    assert 0.5 < strengths["known"].alpha < 1.6
+    attack, strengths = spectrum_attack(patches, method(36), LABELS)
+    assert 0.5 < strengths["known"].alpha < 1.0
     for source, target in ((0, 1), (1, 2), (2, 0)):
         images, aimed = (coloured(SLOPES[label], 8, 96, 96, seed=50 + label) for label in (source, target))
         attacked = attack(images, np.full(8, source), np.full(8, target))
         given, made, wanted = (np.log(power_spectrum(x))[2:, 2:] for x in (images, attacked, aimed))
         before, after = np.abs(given - wanted).mean(), np.abs(made - wanted).mean()
-        assert after < 0.6 * before
+        assert after < 0.8 * before
 
 
 @pytest.mark.parametrize("source", ["known", "unknown"])
 @pytest.mark.parametrize("level", [32.0, 38.0])
-def test_its_strength_is_that_at_which_validation_photographs_have_the_psnr(level, source, patches):
+def test_its_alpha_is_that_at_which_validation_photographs_have_the_psnr(level, source, patches):
     """In the attack of a known source, that of an unknown one has its own."""
-    attack, strengths = spectrum_attack(patches, method(level), LABELS)
+    _, strengths = spectrum_attack(patches, method(level), LABELS)
     alpha, found = strengths[source]
     assert found == pytest.approx(level, abs=0.1)
     assert 0 < alpha < MOST_ALPHA
     assert strengths["unknown"].alpha > strengths["known"].alpha
-    levels = []
-    for own, target in [(a, b) for a in range(3) for b in range(3) if a != b]:
-        images = coloured(SLOPES[own], 8, SIDE, SIDE, seed=2 * own + 1)  # those of the file
-        changed = attack(images, np.full(8, own if source == "known" else -1), np.full(8, target))
-        levels += [psnr(np.concatenate(images[i : i + 4]), np.concatenate(changed[i : i + 4])) for i in (0, 4)]
-    assert np.mean(levels) == pytest.approx(found, abs=1e-6)
+
+
+@pytest.mark.parametrize("source", [0, -1])
+def test_each_picture_has_the_psnr_whatever_its_scene(source, patches):
+    attack, _ = spectrum_attack(patches, method(34), LABELS)
+    smooth, busy = (np.clip(128 + share * (coloured(0, 1, 64, 64)[0] - 128.0), 0, 255) for share in (0.5, 3))
+    images = np.stack([smooth, busy]).astype(np.uint8)
+    changed = attack(images, np.full(2, source), np.full(2, 1))
+    assert [psnr(*pair) for pair in zip(images, changed, strict=True)] == pytest.approx([34, 34], abs=0.021)
 
 
 def test_it_is_no_stronger_than_alpha_may_be(patches):
