@@ -30,7 +30,7 @@ def ms_ssim(image: np.ndarray, changed: np.ndarray) -> float:
     if min(image.shape[:2]) <= 160:
         return math.nan
     # channels first in memory: convolutions of single channels are slow otherwise
-    both = [torch.from_numpy(x).permute(2, 0, 1)[None].double().contiguous() for x in (image, changed)]
+    both = [torch.from_numpy(x).permute(2, 0, 1)[None].float().contiguous() for x in (image, changed)]
     return float(multi_scale(*both, data_range=255))
 
 

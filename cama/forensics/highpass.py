@@ -44,6 +44,8 @@ def constrain_(weight: Tensor) -> Tensor:
     Bayar and Stamm, "Constrained convolutional neural networks" (2018). If the other weights sum to nearly zero, so that
     scaling would make them huge, they are set to equal values.
     """
+    if weight.is_meta:  # has no values, and takes seconds: torch imports its compiler for it
+        return weight
     with torch.no_grad():
         middle = weight.shape[-1] // 2
         weight[:, :, middle, middle] = 0

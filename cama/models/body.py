@@ -14,6 +14,8 @@ from cama.settings.networks import BodySpec
 
 def init_normal_(module: nn.Module) -> None:
     """N(0, 0.02) for convolutions, N(1, 0.02) for batch norms, zero biases."""
+    if any(parameter.is_meta for parameter in module.parameters()):
+        return  # it has no values, and takes seconds: torch imports its compiler for it
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(part.weight, 0.0, 0.02)

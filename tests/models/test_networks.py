@@ -1,6 +1,8 @@
 """G, D, E0 and the evaluator E."""
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -351,3 +353,24 @@ def test_the_evaluator_refuses_streams_of_two_estimators():
 def test_the_evaluator_takes_two_copies_of_one_estimator():
     streams = {n: tiny_classifier(n, estimator=tiny_estimator(0)) for n in ("prnu_lp", "prnu_lp_low")}
     assert Evaluator(streams)(pictures())["prnu_lp"].shape == (2, 3)
+
+
+def test_describing_networks_does_not_import_torchs_compiler():
+    """It takes seconds, and every command that reads a model file describes its network first (`load_weights`)."""
+    code = """
+import sys, torch
+from cama.models.classifiers import Classifier
+from cama.models.discriminator import Discriminator
+from cama.models.estimator import Estimator
+from cama.models.generator import Generator
+from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
+with torch.device("meta"):
+    estimator = Estimator(BodySpec())
+    Generator(3, GeneratorSpec())
+    Discriminator(3, DiscriminatorSpec(frontend="con_conv"))
+    for frontend in ("rgb", "con_conv", "finite_difference", "fixed_hpf", "rgb+con_conv", "prnu_lp", "prnu_lp_low"):
+        Classifier(3, ClassifierNetSpec(frontend=frontend, architecture="small"), estimator)
+print("torch._dynamo" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "False\n"
