@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from cama.attacks.classical import ATTACKS, Attack
-from cama.attacks.gradient import at_bound, bound_for, fitting_bound, gradient_attack
+from cama.attacks.gradient import gradient_attack
 from cama.attacks.learned import learned_attack
 from cama.attacks.purify import purify_attack
 from cama.attacks.spectrum import spectrum_attack
 from cama.compute.device import Compute
-from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.models.evaluator import load_evaluator
 from cama.settings.attacks import MethodSpec
@@ -24,12 +21,10 @@ def build_attack(
     seed: int,
     model: Path | None = None,
     evaluators: list[Path] | None = None,
-    bound: float = 0.0,
     patches: Path | None = None,
 ) -> Attack:
     """The attack of any kind but `oracle`. `model`: a generator's file, or the denoiser's; `evaluators`: files of E's
-    classifiers, in the order of the settings; `bound`: of a gradient attack that has no PSNR, in grey levels; `patches`: the
-    adversary's patch file, for `spectrum`.
+    classifiers, in the order of the settings; `patches`: the adversary's patch file, for `spectrum`.
     """
     if method.kind == "learned":
         if model is None:
@@ -40,8 +35,7 @@ def build_attack(
         return apply
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
-        bound = fitting_bound(method.kind, method.psnr) if method.psnr else bound
-        return at_bound(gradient_attack(method, evaluator, Compute(compute), seed), bound)
+        return gradient_attack(method, evaluator, Compute(compute), seed)
     if method.kind == "purify":
         if model is None:
             raise CamaError("--model: found none, expected the model file of the adversary's denoiser")
@@ -57,26 +51,3 @@ def build_attack(
             )
         return apply
     return ATTACKS[method.kind](method, targets, seed)
-
-
-def matching_bound(
-    method: MethodSpec,
-    targets: tuple[str, ...],
-    compute: ComputeSpec,
-    seed: int,
-    evaluators: list[Path],
-    level: float,
-    crops: np.ndarray,
-    aims: np.ndarray,
-) -> float:
-    """The bound in grey levels at which a gradient attack on `crops` (N, H, W, 3) towards `aims` (N,) has the mean PSNR
-    `level`, in dB.
-    """
-    evaluator = load_evaluator(method.evaluators, evaluators, targets)
-    bounded = gradient_attack(method, evaluator, Compute(compute), seed)
-
-    def mean_psnr(bound: float) -> float:
-        changed = [bounded(crops[i : i + 1], aims[i : i + 1], bound)[0] for i in range(len(crops))]
-        return float(np.mean([psnr(*pair) for pair in zip(crops, changed, strict=True)]))
-
-    return bound_for(level, mean_psnr)

@@ -1,8 +1,8 @@
 """Gradient attacks on the evaluator E alone: what an adversary without a trained generator would do. None touches F.
 
 FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), targeted, bounded in every
-pixel; rounding to 8 bits at random goes to the next grey level beyond at most. Where each picture is to have a given PSNR,
-its change is then scaled, so that pixels may pass the bound.
+pixel. The bound is one that fits the PSNR that each picture is to have; its change is then scaled to that, so that pixels may
+pass the bound.
 """
 
 import zlib
@@ -15,7 +15,6 @@ from torch import Tensor
 from cama.attacks.classical import Attack
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
-from cama.compute.tensors import to_bytes
 from cama.core.seeds import derive_seed
 from cama.models.evaluator import Evaluator
 from cama.settings.attacks import MethodSpec
@@ -25,12 +24,23 @@ Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 MOMENTUM = 1.0  # of MI-FGSM, its authors' value
 PGD_REACH = 2.5  # how far the steps of PGD reach together, in bounds (Madry et al.)
 REACHED = {"fgsm": 1.0, "pgd": 0.7, "mi_fgsm": 0.7}  # root mean square of a change, in bounds: all pixels of one step
-ROUNDS = 3  # of setting the bound
 
 
-def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Bounded:
-    """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels. With `spec.psnr`,
-    in dB, each picture has that PSNR (see `at_psnr`), whatever the bound.
+def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Attack:
+    """The attack, after which each picture has the PSNR `spec.psnr`, in dB (see `at_psnr`)."""
+    bounded, bound = bounded_attack(spec, evaluator, compute, seed), fitting_bound(spec.kind, spec.psnr)
+
+    def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        # rounded at random, or a bound between two grey levels would be one of them in every pixel
+        dither = _uniform(images, seed, "dither") - 0.5
+        return at_psnr(images, bounded(images, target, bound), spec.psnr, _last(dither))
+
+    return attack
+
+
+def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Bounded:
+    """The attack as a function of images (N, H, W, 3), uint8, targets (N,) and the bound in grey levels; its pictures are
+    float32 in 0 to 255, before they are scaled and rounded.
     """
     evaluator = compute.to_device(evaluator)
 
@@ -63,12 +73,7 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
                 direction = momentum
             changed = changed.detach() + rate * direction.sign()
             changed = torch.clamp(changed, x - reach, x + reach).clamp(-1, 1)
-        # rounded at random, or a bound between two grey levels would be one of them in every pixel
-        dither = _uniform(images, seed, "dither") - 0.5
-        if spec.psnr:
-            after = 127.5 * (changed.cpu() + 1)
-            return at_psnr(images, _last(after), spec.psnr, _last(dither))
-        return to_bytes(changed + dither.to(x) / 127.5)
+        return _last(127.5 * (changed.cpu() + 1))
 
     return attack
 
@@ -90,19 +95,3 @@ def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
 def fitting_bound(kind: str, psnr: float) -> float:
     """The bound in grey levels at which pictures have about this PSNR in dB, so that little is left to be scaled."""
     return 255 * 10 ** (-psnr / 20) / REACHED[kind]
-
-
-def bound_for(psnr: float, mean_psnr: Callable[[float], float]) -> float:
-    """The bound in grey levels at which `mean_psnr` of the bound is nearly `psnr`, in dB.
-
-    A perturbation grows about as its bound does, so that a few corrections by the ratio suffice.
-    """
-    bound = 255 * 10 ** (-psnr / 20)
-    for _ in range(ROUNDS):
-        bound *= 10 ** ((min(mean_psnr(bound), psnr + 20) - psnr) / 20)
-    return bound
-
-
-def at_bound(attack: Bounded, bound: float) -> Attack:
-    """The attack with its bound fixed, as every attack is called."""
-    return lambda images, source, target: attack(images, target, bound)

@@ -1,7 +1,6 @@
 """Attacked pictures: HDF5 with `images` (T, H, W, 3) uint8, one image a chunk, and for each `set` (in, out), `row` (of the
 patch file of that set), `target` (label, -1 where the method has no target: the one picture then serves every target) and
-`run` (which training of the generator, from 1); attributes `targets` (the labels' names) and `bound` (of a gradient attack, in
-grey levels).
+`run` (which training of the generator, from 1); attribute `targets` (the labels' names).
 """
 
 import contextlib
@@ -27,7 +26,6 @@ class Attacked:
     aims: np.ndarray
     runs: np.ndarray
     targets: tuple[str, ...]
-    bound: float
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,7 +40,7 @@ def open_attacked(path: Path) -> Iterator[Attacked]:
     """Yield the pictures of a file; a missing or damaged one is an error that names it."""
     file = open_hdf5(path, "images", "set", "row", "target", "run")
     arrays = (read_values(file, name) for name in ("set", "row", "target", "run"))
-    yield Attacked(file, *arrays, tuple(read_attribute(file, "targets")), read_attribute(file, "bound"))
+    yield Attacked(file, *arrays, tuple(read_attribute(file, "targets")))
 
 
 def write_attacked(
@@ -51,7 +49,6 @@ def write_attacked(
     runs: int,
     pictures: Iterable[np.ndarray],
     targets: tuple[str, ...],
-    bound: float,
     progress: Callable[[int], None],
 ) -> None:
     """Write the pictures of each run's `pairs`, run after run, as they are made; `progress` gets the number done."""
@@ -67,4 +64,3 @@ def write_attacked(
         file.write_values("target", np.array(aims))
         file.write_values("run", np.repeat(np.arange(1, runs + 1), len(pairs)))
         file.write_attribute("targets", targets)
-        file.write_attribute("bound", bound)

@@ -1,6 +1,6 @@
 """Settings of the attacks and of their measurement."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,8 +25,6 @@ LEVELS = (20, 60)  # dB that may be asked for
 class MethodSpec(Spec):
     """An attack."""
 
-    RENAMED: ClassVar = {"match": "match_psnr_of"}
-
     kind: registered(plugins.ATTACKS, *KINDS) = Field(
         "identity",
         description=f"the kind of attack, one of {', '.join(KINDS)}; `oracle` needs simulated cameras",
@@ -36,10 +34,6 @@ class MethodSpec(Spec):
     )
     generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
     evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
-    match_psnr_of: str = Field(
-        "",
-        description="method whose mean PSNR sets the bound of the perturbation (gradient attacks without a `psnr`)",
-    )
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
     psnr: float = Field(
         0,
@@ -70,17 +64,12 @@ class MethodSpec(Spec):
         if self.options and self.kind in KINDS:
             raise ValueError(f"options: found some, but {self.kind} has none")
         self._check_psnr()
-        for name, kinds in (
-            ("generator", ("learned",)),
-            ("evaluators", GRADIENT_KINDS),
-            ("match_psnr_of", () if self.psnr else GRADIENT_KINDS),
-        ):
+        for name, kinds in (("generator", ("learned",)), ("evaluators", GRADIENT_KINDS)):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
                 found = ", ".join(map(str, value)) if isinstance(value, tuple) else value
                 expected = "none" if value else "a name"
-                kind = f"{self.kind} with a psnr" if self.gradient and self.psnr else self.kind
-                raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {kind}")
+                raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {self.kind}")
         return self
 
     def _check_psnr(self) -> None:
@@ -88,8 +77,8 @@ class MethodSpec(Spec):
         if self.kind not in ("spectrum", "purify", "learned", *GRADIENT_KINDS):
             if self.psnr:
                 raise ValueError(f"psnr: found {self.psnr:g}, but {self.kind} has none")
-        elif not low <= self.psnr <= high and not self.match_psnr_of and (self.psnr or self.kind != "learned"):
-            other = {"spectrum": "", "purify": "", "learned": ", or 0"}.get(self.kind, ", or match_psnr_of")
+        elif not low <= self.psnr <= high and (self.psnr or self.kind != "learned"):
+            other = ", or 0" if self.kind == "learned" else ""
             raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")

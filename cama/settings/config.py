@@ -221,7 +221,6 @@ class Config(Spec):
             *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
-            *((f"attack.methods.{n}.match_psnr_of", s.match_psnr_of, methods) for n, s in methods.items()),
             *((f"examiner.informed.{n}.classifier", s.classifier, networks) for n, s in informed.items()),
             *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),
@@ -269,11 +268,6 @@ class Config(Spec):
                 )
             if method.kind not in KINDS:
                 _try_options(name, method, self.models.in_distribution)
-            other = methods.get(method.match_psnr_of)
-            if other is not None and (other.match_psnr_of or other.kind == "identity"):
-                raise ValueError(
-                    f"attack.methods.{name}.match_psnr_of: found {method.match_psnr_of!r}, which has no distortion of its own"
-                )
             if method.photographs > most or (method.photographs and method.kind == "identity"):
                 raise ValueError(
                     f"attack.methods.{name}.photographs: found {method.photographs}, expected at most those of `identity`,"

@@ -14,7 +14,6 @@ from cama.attacks.factory import build_attack
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
-from cama.data.attacked import open_attacked
 from cama.data.crops import crop_origins
 from cama.data.examples import Window, write_examples
 from cama.data.manifest import read_table
@@ -30,30 +29,16 @@ def examples(
     model: Path | None,
     evaluators: list[Path] | None,
     patches: Path | None,
-    attacked: Path | None,
     out: Path,
 ) -> None:
     """Attack a window of each chosen photograph below `root` towards another label, and write both.
 
-    `model`, `evaluators`, `patches`: what the attack needs, as in the stage `attack`; `attacked`: its pictures of the test
-    photographs, whose bound a gradient attack takes.
+    `model`, `evaluators`, `patches`: what the attack needs, as in the stage `attack`.
     """
     chosen = _chosen(spec, splits)
-    apply = build_attack(
-        spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, _bound(spec, attacked), patches
-    )
+    apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, patches)
     progress = Progress(f"examples of {spec.name}", len(chosen))
     write_examples(out, _examples(spec, chosen, root, apply), spec.targets, progress.update)
-
-
-def _bound(spec: ExamplesStageSpec, attacked: Path | None) -> float:
-    """The bound of a gradient attack, in grey levels."""
-    if not spec.method.gradient:
-        return 0.0
-    if attacked is None:
-        raise CamaError("--attacked: found none, expected the method's attacked pictures")
-    with open_attacked(attacked) as file:
-        return file.bound
 
 
 def _chosen(spec: ExamplesStageSpec, splits: Path) -> pd.DataFrame:

@@ -162,8 +162,6 @@ class Plan(Paths):
             inputs["model"] = [self.path("adversary/denoiser.safetensors")]
         if spec.evaluators:
             inputs["evaluators"] = self.evaluators(spec.evaluators)
-        if spec.match_psnr_of:
-            inputs["match"] = self.attacked([spec.match_psnr_of])
         if spec.kind == "oracle":
             inputs["oracle"] = self.paths("oracle/{}", self.models)
         if spec.kind == "spectrum":
@@ -182,15 +180,11 @@ class Plan(Paths):
         return [*self.config.detection.methods, *map(self._attacker_for, self.config.examiner.informed)]
 
     def example_inputs(self, attacker: str) -> Files:
-        """What a method needs to attack the examiner's photographs: one training of its generator, and instead of photographs
-        to match the pictures that its bound stands with.
-        """
+        """What a method needs to attack the examiner's photographs: of its generator one training alone."""
         method, run = run_of(attacker)
         spec, inputs = self.config.attack.methods[method], self.attack_inputs(method)
         if spec.generator:
             inputs["model"] = [self.path(f"adversary/generators/{run_names(spec.generator, run)[-1]}.safetensors")]
-        if inputs.pop("match", None):
-            inputs["attacked"] = self.attacked([method])
         return inputs
 
     def attacked(self, methods: Iterable[str] | None = None) -> list[str]:

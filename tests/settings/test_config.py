@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
-from cama.settings.attacks import MethodSpec, PlotsSpec
+from cama.settings.attacks import PlotsSpec
 from cama.settings.config import Config, load_config
 from cama.settings.data import SimulationSpec
 from cama.settings.spec import Spec, parse, parse_json
-from cama.settings.stages import AttackStageSpec, TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
+from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
 from cama.settings.training import ClassifierSpec, LearnedSpec, Ramp
 
 PROJECT = Path(__file__).parents[2]
@@ -143,9 +143,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_key(key, nearest):
 # where each block of settings with renamed keys stands, in the config or in a stage's spec
 RENAMED_IN = {
     "adversary.generators.cama": (LearnedSpec, Config),
-    "attack.methods.jpeg": (MethodSpec, Config),
     "learned": (LearnedSpec, TrainGeneratorSpec),
-    "method": (MethodSpec, AttackStageSpec),
 }
 RENAMED = [(f"{at}.{old}", new, kind) for at, (block, kind) in RENAMED_IN.items() for old, new in block.RENAMED.items()]
 
@@ -156,12 +154,11 @@ def kinds_below(kind: type[Spec]) -> list[type[Spec]]:
 
 @pytest.mark.parametrize(("key", "new", "kind"), RENAMED, ids=[f"{kind.__name__} {key}" for key, _, kind in RENAMED])
 def test_an_old_key_is_refused_with_its_new_name(key, new, kind):
-    values = DEFAULT if kind is Config else {"targets": ["A_1", "B_2"]} if kind is AttackStageSpec else {}
-    assert refused(put(values, key, 1), kind) == f"{key} is now called {new!r}"
+    assert refused(put(DEFAULT if kind is Config else {}, key, 1), kind) == f"{key} is now called {new!r}"
 
 
 def test_every_renamed_key_is_tried_and_leads_to_a_key():
-    assert len(RENAMED) == 10
+    assert len(RENAMED) == 8
     for kind in kinds_below(Spec):
         assert set(kind.RENAMED.values()) <= set(kind.model_fields)
         assert not set(kind.RENAMED) & set(kind.model_fields)
@@ -370,18 +367,13 @@ LEARNED = {"kind": "learned", "generator": "cama"}
         ("attack.methods.jpeg.source", "unknown", "source: found 'unknown', but jpeg knows no source"),
         (
             "attack.methods.pgd",
-            {"kind": "pgd", "match_psnr_of": "cama"},
+            {"kind": "pgd", "psnr": 36},
             "evaluators: found nothing, expected a name for pgd",
         ),
         (
             "attack.methods.pgd",
             {"kind": "pgd", "evaluators": ["low"]},
-            "psnr: found 0, expected the PSNR in dB, 20 to 60, or match_psnr_of",
-        ),
-        (
-            "attack.methods.pgd",
-            {"kind": "pgd", "evaluators": ["low"], "psnr": 36, "match_psnr_of": "cama"},
-            "match_psnr_of: found cama, expected none for pgd with a psnr",
+            "psnr: found 0, expected the PSNR in dB, 20 to 60",
         ),
         ("tables.baseline", "spoc", "tables.baseline: found 'spoc', expected one of ['identity', "),
         ("plots.methods", ["jpeg"], "plots.methods: found 'jpeg', expected one of ['cama', 'oracle']"),
@@ -401,11 +393,6 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             "attack",
             {"photographs": 4, "methods": {"identity": {}, "cama": {**LEARNED, "photographs": 5}}},
             "photographs: found 5",
-        ),
-        (
-            "attack.methods.pgd",
-            {"kind": "pgd", "evaluators": ["low"], "match_psnr_of": "identity"},
-            "no distortion of its own",
         ),
         (
             "detection.detectors.pixels.net.frontend",
@@ -429,13 +416,6 @@ def test_gradient_attacks_of_the_comparison_see_what_the_method_beside_them_saw(
     for name, beside in (("fgsm", "cama"), ("pgd", "cama"), ("mi_fgsm", "cama"), ("mi_fgsm-plus", "cama-plus")):
         assert methods[name].evaluators == generators[beside].evaluators
         assert methods[name].psnr == methods["spectrum"].psnr
-
-
-def test_a_gradient_attack_cannot_match_another():
-    values = put(DEFAULT, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match_psnr_of": "cama"})
-    assert parse(Config, values, "config").attack.methods["pgd"].targeted
-    values = put(values, "attack.methods.fgsm", {"kind": "fgsm", "evaluators": ["high"], "match_psnr_of": "pgd"})
-    assert "'pgd', which has no distortion of its own" in refused(values)
 
 
 def test_devices_are_compared_at_one_place_of_the_sensor_alone():
@@ -839,7 +819,7 @@ def test_the_roles_reach_the_rows():
 @pytest.mark.parametrize("user", ["adversary.generators.cama", "attack.methods.pgd"])
 def test_what_has_no_gradients_is_no_classifier_of_e(user):
     values = put(DEFAULT, "adversary.evaluators.third", AT_ONCE)
-    values = put(values, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "match_psnr_of": "cama"})
+    values = put(values, "attack.methods.pgd", {"kind": "pgd", "evaluators": ["high"], "psnr": 36})
     parse(Config, values, "config")
     found = refused(put(values, f"{user}.evaluators", ["high", "third"]))
     assert found == f"{user}.evaluators: found 'third', expected networks: cooccurrences has no gradients"

@@ -45,7 +45,7 @@ def evaluate(folder: Path, aims: list[int], *options: object, **spec: object) ->
     """The command that scores one picture for each of `aims`, of the first test crops in their order."""
     pairs = [("in", row, aim) for row, aim in enumerate(aims)]
     pictures = (scene(SIDE, SIDE, seed=row) for row, _ in enumerate(aims))
-    write_attacked(folder / "attacked.h5", pairs, 1, pictures, LABELS, 0.0, lambda done: None)
+    write_attacked(folder / "attacked.h5", pairs, 1, pictures, LABELS, lambda done: None)
     names = ("attacked", "attacked.h5"), ("inside", "test.h5"), ("outside", "test.h5"), ("classifiers", "f.safetensors")
     given = [word for name, file in names for word in (f"--{name}", folder / file)]
     saves_of = EvaluationSpec(saves=spec.pop("saves"), patches=True)

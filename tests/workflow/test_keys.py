@@ -120,7 +120,6 @@ VALUES = {
     "attack.methods.plus.generator": "cama",
     "attack.methods.jpeg.strength": 70,
     "attack.methods.pgd.evaluators": ["low"],
-    "attack.methods.pgd.match_psnr_of": "jpeg",
     "attack.methods.pgd.photographs": 0,
 }
 # and what must change with it
@@ -134,9 +133,7 @@ BESIDE = {
 ONE_VALUE = {f"detection.detectors.{name}.training.processes" for name in CONFIG.detection.detectors}
 ONE_VALUE |= {"tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
-TOGETHER = re.compile(
-    r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|match_psnr_of|psnr|source|photographs)"
-)
+TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|psnr|source|photographs)")
 CHOICES = (
     "float32",
     "cuda",

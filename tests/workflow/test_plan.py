@@ -234,11 +234,7 @@ def test_a_training_takes_threads_memory_gpus_and_a_launcher_for_each_process(ki
         ("oracle", {"oracle": [f"results/oracle/{name}" for name in TINY_PLAN.models]}, False),
         ("cama", {"model": TINY_PLAN.generators("cama")}, True),
         ("plus", {"model": TINY_PLAN.generators("plus")}, True),
-        (
-            "pgd",
-            {"evaluators": TINY_PLAN.evaluators(["high", "rgb"]), "match": ["results/attacks/cama.h5"]},
-            True,
-        ),
+        ("pgd", {"evaluators": TINY_PLAN.evaluators(["high", "rgb"])}, True),
     ],
 )
 def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
@@ -248,13 +244,6 @@ def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
     assert (TINY_PLAN.attack_threads(job), gpu.attack_gpus(job)) == ((2, 1) if networks else (1, 0))
     assert TINY_PLAN.attack_gpus(job) == 0
     assert gpu.gpus == 1
-
-
-def test_a_gradient_attack_with_a_psnr_matches_no_other():
-    plan = changed(attack={"methods": {"mi_fgsm": MethodSpec(kind="mi_fgsm", evaluators=("high",), psnr=36)}})
-    evaluators = {"evaluators": ["results/adversary/evaluators/high.safetensors"]}
-    assert plan.attack_inputs("mi_fgsm") == evaluators
-    assert plan.uses_networks("mi_fgsm")
 
 
 def test_purification_needs_a_denoiser_of_the_adversary_alone():
@@ -275,10 +264,9 @@ def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
     assert not plan.uses_networks("linear")
 
 
-def test_examples_need_the_first_training_of_a_generator_and_the_bound_of_a_gradient_attack():
+def test_examples_need_the_first_training_of_a_generator_or_what_else_the_attack_needs():
     assert TINY_PLAN.example_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1]}
-    evaluators, bound = TINY_PLAN.evaluators(["high", "rgb"]), ["results/attacks/pgd.h5"]
-    assert TINY_PLAN.example_inputs("pgd") == {"evaluators": evaluators, "attacked": bound}
+    assert TINY_PLAN.example_inputs("pgd") == {"evaluators": TINY_PLAN.evaluators(["high", "rgb"])}
     assert TINY_PLAN.example_inputs("jpeg") == {}
     job = Named(attacker="cama")
     assert (TINY_PLAN.attack_threads(job), TINY_PLAN.attack_threads(Named(attacker="jpeg"))) == (2, 1)
