@@ -1,11 +1,11 @@
 """Cutting photographs into patches, and writing them to HDF5.
 
-A file holds `rgb` and `remosaic` (N, S, S, 3) uint8 and `residual` (N, S, S, 3) float16 in grey levels, one patch a
+A file holds some of `rgb` and `remosaic` (N, S, S, 3) uint8 and `residual` (N, S, S, 3) float16 in grey levels, one patch a
 chunk, so that a patch is one read; beside them `label` (N,), `validation` (N,) and the origins `photograph` (N,), `device`
 (N,: its number among the model's), `scene` (N,) and `origin` (N, 2: row, column). The attribute `labels` names the classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,11 @@ from cama.settings.data import PatchesSpec
 from cama.storage.hdf5 import write_hdf5
 from cama.storage.images import read_rgb
 
-FIELDS = ("rgb", "remosaic", "residual")
+FIELDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "rgb": lambda image: image,
+    "remosaic": remosaic,
+    "residual": lambda image: noise_residual(image).astype(np.float16),
+}
 
 
 def grid_origins(length: int, size: int, count: int | None = None) -> list[int]:
@@ -52,28 +56,38 @@ def crop_origins(height: int, width: int, spec: PatchesSpec, seed: int) -> list[
     return moved[: spec.crops]
 
 
-def cut(photograph: np.ndarray, origin: tuple[int, int], crop: int, size: int) -> dict[str, np.ndarray]:
-    """The three fields of one crop, divided into its grid of patches: (n, size, size, 3) each."""
+def cut(
+    photograph: np.ndarray, origin: tuple[int, int], crop: int, size: int, fields: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Some of `FIELDS` of one crop, divided into its grid of patches: (n, size, size, 3) each."""
     row, column = origin
     image = photograph[row : row + crop, column : column + crop]
-    fields = {"rgb": image, "remosaic": remosaic(image), "residual": noise_residual(image).astype(np.float16)}
     side = crop // size
     return {
-        name: value.reshape(side, size, side, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
-        for name, value in fields.items()
+        name: FIELDS[name](image).reshape(side, size, side, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
+        for name in fields
     }
 
 
 def extract(
-    splits: pd.DataFrame, root: Path, labels: Sequence[str], spec: PatchesSpec, whole: bool, seed: int, out: Path
+    splits: pd.DataFrame,
+    root: Path,
+    labels: Sequence[str],
+    spec: PatchesSpec,
+    whole: bool,
+    seed: int,
+    fields: Sequence[str],
+    out: Path,
 ) -> None:
-    """Cut the photographs of `splits` (one role) to patches, or with `whole` to whole crops, and write them to `out`."""
+    """Cut the photographs of `splits` (one role) to patches, or with `whole` to whole crops, and write these fields of them to
+    `out`.
+    """
     size = spec.crop if whole else spec.size
     per_crop = (spec.crop // size) ** 2
     progress = Progress("patches", len(splits))
     meta: dict[str, list] = {"label": [], "validation": [], "photograph": [], "device": [], "scene": [], "origin": []}
     with write_hdf5(out) as file:
-        for name in FIELDS:
+        for name in fields:
             file.create_images(name, 0, (size, size, 3), np.float16 if name == "residual" else np.uint8)
         for done, photo in enumerate(splits.itertuples(), start=1):
             picture = read_rgb(root / photo.path)
@@ -82,8 +96,7 @@ def extract(
             except CamaError as error:
                 raise CamaError(f"{root / photo.path}: {error}") from None
             for origin in origins:
-                fields = cut(picture, origin, spec.crop, size)
-                for name, patches in fields.items():
+                for name, patches in cut(picture, origin, spec.crop, size, fields).items():
                     file.put_images(name, len(meta["label"]), patches)
                 steps = range(0, spec.crop, size)
                 meta["origin"] += [(origin[0] + y, origin[1] + x) for y in steps for x in steps]

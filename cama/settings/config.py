@@ -52,6 +52,17 @@ class Config(Spec):
         """The phase of a role's crops; the test crops are cut as those of the examiner."""
         return (self.adversary if role == "adversary" else self.examiner).phase or self.patches.phase
 
+    def patch_fields(self, role: str) -> tuple[str, ...]:
+        """What some stage reads of a role's patches: beside `rgb` the residuals that E0 learns, and what G takes."""
+        fields = ["rgb"]
+        if role == "adversary" and any(
+            spec.generator.input == "remosaic" for spec in self.adversary.generators.values()
+        ):
+            fields.append("remosaic")
+        if role in ("adversary", "examiner"):
+            fields.append("residual")
+        return tuple(fields)
+
     @property
     def used_generators(self) -> list[str]:
         """The generators that methods use."""

@@ -56,6 +56,7 @@ class PatchesStageSpec(Spec):
     role: Role
     labels: tuple[str, ...]
     patches: PatchesSpec = PatchesSpec()
+    fields: tuple[Literal["rgb", "remosaic", "residual"], ...] = ("rgb", "remosaic", "residual")
 
 
 class TrainEstimatorSpec(Spec):
@@ -241,7 +242,8 @@ def _patches(c: Config, role: str, phase: str) -> Spec:
     labels = _all_models(c) if role.endswith("outdist") else c.models.in_distribution
     other = {"phase": "aligned", "crop": c.patches.window} if phase == "whole" else {"phase": phase}
     patches = c.patches.model_copy(update={"margin": 0, **other})
-    return PatchesStageSpec(seed=derive_seed(c.seed, "patches"), role=role, labels=labels, patches=patches)
+    seed, fields = derive_seed(c.seed, "patches"), c.patch_fields(role)
+    return PatchesStageSpec(seed=seed, role=role, labels=labels, patches=patches, fields=fields)
 
 
 def _estimator(c: Config, owner: str) -> Spec:

@@ -16,4 +16,4 @@ def patches(spec: PatchesStageSpec, splits: Path, root: Path, out: Path) -> None
     table = table[table.role == spec.role]
     if table.empty and spec.role != "test_outdist":
         raise CamaError(f"{splits}: found no photograph of the role {spec.role}")
-    extract(table, root, spec.labels, spec.patches, spec.role.startswith("test"), spec.seed, out)
+    extract(table, root, spec.labels, spec.patches, spec.role.startswith("test"), spec.seed, spec.fields, out)

@@ -23,8 +23,7 @@ from cama.workflow.flops import (
 )
 from cama.workflow.plan import Plan
 
-# bytes of a pixel in a patch file, which has three channels of rgb (1), remosaiced (1) and residual (2)
-PATCH_BYTES = 3 * (1 + 1 + 2)
+FIELD_BYTES = {"rgb": 3, "remosaic": 3, "residual": 6}  # of a pixel in a patch file
 PICTURE_BYTES = 3
 MEASURED = ("vgg16", "densenet100", "mislnet")  # architectures whose speed is measured beside a ResNet's
 Rates = float | dict[str, float]
@@ -254,9 +253,14 @@ def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:
 def disk(config: Config, counts: Counts) -> dict[str, int]:
     """Bytes of the patch files and of the attacked pictures; networks take little beside them."""
     sides = {"whole": config.patches.window}
-    pixels = sum(count * sides.get(phase, config.patches.crop) ** 2 for (_, phase), count in counts.files.items())
+    patches = sum(
+        count
+        * sides.get(phase, config.patches.crop) ** 2
+        * sum(FIELD_BYTES[name] for name in config.patch_fields(role))
+        for (role, phase), count in counts.files.items()
+    )
     return {
-        "patches": pixels * config.patches.crops * PATCH_BYTES,
+        "patches": patches * config.patches.crops,
         "attacked": sum(counts.pictures.values()) * config.patches.window**2 * PICTURE_BYTES,
     }
 

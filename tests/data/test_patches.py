@@ -45,10 +45,10 @@ def spec(phase="aligned", crops=2, crop=32, size=16):
     return PatchesSpec(size=size, crop=crop, crops=crops, phase=phase)
 
 
-def cut_file(photographs, tmp_path, patches, whole=False, seed=5, name="patches.h5"):
+def cut_file(photographs, tmp_path, patches, whole=False, seed=5, name="patches.h5", fields=tuple(FIELDS)):
     root, rows = photographs
     out = tmp_path / name
-    extract(rows, root, LABELS, patches, whole, seed, out)
+    extract(rows, root, LABELS, patches, whole, seed, fields, out)
     return out
 
 
@@ -59,6 +59,11 @@ def test_shapes_types_and_chunks_of_one_patch(photographs, tmp_path):
             assert file[name].chunks == (1, 16, 16, 3)
         assert file["rgb"].dtype == file["remosaic"].dtype == np.uint8
         assert file["residual"].dtype == np.float16
+
+
+def test_only_the_fields_that_are_asked_for_are_stored(photographs, tmp_path):
+    with h5py.File(cut_file(photographs, tmp_path, spec(), fields=("rgb", "residual"))) as file:
+        assert set(file) & set(FIELDS) == {"rgb", "residual"}
 
 
 def test_every_patch_has_its_label_part_and_origin(photographs, tmp_path):

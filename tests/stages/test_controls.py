@@ -53,7 +53,7 @@ def measured(folder: Path, sides: list[int], predict, monkeypatch, most: int = 2
         rows += [{**about, "role": role} for role in ("examiner", "test")]
     table = pd.DataFrame(rows)
     table.to_csv(folder / "splits.csv", index=False)
-    extract(table[table.role == "test"], folder, LABELS, SPEC.patches, True, 1, folder / "test.h5")
+    extract(table[table.role == "test"], folder, LABELS, SPEC.patches, True, 1, ("rgb",), folder / "test.h5")
     classifier = tiny_classifier("rgb", classes=2)
     save_classifier(folder / "seen.safetensors", classifier, net_spec("rgb"), (LABELS[1], LABELS[0]), {})
     monkeypatch.setattr(controls, "predict", lambda model, images, compute: predict(images.numpy()))
@@ -188,7 +188,7 @@ def test_the_pictures_that_were_never_compressed_are_the_test_photographs(tmp_pa
         for path in paths[model]:
             number = path.stem.rsplit("_", 1)[1]
             rows.append({"path": f"{model}/{path.name}", "model": model, "device": 0, "scene": number, "part": "test"})
-    extract(pd.DataFrame(rows), tmp_path, LABELS, SPEC.patches, True, 1, tmp_path / "test.h5")
+    extract(pd.DataFrame(rows), tmp_path, LABELS, SPEC.patches, True, 1, ("rgb",), tmp_path / "test.h5")
     test = Patches.read(tmp_path / "test.h5", "rgb")
     found, crops = controls._uncompressed(SIMULATED, test)
     assert len(found) == 4

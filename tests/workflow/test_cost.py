@@ -58,7 +58,8 @@ def test_several_catalogues_cost_as_much_each_but_for_the_trainings_of_the_first
 
 
 def test_disk_is_what_the_fields_take():
-    assert cost.disk(CONFIG, COUNTS) == {"patches": 46 * 128**2 * 12, "attacked": 92 * 128**2 * 3}
+    patches = 16 * 12 + 16 * 9 + (2 + 8 + 4) * 3  # the adversary's with both twins, the examiner's with the residual
+    assert cost.disk(CONFIG, COUNTS) == {"patches": patches * 128**2, "attacked": 92 * 128**2 * 3}
 
 
 def test_a_data_set_is_counted_as_expected_and_as_said():

@@ -314,6 +314,19 @@ def test_with_a_margin_windows_around_the_crops_are_attacked_on_any_crop_phase()
     assert re.fullmatch(wide.wildcards()["phase"], "whole")
 
 
+def test_patches_hold_what_some_stage_reads():
+    def stored(role, plan=TINY_PLAN):
+        return PatchesStageSpec.model_validate_json(plan.spec("patches", role=role, phase="random")).fields
+
+    assert stored("examiner") == ("rgb", "residual")
+    assert stored("test") == stored("test_outdist") == stored("examiner_outdist") == ("rgb",)
+    inputs = {name: spec.generator.input for name, spec in TINY_PLAN.config.adversary.generators.items()}
+    assert set(inputs.values()) == {"rgb", "remosaic"}
+    assert stored("adversary") == ("rgb", "remosaic", "residual")
+    known = {name: spec for name, spec in TINY_PLAN.config.adversary.generators.items() if inputs[name] == "rgb"}
+    assert stored("adversary", changed(adversary={"generators": known})) == ("rgb", "residual")
+
+
 def test_the_targets_encoder_needs_the_profiles():
     assert TINY_PLAN.evaluate_inputs() == {"profiles": ["results/adversary/profiles"]}
     assert DEFAULT.evaluate_inputs() == {}
