@@ -1,4 +1,4 @@
-"""The report's page: one HTML file, from the template `report.html.jinja`, with every table and picture inside."""
+"""Pages: HTML files that stand alone. Their templates share the look and the tables of `page.html.jinja`."""
 
 import base64
 from pathlib import Path
@@ -8,11 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cama.reporting.formats import format_cell, merge_intervals
 
-TEMPLATE = "report.html.jinja"
 
-
-def render_report(plots: Path, **values: Any) -> str:
-    """The page, with the pictures of the folder `plots`. `values` are the names that the template uses."""
+def render(template: str, plots: Path | None = None, **values: Any) -> str:
+    """A page from a template of this folder, with the pictures of the folder `plots`, if it shows any. `values` are the names
+    that the template uses.
+    """
     environment = Environment(
         loader=PackageLoader("cama.reporting", ""),
         autoescape=True,
@@ -22,5 +22,6 @@ def render_report(plots: Path, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"cell": format_cell, "merge_intervals": merge_intervals}
-    environment.globals["picture"] = lambda name: base64.b64encode((plots / f"{name}.png").read_bytes()).decode()
-    return environment.get_template(TEMPLATE).render(**values)
+    if plots:
+        environment.globals["picture"] = lambda name: base64.b64encode((plots / f"{name}.png").read_bytes()).decode()
+    return environment.get_template(template).render(**values)

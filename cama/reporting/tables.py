@@ -145,8 +145,8 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
 
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row for each method, set, save and size of label set: means over F, the worst F, the worst label, and the rates on
-    what F got right before. Informed F are in none of them.
+    """One row for each method, set, save and size of label set: means over F, the worst F, the worst label, the worst cell (F,
+    source, target), the rates on what F got right before, and of which `roles` the F are. Informed F are in none of them.
     """
     rows, table = without_informed(rows), []
     keys = ["method", "set", "save", "labels"]
@@ -154,6 +154,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         hit, known = group.predicted == group.target, bool(group.known.all())
         right = group[group.clean == group.source] if known else group[:0]
         by_classifier = hit.groupby([group.classifier, group.target]).mean().groupby(level=0).mean()
+        roles = group.drop_duplicates("classifier").role.value_counts(sort=False)
         table.append(
             {
                 **dict(zip(keys, values, strict=True)),
@@ -161,9 +162,12 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 **_rate("targeted", hit, group, resamples, seed, "target"),
                 "targeted_worst_classifier": by_classifier.min(),
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
+                "targeted_worst_cell": hit.groupby([group.classifier, group.source, group.target]).mean().min(),
+                **_untargeted("untargeted", group, known, resamples, seed),
                 **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
                 **_untargeted("untargeted_where_right", right, known, resamples, seed),
                 **_distortion(group),
+                "roles": ", ".join(f"{number} {role}" for role, number in roles.items()),
             }
         )
     return _beside(pd.DataFrame(table), ["set", "save", "labels"])

@@ -5,12 +5,17 @@ from pathlib import Path
 import pandas as pd
 
 from cama.data.manifest import read_table
-from cama.reporting.html import render_report
+from cama.reporting.report_page import render_report
 from cama.reporting.tables import headline
 from cama.settings.stages import ReportStageSpec
 from cama.storage.files import read_csv, write_text
 
-LONG_COLUMNS = ("colour_matrix", "white_balance", "response")  # of a camera: each cell is an array
+LONG_COLUMNS = (
+    "colour_matrix",
+    "white_balance",
+    "response",
+    "varies_tables",
+)  # of a camera: each cell has many numbers
 
 
 def report(
@@ -49,6 +54,8 @@ def _roles(splits: Path) -> pd.DataFrame:
 
 
 def _cameras(controls: Path) -> pd.DataFrame:
-    """The simulated cameras, without the columns that are too long for a page."""
-    cameras = read_csv(controls / "cameras.csv")
-    return cameras.drop(columns=[name for name in cameras if name.endswith("table") or name in LONG_COLUMNS])
+    """The simulated cameras, one a column, without the parameters that are too long for a page."""
+    cameras = read_csv(controls / "cameras.csv").set_index("name")
+    short = cameras.drop(columns=[name for name in cameras if name.endswith("table") or name in LONG_COLUMNS])
+    texts = short.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    return texts.T.reset_index(names="parameter")

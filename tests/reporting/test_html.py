@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cama.reporting.html import render_report
+from cama.reporting.report_page import PSNR, render_report, short_summary, short_table
 
 PICTURES = ("samples_a<b_in", "samples_a<b_out", "success_psnr", "per_label", "saves", "paired", "roc", "confusion")
 RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
-SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, "psnr": [34.56]})
+PSNRS = {"psnr": [34.56], "psnr_p05": [33.0], "psnr_worst": [30.04]}
+INTERVAL = "over photographs alone"
+SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, **PSNRS, "roles": ["2 same_family"], "interval": [INTERVAL]})
 HEADLINE = pd.Series(
     {
         **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56, "psnr_p05": 33.0},
@@ -25,7 +27,7 @@ def render(tmp_path):
     """Renders a page of small tables, some of the values replaced."""
     for name in (*PICTURES, "curves"):
         (tmp_path / f"{name}.png").write_bytes(f"\x89PNG {name}".encode())
-    one = pd.DataFrame({"clean_accuracy": [0.12345, np.nan], "n": [3, 4], "name": ["a<b", "c"]})
+    one = pd.DataFrame({"clean_accuracy": [0.12345, np.nan], "n": [3, 4], "F a_b": ["a<b", "c" * 61]})
     values = {
         "simulated": True,
         "one_body": False,
@@ -33,7 +35,9 @@ def render(tmp_path):
         "headlines": {"a<b": HEADLINE},
         "tables": {
             "summary": SUMMARY,
-            "transfer": one,
+            "transfer": pd.DataFrame(
+                {"classifier": ["rgb", "x"], "clean_accuracy": [0.12345, np.nan], "psnr": [1.0, 2]}
+            ),
             "paired": pd.DataFrame(
                 {"baseline": ["x&y"] * 2, "classifier": ["all", "rgb"], "difference": [0.111, 0.222]}
             ),
@@ -43,7 +47,7 @@ def render(tmp_path):
         "controls": pd.DataFrame({"control": ["accuracy"], "value": [0.5], "expected": [np.nan]}),
         "readers": pd.DataFrame({"classifier": ["reader"], "reads_scenes": [True]}),
         "cue_swap": pd.DataFrame({"part": ["sharpening"], "mean": [0.432]}),
-        "photographs": pd.DataFrame({"figure": ["contrast"], "median": [40.0]}),
+        "photographs": one,
         "skipped": pd.DataFrame({"path": [], "reason": []}),
         "roles": pd.DataFrame({"role": ["test"], "photographs": [8]}),
         "cameras": pd.DataFrame({"name": ["Alcyon_A10"]}),
@@ -53,9 +57,9 @@ def render(tmp_path):
 
 def test_a_table_shows_numbers_to_the_right_and_undefined_cells_empty(render):
     text = render()
-    assert '<th class="number">clean accuracy</th><th class="number">n</th><th>name</th>' in text
+    assert '<th class="number">clean accuracy</th><th class="number">n</th><th>F a_b</th>' in text
     assert '<td class="number">0.123</td><td class="number">3</td><td>a&lt;b</td>' in text
-    assert '<td class="number"></td><td class="number">4</td><td>c</td>' in text
+    assert f'<td class="number"></td><td class="number">4</td><td class="long">{"c" * 61}</td>' in text
     assert ">nan<" not in text
 
 
@@ -111,7 +115,7 @@ def test_the_controls_say_which_classifiers_read_scenes(render):
     summary = SUMMARY.assign(**{f"targeted_without_scene_readers{bound}": [0.1] for bound in ("", "_low", "_high")})
     text = render(tables={"summary": summary, "transfer": SUMMARY}, parts=())
     assert "over the F alone that do not read scenes" in text
-    assert "<th>targeted without scene readers</th>" in text
+    assert "<td>0.10 (0.10 to 0.10)</td>" in text
 
 
 def test_the_page_leaves_out_what_the_run_has_not(render):
@@ -134,6 +138,46 @@ def test_lpips_is_said_to_be_missing_where_it_is(render):
     assert "LPIPS was not measured" in render()
     measured = {"summary": SUMMARY.assign(lpips=0.1), "transfer": SUMMARY}
     assert "LPIPS was not measured" not in render(tables=measured, parts=())
+
+
+WIDE = pd.DataFrame(
+    {
+        **{"method": ["a", "b"], "set": ["in"] * 2, "save": ["png"] * 2, "labels": [4, 4], "photographs": [9, 9]},
+        **{"targeted": [0.111, 0.5], "targeted_low": [0.1, np.nan], "targeted_high": [0.2, np.nan]},
+        **{"untargeted": [0.9, 0.8], "untargeted_low": [0.8, 0.7], "untargeted_high": [1.0, 0.9]},
+        **{"chance": [0.01, 0.02], "oracle": [np.nan] * 2, "share_of_oracle": [np.nan] * 2},
+        **{
+            "targeted_worst_classifier": [0.3, 0.4],
+            "targeted_worst_label": [0.2, 0.3],
+            "targeted_worst_cell": [0.0, 0.1],
+        },
+        **{"targeted_where_right": [0.5] * 2, "psnr": [35.67, np.nan], "psnr_p05": [34.5, np.nan]},
+        **{"psnr_worst": [30.0, np.nan], "ssim": [0.9] * 2, "roles": ["2 same_family, 1 expanded"] * 2},
+        "interval": ["over photographs and trainings", "over photographs alone"],
+    }
+)
+
+
+def test_the_summary_of_the_page_has_what_a_reader_needs_and_names_the_file_with_the_rest(render):
+    short = short_summary(WIDE)
+    shown = ["method", "set", "save", "targeted", "untargeted", "chance", "worst F", "worst label", "worst cell"]
+    assert list(short.columns) == [*shown, PSNR, "roles"]  # no `labels`, which are all 4, and no empty oracle
+    assert list(short.targeted) == ["0.11 (0.10 to 0.20)", "0.50"]
+    assert list(short[PSNR]) == ["35.7 / 34.5 / 30.0", ""]
+    assert short.roles[0] == "2 same family, 1 expanded"
+    assert list(short_summary(WIDE.assign(labels=[4, 6])).labels) == [4, 6]
+    text = " ".join(render(tables={"summary": WIDE, "transfer": SUMMARY}, parts=()).split())
+    assert "over photographs and trainings (a), or over photographs alone (b), and say nothing of other cameras" in text
+    assert "are in <code>tables/summary.csv</code>" in text
+    assert '<td>0.11 (0.10 to 0.20)</td><td class="number">0.90</td>' in text
+    assert "intervals are over photographs alone, and say" in " ".join(render().split())
+
+
+def test_a_short_table_has_the_columns_of_the_page_alone(render):
+    short = short_table(WIDE, {"ssim": "likeness", "targeted": "targeted", "none": "none"})
+    assert list(short.columns) == ["likeness", "targeted"]
+    text = render()
+    assert '<th>classifier</th><th class="number">clean accuracy</th></tr>' in text  # of `transfer`, without its PSNR
 
 
 def test_skipped_photographs_are_counted_and_listed(render):

@@ -227,6 +227,10 @@ def test_the_summary_by_hand(rows):
     assert row.targeted_worst_classifier == pytest.approx(1 / 3)
     # A: both of 2; B: f twice of 4; C: f once of 6
     assert row.targeted_worst_label == pytest.approx(1 / 6)
+    assert row.targeted_worst_cell == 0  # g, from A to C
+    # away from A: f twice of 4, g never; away from B: both always
+    assert row.untargeted == pytest.approx((2 / 8 + 1) / 2)
+    assert row.roles == "1 same_family, 1 expanded"
     # f was right about a1 and b1, g about a1 and a2: of those rows to A 1 of 1, to B 1 of 3, to C 1 of 4 hit
     assert row.targeted_where_right == pytest.approx((1 + 1 / 3 + 1 / 4) / 3)
     # away from A: f 1 of 2 (a1 to C stays A), g 0 of 4; away from B: f 2 of 2
@@ -237,6 +241,8 @@ def test_the_summary_by_hand(rows):
     assert math.isnan(out.targeted_where_right)
     assert math.isnan(out.untargeted_where_right)
     assert out.psnr == pytest.approx(20)
+    from_b = summary_table(rows[(rows.set == "in") & (rows.source == "B") & (rows.classifier == "f")], 100, 1)
+    assert cell(from_b, method="cama").targeted_worst_cell == 1
 
 
 def test_rates_on_what_the_classifier_got_right_by_hand(transfer):

@@ -190,6 +190,7 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
         ("forensics/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/html.py", {"report": 1}),
         ("reporting/report.html.jinja", {"report": 1}),
+        ("reporting/page.html.jinja", {"report": 1}),
     ],
 )
 def test_edited_code_reruns_its_stages(finished, module, expected):
