@@ -1,4 +1,4 @@
-# The experiment on several catalogues of simulated cameras: the whole workflow once for each, as a module, and tables over all.
+# The experiment on several catalogues of simulated cameras: the whole workflow once for each, as a module, and tables and a page over all.
 
 
 for part, one in plan.catalogues.items():
@@ -18,10 +18,12 @@ for part, one in plan.catalogues.items():
 use rule stage as join with:
     input:
         plan.code("join"),
-        rows=plan.all_rows(),
+        plan.pages(),
+        **plan.join_inputs(),
     output:
         plan.joined_tables("md", "tex"),
         out=[report(path, **plan.caption(path)) for path in plan.joined_tables("csv")],
+        page=report(plan.page(), **plan.caption(plan.page())),
     log:
         plan.log("join"),
     benchmark:

@@ -119,9 +119,7 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     There are no bounds with fewer than FEWEST catalogues, nor where all agree, whose deviation says nothing; `interval` says
     so, or of what kind they are. Bounds of rates are cut to 0 and 1.
     """
-    fewest = values.groupby(["method", "catalogue"]).run.nunique().groupby("method").min()
-    alike = values[values.run <= values.method.map(fewest)]
-    catalogues = alike.groupby([*FIGURE, "catalogue"], sort=False).value.mean()
+    catalogues = by_catalogue(values)
     grouped = catalogues.groupby(FIGURE, sort=False)
     table = pd.DataFrame({"catalogues": grouped.size(), "mean": grouped.mean()})
     table["deviation"] = grouped.std()
@@ -140,6 +138,13 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     return table[[*first, *(name for name in table if name not in first)]]
 
 
+def by_catalogue(values: pd.DataFrame) -> pd.Series:
+    """The mean of each figure over the trainings of a catalogue, of which all count with as many; by FIGURE and catalogue."""
+    fewest = values.groupby(["method", "catalogue"]).run.nunique().groupby("method").min()
+    alike = values[values.run <= values.method.map(fewest)]
+    return alike.groupby([*FIGURE, "catalogue"], sort=False).value.mean()
+
+
 def _trainings(values: pd.DataFrame) -> pd.DataFrame:
     """The deviation over trainings of each figure, pooled over the catalogues that have several, and their number."""
     found = values.groupby([*FIGURE, "catalogue"], sort=False).value.agg(["count", "var"])
@@ -148,3 +153,38 @@ def _trainings(values: pd.DataFrame) -> pd.DataFrame:
     freedom = (found["count"] - 1).groupby(FIGURE, sort=False).sum()
     number = found["count"].groupby(FIGURE, sort=False).sum()
     return pd.DataFrame({"training_deviation": np.sqrt(squares / freedom), "trainings": number})
+
+
+# ---- what else each catalogue measured: tables of all with a column `catalogue`
+
+
+def joined_controls(controls: pd.DataFrame) -> pd.DataFrame:
+    """Each control: its mean, lowest and highest value over the catalogues, and what is expected of each."""
+    table = _spread(controls, ["control"], "value")
+    return table.assign(expected=table.control.map(controls.drop_duplicates("control").set_index("control").expected))
+
+
+def joined_scene_readers(readers: pd.DataFrame) -> pd.DataFrame:
+    """How many of the catalogues found that an F reads scenes, its mean accuracies, and the mean and highest share of accuracy
+    above chance that remains without high frequencies.
+    """
+    grouped = readers.groupby("classifier", sort=False)
+    return grouped.agg(
+        catalogues=("catalogue", "size"),
+        read_scenes=("reads_scenes", "sum"),
+        clean_accuracy=("clean_accuracy", "mean"),
+        blurred_accuracy=("blurred_accuracy", "mean"),
+        remaining=("remaining", "mean"),
+        remaining_highest=("remaining", "max"),
+    ).reset_index()
+
+
+def joined_detection(detection: pd.DataFrame) -> pd.DataFrame:
+    """The mean, lowest and highest AUC over the catalogues of each detector, for each method, question and set."""
+    return _spread(detection, ["method", "question", "set", "detector"], "auc")
+
+
+def _spread(table: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    grouped = table.groupby(keys, sort=False)
+    spread = {"mean": (value, "mean"), "lowest": (value, "min"), "highest": (value, "max")}
+    return grouped.agg(catalogues=("catalogue", "size"), **spread).reset_index()

@@ -202,9 +202,19 @@ class Plan(Paths):
         """The rows of all methods."""
         return self.paths("rows/{}.csv", self.config.attack.methods)
 
-    def all_rows(self) -> list[str]:
-        """The rows of all methods on all catalogues."""
-        return [path for plan in self.catalogues.values() for path in plan.rows()]
+    def join_inputs(self) -> Files:
+        """What is joined of all catalogues, by the options of the stage."""
+        plans = self.catalogues.values()
+        return {
+            "rows": [path for plan in plans for path in plan.rows()],
+            "controls": [plan.path("controls/controls.csv") for plan in plans],
+            "readers": [plan.path("controls/scene_readers.csv") for plan in plans],
+            "detection": [path for plan in plans for path in plan.tables("csv") if path.endswith("/detection.csv")],
+        }
+
+    def pages(self) -> list[str]:
+        """The report's page of each catalogue."""
+        return [plan.page() for plan in self.catalogues.values()]
 
     def detections(self) -> list[str]:
         """The scores of all detectors."""
@@ -226,14 +236,18 @@ class Plan(Paths):
     def joined_tables(self, *kinds: str) -> list[str]:
         """The tables over all catalogues, as files of these kinds, or of all kinds."""
         names = ["joined", *(["joined_paired"] if self.config.tables.baseline else [])]
+        names += ["joined_controls", "joined_scene_readers"]
+        names += ["joined_detection"] if self.config.detection.methods else []
         return [self.path(f"tables/{name}.{kind}") for name in names for kind in kinds or ("csv", "md", "tex")]
 
     def results(self) -> list[str]:
-        """What a whole run makes: report, tables and model files of each catalogue, and of several the joined tables."""
+        """What a whole run makes: report, tables and model files of each catalogue, and of several the joined tables and their
+        page.
+        """
         each = [
             path for plan in self.catalogues.values() for path in (plan.page(), *plan.tables(), *plan.model_files())
         ]
-        return [*each, *(self.joined_tables() if self.joined else [])]
+        return [*each, *([*self.joined_tables(), self.page()] if self.joined else [])]
 
     def plots(self) -> list[str]:
         """All plots."""
@@ -273,7 +287,7 @@ class Plan(Paths):
         return self.paths("controls/{}.csv", CONTROL_TABLES)
 
     def page(self) -> str:
-        """The report's page."""
+        """The report's page: of this catalogue, or over all of several."""
         return self.path("report/index.html")
 
     def model_files(self) -> list[str]:

@@ -8,7 +8,19 @@ import pytest
 from scipy.stats import t
 
 from cama.evaluation.rates import clustered_interval
-from cama.reporting.joined import ALIKE, FIGURE, OVER, TOO_FEW, UNIT, figures, joined_table, paired_figures
+from cama.reporting.joined import (
+    ALIKE,
+    FIGURE,
+    OVER,
+    TOO_FEW,
+    UNIT,
+    figures,
+    joined_controls,
+    joined_detection,
+    joined_scene_readers,
+    joined_table,
+    paired_figures,
+)
 from cama.reporting.tables import paired_table, summary_table, transfer_table
 
 MODELS = ("A", "B", "C")
@@ -182,6 +194,44 @@ def test_the_joined_difference_has_an_interval_over_catalogues():
     half = t.ppf(0.975, 2) * found.std(ddof=1) / math.sqrt(3)
     assert (row.mean_low, row.mean_high) == pytest.approx((found.mean() - half, found.mean() + half))
     assert row.interval == OVER
+
+
+# ---- what else each catalogue measured
+
+
+def test_controls_have_their_mean_and_extremes_in_their_own_order():
+    each = [("z", "at most 0.5", 0.1), ("a", math.nan, 0.9), ("z", "at most 0.5", 0.4), ("a", math.nan, 0.8)]
+    controls = pd.DataFrame(each, columns=["control", "expected", "value"]).assign(catalogue=["1", "1", "2", "2"])
+    table = joined_controls(controls).set_index("control")
+    assert list(table.index) == ["z", "a"]
+    assert list(table.loc["z", ["catalogues", "mean", "lowest", "highest"]]) == pytest.approx([2, 0.25, 0.1, 0.4])
+    assert list(table.loc["a", ["mean", "lowest", "highest"]]) == pytest.approx([0.85, 0.8, 0.9])
+    assert table.expected.fillna("").tolist() == ["at most 0.5", ""]
+
+
+def test_scene_readers_are_counted_over_catalogues():
+    readers = pd.DataFrame(
+        {
+            **{"classifier": ["f", "g", "f", "g"], "catalogue": ["1", "1", "2", "2"]},
+            **{"clean_accuracy": [1.0, 0.8, 0.9, 0.6], "blurred_accuracy": [0.3, 0.7, 0.4, 0.6], "chance": [0.25] * 4},
+            **{"remaining": [0.1, 0.8, 0.3, 1.0], "reads_scenes": [False, True, False, True]},
+        }
+    )
+    table = joined_scene_readers(readers).set_index("classifier")
+    assert list(table.read_scenes) == [0, 2]
+    assert list(table.loc["f"]) == pytest.approx([2, 0, 0.95, 0.35, 0.2, 0.3])
+
+
+def test_each_detector_has_its_areas_over_catalogues():
+    keys = {"method": "cama", "question": "target", "set": "in"}
+    rows = [
+        {"catalogue": name, **keys, "detector": detector, "auc": auc}
+        for name, areas in (("1", (0.9, 0.5)), ("2", (0.7, 0.6)))
+        for detector, auc in zip(("numbers", "pixels"), areas, strict=True)
+    ]
+    table = joined_detection(pd.DataFrame(rows)).set_index("detector")
+    assert list(table.loc["numbers", ["catalogues", "mean", "lowest", "highest"]]) == pytest.approx([2, 0.8, 0.7, 0.9])
+    assert list(table.loc["pixels", ["mean", "lowest", "highest"]]) == pytest.approx([0.55, 0.5, 0.6])
 
 
 # ---- what the intervals are worth

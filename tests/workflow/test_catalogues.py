@@ -52,18 +52,24 @@ def test_catalogues_meet_in_the_joined_tables_alone(tmp_path):
         if parent in catalogue and child in catalogue:
             assert catalogue[parent] == catalogue[child]
     joined = {labels[parent] for parent, child in EDGE.findall(dot) if labels[child] == "join"}
-    assert joined == {"catalogue_1_evaluate", "catalogue_2_evaluate"}
+    parts = ("evaluate", "controls", "tables", "report")  # rows, controls, detection, and the pages that are linked to
+    assert joined == {f"catalogue_{seed}_{part}" for seed in (1, 2) for part in parts}
 
 
 def test_a_run_on_two_catalogues_ends_in_joined_tables(workflow):
-    workflow.run("catalogue_1_evaluation", overlay=LEAST)
+    workflow.run("catalogue_1_report", overlay=LEAST)
     rest = workflow.planned("join", overlay=LEAST)
     assert rest.pop("join") == 1
     assert {rule[:12] for rule in rest} == {"catalogue_2_"}  # the first catalogue was made alone, and stays
     workflow.run("join", overlay=LEAST)
     assert workflow.planned("join", overlay=LEAST) == {}
     tables = workflow.folder / "results" / "tables"
-    assert {path.name for path in tables.glob("*.csv")} == {"joined.csv", "joined_paired.csv"}
+    names = ("joined", "joined_paired", "joined_controls", "joined_scene_readers")
+    assert {path.name for path in tables.glob("*.csv")} == {f"{name}.csv" for name in names}
+    page = workflow.folder / "results" / "report" / "index.html"
+    links = re.findall(r'href="([^"]*)"', page.read_text())
+    assert [link.split("/")[1] for link in links] == ["catalogue-1", "catalogue-2"]
+    assert all((page.parent / link).exists() for link in links)
     table = pd.read_csv(tables / "joined.csv")
     assert set(table.method) == {"identity", "jpeg"}
     assert (table.catalogues == 2).all()

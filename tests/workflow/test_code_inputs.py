@@ -205,6 +205,8 @@ def test_the_report_depends_on_its_template_and_the_controls_on_the_real_photogr
     assert reporting / "report.html.jinja" in code_inputs.code_files("cama.stages.report")
     assert forensics / "real_reference.json" in code_inputs.code_files("cama.stages.controls")
     assert reporting / "report.html.jinja" not in code_inputs.code_files("cama.stages.tables")
+    pages = {"page.html.jinja", "joined.html.jinja"}
+    assert {path.name for path in code_inputs.code_files("cama.stages.join") if path.suffix == ".jinja"} == pages
 
 
 @pytest.mark.parametrize(("edited", "changes"), [("low.py", True), ("lazy.py", True), ("alone.py", False)])

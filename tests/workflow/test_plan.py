@@ -414,17 +414,29 @@ def test_one_catalogue_has_no_folder_of_its_own_and_nothing_to_join():
     assert DEFAULT.states() == [Path("results/state")]
 
 
-def test_each_of_several_catalogues_has_a_plan_and_the_joined_tables_come_from_all_rows():
+def test_each_of_several_catalogues_has_a_plan_and_the_joined_tables_come_from_what_all_have():
     both = changed(simulation={"catalogue_seeds": (1, 7)})
     assert both.joined
     assert list(both.catalogues) == ["catalogue_1", "catalogue_7"]
     first, second = both.catalogues.values()
     assert second.page() == "results/catalogue-7/report/index.html"
-    assert both.all_rows() == first.rows() + second.rows()
-    joined = [f"results/tables/{name}.{kind}" for name in ("joined", "joined_paired") for kind in ("csv", "md", "tex")]
+    folders = ("results/catalogue-1", "results/catalogue-7")
+    assert both.join_inputs() == {
+        "rows": first.rows() + second.rows(),
+        "controls": [f"{folder}/controls/controls.csv" for folder in folders],
+        "readers": [f"{folder}/controls/scene_readers.csv" for folder in folders],
+        "detection": [f"{folder}/tables/detection.csv" for folder in folders],
+    }
+    assert both.pages() == [first.page(), second.page()]
+    names = ("joined", "joined_paired", "joined_controls", "joined_scene_readers", "joined_detection")
+    joined = [f"results/tables/{name}.{kind}" for name in names for kind in ("csv", "md", "tex")]
     assert both.joined_tables() == joined
-    assert changed(tables={"baseline": ""}).joined_tables("csv") == ["results/tables/joined.csv"]
-    assert both.results() == [*first.results(), *second.results(), *joined]
+    assert both.page() == "results/report/index.html"
+    assert both.results() == [*first.results(), *second.results(), *joined, both.page()]
+    least = changed(tables={"baseline": ""}, detection={"methods": ()}, simulation={"catalogue_seeds": (1, 7)})
+    names = ("joined", "joined_controls", "joined_scene_readers")
+    assert least.joined_tables("csv") == [f"results/tables/{name}.csv" for name in names]
+    assert least.join_inputs()["detection"] == []
     assert both.states() == [Path("results/catalogue-1/state"), Path("results/catalogue-7/state")]
     assert (first.runs["plus"], second.runs["plus"]) == (["plus", "plus~2"], ["plus"])
 
