@@ -96,7 +96,7 @@ use rule training as train_classifier with:
         plan.log("classifiers/{name}"),
     benchmark:
         plan.benchmark("classifiers/{name}")
-    priority: 0
+    priority: 5
     threads: plan.training_threads("classifier")
     resources:
         **plan.training_resources("classifier", runtime=1440),
