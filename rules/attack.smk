@@ -12,7 +12,7 @@ use rule stage as attack with:
         plan.log("attacks/{method}"),
     benchmark:
         plan.benchmark("attacks/{method}")
-    threads: plan.attack_threads
+    priority: 10
     resources:
         **resources(runtime=240, mem_mb=4000, share=0.5),
         gpu=plan.attack_gpus,

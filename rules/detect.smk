@@ -13,7 +13,6 @@ use rule stage as examples with:
         plan.log("examples/{attacker}"),
     benchmark:
         plan.benchmark("examples/{attacker}")
-    threads: plan.attack_threads
     resources:
         **resources(runtime=240, mem_mb=4000, share=0.5),
         gpu=plan.attack_gpus,

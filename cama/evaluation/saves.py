@@ -1,6 +1,5 @@
 """How a picture is saved before it is scored, from its pixels to those of the decoded file."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.imitation import Imitation
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import encode_neutral
-from cama.storage.images import save_and_decode
+from cama.storage.images import decoded, save_and_decode
 
 UPLOADED = "jpeg80"  # the save of a picture that an uploader has shrunk
 SHARE = 2, 3  # of the sides that it leaves
@@ -57,9 +56,3 @@ def scaled(picture: np.ndarray, save: str) -> np.ndarray:
         return picture
     height, width = (round(side * SHARE[0] / SHARE[1]) for side in picture.shape[:2])
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-
-
-def decoded(data: bytes) -> np.ndarray:
-    """The pixels (H, W, 3), uint8, of a JPEG file."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.array(image)

@@ -24,8 +24,8 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     # each object has one colour, shading direction and texture; each scene has its own palette and contrast
     hue = rng.normal(0, 0.3, (3, 3))
     tint = rng.normal(0, rng.uniform(0.03, 0.2), (count, 3)) @ (np.eye(3) + hue)
-    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.15, 0.6), (count, 1)) + tint).astype(np.float32)
-    slope = rng.normal(0, 0.5, (count, 2)).astype(np.float32)
+    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.12, 0.45), (count, 1)) + tint).astype(np.float32)
+    slope = rng.normal(0, 0.4, (count, 2)).astype(np.float32)
     strength = np.minimum(rng.lognormal(-2.0, 0.9, count), 0.5).astype(np.float32)
 
     textures = np.stack([_noise(rng, height, width, exponent) for exponent in (-0.6, -1.0, -1.5)])
@@ -37,7 +37,7 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     shading = slope[objects, 0] * (rows - tops[objects, 0]) + slope[objects, 1] * (columns - tops[objects, 1])
     scene = albedo[objects] * np.exp(texture + shading)[..., None]
 
-    direction = rng.normal(0, 0.4, 2)
+    direction = rng.normal(0, 0.3, 2)
     light = np.exp(direction[0] * (rows - 0.5) + direction[1] * (columns - 0.5) + 0.3 * textures[2])
     warmth = rng.normal(0, 0.12)
     scene *= light[..., None] * np.exp(np.array([warmth, 0, -warmth]))

@@ -21,7 +21,6 @@ from cama.core.seeds import derive_seed
 from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
-from cama.evaluation.saves import decoded
 from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
 from cama.forensics.cues import CUES, cue_accuracy
 from cama.forensics.statistics import QUARTILES, photograph_statistics, real_reference
@@ -35,7 +34,7 @@ from cama.simulation.sensor import OVERSAMPLING
 from cama.simulation.series import Series
 from cama.simulation.swaps import PARTS, SINGLE_PARTS, swaps
 from cama.storage.files import write_text
-from cama.storage.images import read_rgb, save_and_decode
+from cama.storage.images import decoded, read_rgb, save_and_decode
 from cama.training.classifier import predict
 
 COLOUR_SIDE = 8

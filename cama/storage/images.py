@@ -82,15 +82,19 @@ def read_file(path: Path) -> bytes:
 
 def save_and_decode(image: np.ndarray, save: str) -> np.ndarray:
     """A picture (H, W, 3), uint8, after a save as `png` or `jpegQQ` (quality QQ, chroma 4:2:0) and decoding."""
-    buffer = io.BytesIO()
     if save == "png":
-        Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-    elif save in JPEG_SAVES:
-        Image.fromarray(image).save(buffer, "JPEG", quality=int(save[4:]), subsampling="4:2:0")
-    else:
+        return image.copy()  # it loses nothing
+    if save not in JPEG_SAVES:
         raise CamaError(f"save: found {save!r}, expected 'png', or 'jpeg' and a quality of 1 to 100, such as 'jpeg85'")
-    with Image.open(buffer) as decoded:
-        return np.array(decoded)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=int(save[4:]), subsampling="4:2:0")
+    return decoded(buffer.getvalue())
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """The pixels (H, W, 3), uint8, of a JPEG file that was just written."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.array(image)
 
 
 def centre_crop(picture: np.ndarray, side: int, step: int) -> np.ndarray:

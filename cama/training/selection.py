@@ -30,7 +30,7 @@ def judged_steps(steps: int) -> list[int]:
 class Selection:
     """Of some states of G the one whose pictures the judges take most often for their targets.
 
-    The pictures are those of validation photographs, as the attack delivers them.
+    The pictures are those of validation photographs, scaled to the PSNR at which the training ends, where it holds one.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Selection:
         steps: int,
         compute: Compute,
     ) -> None:
-        """`source`: the array that G takes; `deliver`: what the attack makes of G's picture; `judges`: with their labels."""
+        """`source`: the array that G takes; `deliver`: what is judged, from pictures and G's; `judges`: with their labels."""
         for _, labels in judges:
             if labels != patches.labels:
                 raise CamaError(f"--judges: found the labels {list(labels)}, expected {list(patches.labels)}")

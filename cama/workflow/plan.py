@@ -342,10 +342,6 @@ class Plan(Paths):
         """How many GPUs an attack asks for."""
         return self.gpus if self.uses_networks(_method(wildcards)) else 0
 
-    def attack_threads(self, wildcards: Any) -> int:
-        """Attacks with networks compute with the threads of a generator's training, so that any machine gives the same."""
-        return self.config.adversary.threads if self.uses_networks(_method(wildcards)) else 1
-
     def training_threads(self, kind: str) -> Callable[[Any], int]:
         """The threads of a training, of all its processes together."""
         each = self.config.adversary.threads if kind == "generator" else 1

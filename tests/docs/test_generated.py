@@ -50,7 +50,7 @@ def test_the_tables_hold_the_value_of_the_config_the_default_and_the_choices(gen
     assert [line.split(" | ")[1:3] for line in lines if line.startswith("| `crop` ")] == [["`256`", "`512`"]]
     assert "loss_weights.pixel` | `3` | `10` |" in "\n".join(lines)
     assert any(line.startswith("| `policy` | `device+scene` | `device` ") and "`image`" in line for line in lines)
-    steps = "`{steps: 900, batch: 32, processes: 1}` | `{steps: 234375, batch: 128, processes: 1}`"
+    steps = "`{steps: 700, batch: 32, processes: 1}` | `{steps: 234375, batch: 128, processes: 1}`"
     assert any(steps in line for line in lines)
 
 

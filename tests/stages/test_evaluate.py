@@ -16,7 +16,7 @@ from cama.models.classifiers import save_classifier
 from cama.photo.profile import learn_profile, write_profile
 from cama.settings.attacks import EvaluationSpec
 from cama.settings.stages import EvaluateStageSpec
-from cama.storage.images import save_and_decode
+from cama.storage.images import decoded, save_and_decode
 from cama.training.classifier import predict
 from tests.commands.helpers import refusal, write_patches
 from tests.jpeg.helpers import scene
@@ -175,10 +175,10 @@ def test_the_whole_picture_is_saved_and_f_sees_a_crop_of_the_decoded_file_at_a_r
     assert png.shape == target.shape == (len(aims), CROP, CROP, 3)
     assert upload.shape == (len(aims), CROP, CROP, 3)  # two thirds of SIDE, and so all of it
     whole = [scene(SIDE, SIDE, seed=row) for row, _ in enumerate(aims)]
-    decoded = [saves.decoded(data) for data in written[: len(aims)]]
-    assert {picture.shape for picture in decoded} == {(SIDE, SIDE, 3)}
+    files = [decoded(data) for data in written[: len(aims)]]
+    assert {picture.shape for picture in files} == {(SIDE, SIDE, 3)}
     places = [place_of(crop, picture) for crop, picture in zip(png, whole, strict=True)]
-    assert [place_of(crop, picture) for crop, picture in zip(target, decoded, strict=True)] == places
+    assert [place_of(crop, picture) for crop, picture in zip(target, files, strict=True)] == places
     assert len(set(places)) > 3
     assert any(row % 8 or column % 8 for row, column in places)
     assert all(0 <= value <= SIDE - CROP for place in places for value in place)

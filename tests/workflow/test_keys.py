@@ -69,6 +69,8 @@ CHANGED = {
     r"adversary\.generators\.\w+\.runs": set(),  # one job more
     r"adversary\.phase": {"manifest"},  # and the names of the patch files
     r"examiner\.phase": {"manifest", "controls", "report", "examples"},
+    # no other takes remosaiced patches
+    r"adversary\.generators\.(plus)\.generator\.input": {r"generator \1", "patches adversary"},
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
@@ -271,6 +273,6 @@ def test_a_key_changes_the_jobs_that_it_concerns_and_no_other(path, value):
         for wanted, _, part in [one.partition(" ") for one in names]
         if stage == wanted
         and not (path == "detection.photographs" and "~" in name)  # informed classifiers take all
-        and (not part or part == name.partition("~")[0] or (part in ("outdist", "whole") and part in name))
+        and (not part or part == name.partition("~")[0] or (part in ("outdist", "whole", "adversary") and part in name))
     }
     assert found == expected

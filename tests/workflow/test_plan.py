@@ -241,7 +241,7 @@ def test_attacks_need_networks_of_the_adversary_alone(method, inputs, networks):
     assert TINY_PLAN.attack_inputs(method) == inputs
     assert TINY_PLAN.uses_networks(method) == networks
     gpu, job = changed(compute={"device": "cuda"}), Named(method=method)
-    assert (TINY_PLAN.attack_threads(job), gpu.attack_gpus(job)) == ((2, 1) if networks else (1, 0))
+    assert gpu.attack_gpus(job) == int(networks)
     assert TINY_PLAN.attack_gpus(job) == 0
     assert gpu.gpus == 1
 
@@ -268,8 +268,8 @@ def test_examples_need_the_first_training_of_a_generator_or_what_else_the_attack
     assert TINY_PLAN.example_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1]}
     assert TINY_PLAN.example_inputs("pgd") == {"evaluators": TINY_PLAN.evaluators(["high", "rgb"])}
     assert TINY_PLAN.example_inputs("jpeg") == {}
-    job = Named(attacker="cama")
-    assert (TINY_PLAN.attack_threads(job), TINY_PLAN.attack_threads(Named(attacker="jpeg"))) == (2, 1)
+    gpu = changed(compute={"device": "cuda"})
+    assert (gpu.attack_gpus(Named(attacker="cama")), gpu.attack_gpus(Named(attacker="jpeg"))) == (1, 0)
 
 
 def test_an_informed_classifier_needs_the_pictures_of_one_more_training():
