@@ -70,7 +70,8 @@ def headline_table(joined: pd.DataFrame, order: dict[str, list]) -> pd.DataFrame
 def differences_table(paired: pd.DataFrame, order: dict[str, list]) -> pd.DataFrame:
     """One row for each method, set, save and number of labels: the differences from the baseline, over all F."""
     wide = _wide(_of_all(paired), ["difference", "fewer_failures", "psnr_difference"], order)
-    return merge_intervals(wide, 2)[[*CELL, "difference", "rerun", "lowest", "fewer_failures", "psnr_difference"]]
+    shown = [*CELL, "difference", "rerun", "lowest", "fewer_failures", "psnr_difference"]
+    return merge_intervals(wide, 2)[[name for name in shown if name in wide]]
 
 
 def _of_all(table: pd.DataFrame) -> pd.DataFrame:
@@ -84,12 +85,13 @@ def _headline_part(table: pd.DataFrame, save: str) -> pd.DataFrame:
 
 
 def _wide(table: pd.DataFrame, bounded: list[str], order: dict[str, list]) -> pd.DataFrame:
-    """Of a joined table, one row for each CELL, and the figures as columns: with bounds those in `bounded`, and of the first of
-    these what a rerun would show, the lowest catalogue and the deviation of trainings. `order`: of values of columns.
+    """Of a joined table, one row for each CELL, and the figures as columns: with bounds those in `bounded` that it has (beside
+    untouched photographs there is no difference in dB), and of the first of these what a rerun would show, the lowest catalogue
+    and the deviation of trainings. `order`: of values of columns.
     """
     cells = table.set_index([*CELL, "figure"])
     wide = cells["mean"].unstack()
-    for name in bounded:
+    for name in wide.columns.intersection(bounded):
         for bound in ("low", "high"):
             wide[f"{name}_{bound}"] = cells[f"mean_{bound}"].unstack()[name]
     first = cells.xs(bounded[0], level="figure")

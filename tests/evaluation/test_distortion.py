@@ -75,7 +75,8 @@ def test_ms_ssim_by_its_definition():
         if scale == 4:
             term = term * (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
         product = product * term.mean((1, 2, 3)) ** weight
-    assert ms_ssim(image, changed) == pytest.approx(float(product.mean()), abs=1e-6)
+    # it is computed in single precision
+    assert ms_ssim(image, changed) == pytest.approx(float(product.mean()), abs=1e-5)
 
 
 def test_ms_ssim_is_one_for_equal_pictures_and_undefined_for_small_ones():

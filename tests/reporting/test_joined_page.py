@@ -91,6 +91,14 @@ def test_differences_from_the_baseline_are_there_where_there_is_one():
     assert "Beside" not in page(EVERY)
 
 
+def test_untouched_photographs_can_be_the_baseline_which_have_no_psnr():
+    rows = pd.concat([*UNTOUCHED, ROWS])
+    table = differences_table(joined_table(paired_figures(rows, "identity")), ORDER)
+    assert list(table.method) == ["cama"]
+    assert "psnr_difference" not in table
+    assert "<h2>Beside identity</h2>" in page(rows, "identity")
+
+
 def test_the_page_says_what_the_intervals_are_or_that_there_are_none():
     text = page(EVERY)
     assert "Over catalogues <b>and trainings</b>" in text
