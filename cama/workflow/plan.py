@@ -209,7 +209,7 @@ class Plan(Paths):
             "rows": [path for plan in plans for path in plan.rows()],
             "controls": [plan.path("controls/controls.csv") for plan in plans],
             "readers": [plan.path("controls/scene_readers.csv") for plan in plans],
-            "detection": [path for plan in plans for path in plan.tables("csv") if path.endswith("/detection.csv")],
+            "detection": [plan.path("tables/detection.csv") for plan in plans if self.config.detection.methods],
         }
 
     def pages(self) -> list[str]:
