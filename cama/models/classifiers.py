@@ -97,10 +97,14 @@ def _densenet(layers: int) -> Callable[..., nn.Module]:
 
 
 def mislnet(channels: int, classes: int, dropout: float, width: int) -> nn.Module:
-    """The network behind the constrained layer of MISLnet (Bayar and Stamm 2018), globally pooled before its dense layers."""
+    """The network behind the constrained layer of MISLnet (Bayar and Stamm 2018), globally pooled before its dense layers.
+
+    Edges are repeated, not filled with zeros: a patch has a larger share of edges than a crop has, and what is trained on
+    patches with zeros around them is wrong about crops.
+    """
 
     def stage(inputs: int, outputs: int, kernel: int, stride: int, pool: nn.Module) -> list[nn.Module]:
-        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False, padding_mode="replicate")
         return [conv, nn.BatchNorm2d(outputs), nn.Tanh(), pool]
 
     return nn.Sequential(

@@ -42,10 +42,10 @@ class AdversarySpec(Spec):
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
     threads: int = Field(
-        2,
+        1,
         ge=1,
-        description="threads of each generator's training and of each attack with networks; results depend on it; 2 is best"
-        " for one generator, 1 for several that train side by side",
+        description="threads of each generator's training and of each attack with networks; results depend on it; more are"
+        " faster where nothing else is to be done meanwhile",
     )
 
 

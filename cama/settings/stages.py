@@ -94,7 +94,7 @@ class TrainGeneratorSpec(Spec):
     seed: int = 1
     name: str = "cama"
     learned: LearnedSpec = LearnedSpec()
-    threads: int = Field(2, description="number of threads that it must run with")
+    threads: int = Field(1, description="number of threads that it must run with")
     compute: ComputeSpec = ComputeSpec()
 
 

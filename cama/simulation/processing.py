@@ -68,7 +68,10 @@ def tone(image: np.ndarray, gamma: float, contrast: float, adaptation: float = 0
 
 def soft_core(detail: np.ndarray, threshold: float) -> np.ndarray:
     """Coring: detail below the threshold is smoothly shrunk to zero, d^3 / (d^2 + t^2)."""
-    return detail if threshold <= 0 else detail**3 / (detail**2 + threshold**2)
+    if threshold <= 0:
+        return detail
+    square = detail * detail  # NumPy's third power takes thirty times as long
+    return detail * square / (square + threshold**2)
 
 
 def denoise(image: np.ndarray, luma: float, chroma: float, smooth: float = 0.0) -> np.ndarray:

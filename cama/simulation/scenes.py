@@ -4,6 +4,8 @@ A dead-leaves model (Ruderman 1997; Lee, Mumford and Huang 2001): objects whose 
 which gives the edges and the 1/f amplitude spectrum of natural images.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy.fft import irfft2, rfftfreq
@@ -24,7 +26,7 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     # each object has one colour, shading direction and texture; each scene has its own palette and contrast
     hue = rng.normal(0, 0.3, (3, 3))
     tint = rng.normal(0, rng.uniform(0.03, 0.2), (count, 3)) @ (np.eye(3) + hue)
-    albedo = np.exp(rng.normal(-1.4, rng.uniform(0.12, 0.45), (count, 1)) + tint).astype(np.float32)
+    albedo = (rng.normal(-1.4, rng.uniform(0.12, 0.45), (count, 1)) + tint).astype(np.float32)
     slope = rng.normal(0, 0.4, (count, 2)).astype(np.float32)
     strength = np.minimum(rng.lognormal(-2.0, 0.9, count), 0.5).astype(np.float32)
 
@@ -34,13 +36,16 @@ def render_scene(seed: int, height: int, width: int) -> np.ndarray:
     y = (np.arange(height)[:, None] + shift[objects, 0]) % height
     x = (np.arange(width)[None, :] + shift[objects, 1]) % width
     texture = textures[kind[objects], y, x] * strength[objects]
-    shading = slope[objects, 0] * (rows - tops[objects, 0]) + slope[objects, 1] * (columns - tops[objects, 1])
-    scene = albedo[objects] * np.exp(texture + shading)[..., None]
 
-    direction = rng.normal(0, 0.3, 2)
-    light = np.exp(direction[0] * (rows - 0.5) + direction[1] * (columns - 0.5) + 0.3 * textures[2])
+    # logarithms of light, which are added: single precision, as Python's own numbers leave it
+    direction = rng.normal(0, 0.3, 2).tolist()
     warmth = rng.normal(0, 0.12)
-    scene *= light[..., None] * np.exp(np.array([warmth, 0, -warmth]))
+    light = direction[0] * (rows - 0.5) + direction[1] * (columns - 0.5) + 0.3 * textures[2]
+    # the level of each object's shading at its own position is taken from its colour
+    albedo -= (slope * tops[:count]).sum(axis=1, keepdims=True)
+    albedo += np.array([warmth, 0, -warmth], np.float32)
+    shading = slope[objects, 0] * rows + slope[objects, 1] * columns
+    scene = np.exp(albedo[objects] + (texture + shading + light)[..., None])
     return expose_scene(rng, scene)
 
 
@@ -84,9 +89,18 @@ def _outline(rng: np.random.Generator, radius: float) -> np.ndarray:
 
 def _noise(rng: np.random.Generator, height: int, width: int, exponent: float) -> np.ndarray:
     """A periodic Gaussian field (H, W), unit variance, whose amplitude spectrum falls as f**exponent."""
+    amplitude = _amplitude(height, width, exponent)
+    parts = rng.standard_normal((2, *amplitude.shape), np.float32)
+    spectrum = np.empty(amplitude.shape, np.complex64)
+    np.multiply(amplitude, parts[0], out=spectrum.real)
+    np.multiply(amplitude, parts[1], out=spectrum.imag)
+    field = irfft2(spectrum, s=(height, width), overwrite_x=True)
+    return field / field.std()
+
+
+@lru_cache(maxsize=8)
+def _amplitude(height: int, width: int, exponent: float) -> np.ndarray:
+    """The amplitude (H, W // 2 + 1), float32, of each frequency of a field (H, W)."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], rfftfreq(width)[None, :])
     frequency[0, 0] = np.inf
-    amplitude = frequency**exponent
-    phase = rng.normal(size=amplitude.shape) + 1j * rng.normal(size=amplitude.shape)
-    field = irfft2((amplitude * phase).astype(np.complex64), s=(height, width))
-    return (field / field.std()).astype(np.float32)
+    return (frequency**exponent).astype(np.float32)
