@@ -44,7 +44,7 @@ rule stage:
 
 
 # What all trainings share. Their state lies in a folder that is no output, since Snakemake deletes outputs when a job starts.
-# The adversary's come first, because the longest chain of jobs goes through them, and then F, which the scores wait for.
+# Estimators come first, then the adversary's, because the longest chain of jobs goes through them, and then F, which scores wait for.
 use rule stage as training with:
     priority: 10
     params:

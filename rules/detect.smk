@@ -6,6 +6,7 @@ use rule stage as examples with:
     input:
         unpack(lambda wildcards: plan.example_inputs(wildcards.attacker)),
         plan.code("examples"),
+        **plan.delivery_inputs(),
         splits=plan.path("splits.csv"),
     output:
         out=plan.path("examples/{attacker}.h5"),
@@ -25,7 +26,7 @@ use rule stage as examples with:
 use rule stage as detect with:
     input:
         plan.code("detect"),
-        **plan.tests(),
+        **(plan.tests() | plan.delivery_inputs()),
         examples=plan.path("examples/{method}.h5"),
         attacked=plan.path("attacks/{method}.h5"),
     output:

@@ -5,8 +5,7 @@ use rule stage as evaluate with:
     input:
         plan.code("evaluate"),
         plan.config.evaluation.lpips or [],
-        **plan.tests(),
-        **plan.evaluate_inputs(),
+        **(plan.tests() | plan.delivery_inputs()),
         attacked=plan.path("attacks/{method}.h5"),
         classifiers=plan.classifiers(),
     output:

@@ -12,6 +12,7 @@ use rule training as train_estimator with:
         plan.log("{owner}/estimator"),
     benchmark:
         plan.benchmark("{owner}/estimator")
+    priority: 20
     threads: plan.training_threads("estimator")
     resources:
         **plan.training_resources("estimator", runtime=720),

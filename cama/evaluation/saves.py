@@ -50,6 +50,13 @@ def saved_as(picture: np.ndarray, imitation: Imitation, seed: int) -> np.ndarray
     return decoded(imitation.encode(picture, seed))
 
 
+def delivered(
+    picture: np.ndarray, save: str, camera: str, imitations: Mapping[str, Imitation], seed: int
+) -> np.ndarray:
+    """A picture (H, W, 3), uint8, after a save, which under `target` is that of the named camera's encoder."""
+    return saved_as(picture, imitations[camera], seed) if save == "target" else saved(picture, save)
+
+
 def scaled(picture: np.ndarray, save: str) -> np.ndarray:
     """A picture (H, W, 3), uint8, at the size that a save gives it, not yet saved: the untouched one is compared so."""
     if save != "upload":

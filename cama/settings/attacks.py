@@ -139,6 +139,11 @@ class EvaluationSpec(Spec):
             raise ValueError(f"saves: found {list(self.saves)}, expected 'png' among them and each save once")
         return self
 
+    @property
+    def delivery(self) -> str:
+        """How attacked pictures are saved that detectors and informed classifiers see: as they are delivered."""
+        return "target" if "target" in self.saves else "png"
+
 
 class TablesSpec(Spec):
     """Statistics of the tables."""

@@ -52,7 +52,9 @@ class AdversarySpec(Spec):
 class DetectionSpec(Spec):
     """Detectors of attacked pictures, and the comparison of attacked pictures with device fingerprints."""
 
-    methods: tuple[str, ...] = Field((), description="methods whose pictures detectors learn to detect, each its own")
+    methods: tuple[str, ...] = Field(
+        (), description="methods whose pictures, as they are delivered, detectors learn to detect, each its own"
+    )
     detectors: Named[ClassifierSpec] = Field(
         {}, description=f"detectors by name, beside `{NUMBERS}`: a logistic regression of 35 numbers of a picture"
     )

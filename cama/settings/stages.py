@@ -144,6 +144,7 @@ class ExamplesStageSpec(Spec):
     window: int = Field(512, description="side of what is attacked of a photograph, in pixels")
     phase: Literal["aligned", "random"] = Field("aligned", description="phase of its origin")
     photographs: int = Field(0, description="most photographs of all camera models together; 0 for all")
+    save: Literal["png", "target"] = Field("png", description="how attacked pictures are saved")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -157,6 +158,7 @@ class DetectStageSpec(Spec):
     detectors: dict[str, ClassifierSpec] = Field({}, description="detectors that are trained on patches, by name")
     size: int = Field(64, description="side of a patch in pixels")
     crop: int = Field(512, description="side of what detectors see of an attacked picture, in pixels")
+    save: Literal["png", "target"] = Field("png", description="how attacked pictures are saved")
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -327,6 +329,7 @@ def _examples(c: Config, attacker: str) -> Spec:
         window=c.patches.window,
         phase="aligned" if c.patches.margin else c.phase("test"),
         photographs=c.detection.photographs if run == 1 else 0,
+        save=c.evaluation.delivery,
         compute=c.compute,
     )
 
@@ -340,6 +343,7 @@ def _detect(c: Config, method: str) -> Spec:
         detectors=c.detection.detectors,
         size=c.patches.size,
         crop=c.patches.crop,
+        save=c.evaluation.delivery,
         compute=c.compute,
     )
 

@@ -4,7 +4,7 @@ and score the test pictures.
 Each detector tells the true photographs of each camera from those that were made to look like its (or of an attack without
 targets, from that camera's own attacked ones), and so answers two questions: was the picture attacked? Is it a true photograph
 of the target camera, or made to look so? Two kinds of detector: classifiers, trained on patches that are cut from pictures
-attacked whole, and a logistic regression of a few numbers.
+attacked whole and saved as they are delivered, and a logistic regression of a few numbers.
 
 Columns: method, detector, question (`attacked`, `target`), set, photograph, row and column of the picture, target, attacked (0
 or 1), score (log odds that it is). Under the question `target` a photograph of the target camera stands once in each set.
@@ -31,9 +31,12 @@ from cama.data.attacked import Attacked, open_attacked
 from cama.data.examples import ARRAYS, Examples
 from cama.data.patches import Patches, join
 from cama.data.windows import random_crop
+from cama.evaluation.saves import delivered
 from cama.forensics.cues import cue_regression, few_numbers
+from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier
 from cama.settings.stages import DetectStageSpec
+from cama.stages.encoders import target_encoders
 from cama.stages.resume import States, begin
 from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier
@@ -51,12 +54,13 @@ def detect(
     inside: Path,
     outside: Path,
     attacked: Path,
+    profiles: Path | None,
     curve: Path,
     state: Path,
     out: Path,
 ) -> States:
-    """Write the scores of the test pictures of `inside` and `outside`, and of those in `attacked`. Returns the states of the
-    trainings, which the caller marks as finished.
+    """Write the scores of the test pictures of `inside` and `outside`, and of those in `attacked`, saved as they are delivered;
+    the save `target` needs the folder `profiles`. Returns the states of the trainings, which the caller marks as finished.
     """
     processes.start(1, spec.compute.device)
     learnt = Examples.read(examples, spec.crop, spec.seed)
@@ -74,7 +78,8 @@ def detect(
     detectors[NUMBERS] = _regression(learnt, f"detector {NUMBERS} of {spec.name}")
     with open_attacked(attacked) as file:
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
-        table = _score(spec, detectors, file, tests)
+        imitations = target_encoders((spec.save,), profiles, spec.targets)
+        table = _score(spec, detectors, file, tests, imitations)
     write_text(curve, pd.concat(curves).to_csv(index=False) if curves else "step,detector\n")
     write_text(out, table.to_csv(index=False, float_format="%.5g"))
     return states
@@ -145,8 +150,12 @@ class Shown(NamedTuple):
     crop: np.ndarray
 
 
-def _shown(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches]) -> Iterator[Shown]:
-    """The test photographs that were attacked, and then their attacked pictures."""
+def _shown(
+    spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches], imitations: dict[str, Imitation]
+) -> Iterator[Shown]:
+    """The test photographs that were attacked, and then their attacked pictures as they are delivered: with the encoder of the
+    target, or without one of the camera itself, or of an unknown camera of one that is drawn.
+    """
 
     def show(kind: str, row: int, attacked: bool, label: int, picture: np.ndarray) -> Shown:
         photograph, origin = tests[kind].photograph[row], tuple(tests[kind].origin[row].tolist())
@@ -158,20 +167,29 @@ def _shown(spec: DetectStageSpec, file: Attacked, tests: dict[str, Patches]) -> 
             name = test.labels[test.label[row]]
             label = spec.targets.index(name) if name in spec.targets else -1
             yield show(kind, row, False, label, test.arrays["rgb"][row].numpy())
-    for place in range(
-        int((file.runs == 1).sum())
-    ):  # the examples are of the first training, whose pictures stand first
-        yield show(file.sets[place], int(file.rows[place]), True, int(file.aims[place]), file.images(place))
+    # the examples are of the first training, whose pictures stand first
+    for place in range(int((file.runs == 1).sum())):
+        kind, row, aim = file.sets[place], int(file.rows[place]), int(file.aims[place])
+        own = tests[kind].labels[tests[kind].label[row]]
+        seed = derive_seed(spec.seed, "save", tests[kind].photograph[row], aim)
+        others = spec.targets if aim < 0 else (spec.targets[aim],)
+        camera = own if own in others else others[seed % len(others)]
+        picture = delivered(file.images(place), spec.save, camera, imitations, seed)
+        yield show(kind, row, True, aim, picture)
 
 
 def _score(
-    spec: DetectStageSpec, detectors: dict[str, Detector], file: Attacked, tests: dict[str, Patches]
+    spec: DetectStageSpec,
+    detectors: dict[str, Detector],
+    file: Attacked,
+    tests: dict[str, Patches],
+    imitations: dict[str, Imitation],
 ) -> pd.DataFrame:
     """The table: each detector's answers to each question, picture by picture."""
     sets = [kind for kind in tests if (file.sets == kind).any()]
     total = sum(len(set(file.rows[file.sets == kind].tolist())) for kind in sets) + int((file.runs == 1).sum())
     progress, done, rows = Progress(f"detect {spec.name}", total), 0, []
-    shown = _shown(spec, file, tests)
+    shown = _shown(spec, file, tests, imitations)
     while batch := list(islice(shown, BATCH)):
         pictures = np.stack([one.crop for one in batch])
         for name, detector in detectors.items():

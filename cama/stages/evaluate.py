@@ -32,12 +32,12 @@ from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.data.windows import random_crop
 from cama.evaluation.distortion import Lpips, ms_ssim, ssim
-from cama.evaluation.saves import load_imitations, saved, saved_as, scaled
+from cama.evaluation.saves import saved, saved_as, scaled
 from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
-from cama.photo.profile import read_profiles
 from cama.settings.stages import EvaluateStageSpec
+from cama.stages.encoders import target_encoders
 from cama.storage.files import write_text
 from cama.training.classifier import predict
 
@@ -81,10 +81,7 @@ def evaluate(
     with open_attacked(attacked) as file:
         _check_roles(spec, classifiers)
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
-        imitations = {}
-        if "target" in spec.evaluation.saves:
-            found = read_profiles(profiles, file.targets) if profiles else {}
-            imitations = load_imitations(profiles, found, file.targets)
+        imitations = target_encoders(spec.evaluation.saves, profiles, file.targets)
         compute = Compute(spec.compute)
         models = {path.stem: load_classifier(path) for path in classifiers}
         for classifier, _ in models.values():

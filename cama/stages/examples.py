@@ -1,15 +1,15 @@
 """Stage `examples`: one method on photographs that the examiner trains on, for detectors and informed classifiers.
 
-As of a test photograph, a window of each is attacked whole; who learns from it cuts it then. The adversary reads nothing of it.
+As of a test photograph, a window of each is attacked whole and saved as it would be delivered; who learns from it cuts it then.
+The adversary reads nothing of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cama.attacks.classical import Attack
 from cama.attacks.factory import build_attack
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
@@ -17,8 +17,10 @@ from cama.core.seeds import derive_seed
 from cama.data.crops import crop_origins
 from cama.data.examples import Window, write_examples
 from cama.data.manifest import read_table
+from cama.evaluation.saves import delivered
 from cama.settings.data import PatchesSpec
 from cama.settings.stages import ExamplesStageSpec
+from cama.stages.encoders import target_encoders
 from cama.storage.images import read_rgb
 
 
@@ -29,16 +31,25 @@ def examples(
     model: Path | None,
     evaluators: list[Path] | None,
     patches: Path | None,
+    profiles: Path | None,
     out: Path,
 ) -> None:
     """Attack a window of each chosen photograph below `root` towards another label, and write both.
 
-    `model`, `evaluators`, `patches`: what the attack needs, as in the stage `attack`.
+    `model`, `evaluators`, `patches`: what the attack needs, as in the stage `attack`. The save `target` needs the folder
+    `profiles`; an attack without targets has the encoder of the photograph's own camera model.
     """
     chosen = _chosen(spec, splits)
     apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, model, evaluators, patches)
+    imitations = target_encoders((spec.save,), profiles, spec.targets)
+
+    def make(window: np.ndarray, path: str, source: int, target: int) -> np.ndarray:
+        camera = spec.targets[source if target < 0 else target]
+        attacked = apply(window[None], np.array([source]), np.array([target]))[0]
+        return delivered(attacked, spec.save, camera, imitations, derive_seed(spec.seed, "save", path, camera))
+
     progress = Progress(f"examples of {spec.name}", len(chosen))
-    write_examples(out, _examples(spec, chosen, root, apply), spec.targets, progress.update)
+    write_examples(out, _examples(spec, chosen, root, make), spec.targets, progress.update)
 
 
 def _chosen(spec: ExamplesStageSpec, splits: Path) -> pd.DataFrame:
@@ -59,9 +70,9 @@ def _chosen(spec: ExamplesStageSpec, splits: Path) -> pd.DataFrame:
 
 
 def _examples(
-    spec: ExamplesStageSpec, chosen: pd.DataFrame, root: Path, apply: Attack
+    spec: ExamplesStageSpec, chosen: pd.DataFrame, root: Path, make: Callable[[np.ndarray, str, int, int], np.ndarray]
 ) -> Iterator[tuple[Window, np.ndarray, int]]:
-    """A window of each photograph, its attacked picture, and the target: the other labels take turns."""
+    """A window of each photograph, what `make` makes of it, and the target: the other labels take turns."""
     cut, count = PatchesSpec(crop=spec.window, phase=spec.phase), len(spec.targets)
     for photo in chosen.itertuples():
         picture = read_rgb(root / photo.path)
@@ -73,4 +84,4 @@ def _examples(
         target = (source + 1 + photo.turn % (count - 1)) % count if spec.method.targeted else -1
         window = picture[row : row + spec.window, column : column + spec.window]
         about = Window(window, photo.path, (row, column), int(photo.device), photo.scene, source)
-        yield about, apply(window[None], np.array([source]), np.array([target]))[0], target
+        yield about, make(window, photo.path, source, target), target

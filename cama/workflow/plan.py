@@ -168,7 +168,7 @@ class Plan(Paths):
             inputs["patches"] = [self.patches("adversary")]
         return inputs
 
-    def evaluate_inputs(self) -> Files:
+    def delivery_inputs(self) -> Files:
         """The container profiles, where the encoder of the target camera is a save."""
         return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
 

@@ -10,21 +10,29 @@ from PIL import Image
 
 from cama.attacks.classical import ATTACKS
 from cama.commands.main import main
+from cama.data.attacked import open_attacked
 from cama.data.examples import Examples
 from cama.data.patches import Patches
+from cama.evaluation import saves
+from cama.jpeg.coding import read_coding
+from cama.jpeg.quantisation import standard_quality
+from cama.jpeg.segments import read_segments
 from cama.models.generator import Generator, save_generator
+from cama.photo.profile import learn_profile, write_profile
 from cama.settings.attacks import MethodSpec
 from cama.settings.networks import GeneratorSpec
 from cama.settings.stages import AttackStageSpec, DetectStageSpec, ExamplesStageSpec
 from cama.settings.training import ComputeSpec
 from cama.storage.images import read_rgb
 from tests.commands.helpers import LABELS, refusal, write_patches
+from tests.photo.helpers import camera_file
 
 CPU = ComputeSpec(device="cpu", precision="float32")
 METHODS = {
     "median": MethodSpec(kind="median", strength=5),
     "learned": MethodSpec(kind="learned", generator="learned"),
 }
+QUALITIES = dict(zip(LABELS, (90, 80), strict=True))
 WINDOW, CROP, SIZE = 144, 128, 32
 NET = {"frontend": "con_conv", "architecture": "small", "width": 4}
 
@@ -43,12 +51,12 @@ def examples(folder: Path, method: str, **values: object) -> list[object]:
     return ["examples", "--spec", spec.to_json(), *paths]
 
 
-def detect(folder: Path, method: str) -> list[object]:
+def detect(folder: Path, method: str, **values: object) -> list[object]:
     """The command that trains two detectors of a method, and scores its pictures."""
     network = {"net": NET, "training": {"steps": 6, "batch": 8}}
     spec = DetectStageSpec(
         **{"name": method, "targeted": METHODS[method].targeted, "targets": LABELS, "size": SIZE, "crop": CROP},
-        **{"detectors": {"network": network}, "compute": CPU},
+        **{"detectors": {"network": network}, "compute": CPU, **values},
     )
     paths = ["--examples", folder / f"{method}-examples.h5", "--attacked", folder / f"{method}.h5"]
     paths += ["--inside", folder / "test.h5", "--outside", folder / "other.h5", "--state", folder / "state"]
@@ -149,6 +157,43 @@ def test_a_logistic_regression_of_few_numbers_sees_a_strong_filter(folder):
     scores = table[table.detector == "numbers"]
     for _, rows in scores.groupby("set"):
         assert rows[rows.attacked == 1].score.min() > 0 > rows[rows.attacked == 0].score.max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_detectors_see_pictures_as_they_are_delivered(folder, tmp_path, monkeypatch, method):
+    (tmp_path / "profiles").mkdir()
+    for label, quality in QUALITIES.items():
+        (tmp_path / "camera.jpg").write_bytes(camera_file(label, 0, quality=quality))
+        write_profile(tmp_path / "profiles" / f"{label}.json", learn_profile([tmp_path / "camera.jpg"]))
+    files: list[bytes] = []
+    decode = saves.decoded
+    monkeypatch.setattr(saves, "decoded", lambda data: files.append(data) or decode(data))
+    options = ("--profiles", tmp_path / "profiles", "--out", tmp_path / "examples.h5")
+    call(*examples(folder, method, save="target")[:-2], *options)
+    learnt = Patches.read(tmp_path / "examples.h5", "attacked")
+    made = Examples.read(tmp_path / "examples.h5", CROP, 1)
+    cameras = np.where(made.targets < 0, made.crops.label, made.targets)
+    assert [encoder_of(data) for data in files] == [LABELS[camera] for camera in cameras]
+    for picture, data in zip(learnt.arrays["attacked"].numpy(), files, strict=True):
+        assert (picture == decode(data)).all()
+
+    files.clear()
+    command = [*detect(folder, method, save="target")[:-4], "--profiles", tmp_path / "profiles"]
+    command[command.index("--examples") + 1] = tmp_path / "examples.h5"
+    command[command.index("--state") + 1] = tmp_path / "state"
+    call(*command, "--curve", tmp_path / "curve.csv", "--out", tmp_path / "scores.csv")
+    with open_attacked(folder / f"{method}.h5") as attacked:
+        test = Patches.read(folder / "test.h5", "rgb")
+        for data, kind, row, aim in zip(files, attacked.sets, attacked.rows, attacked.aims, strict=True):
+            if aim >= 0 or kind == "in":  # else it is an unknown camera's, and the encoder is drawn
+                assert encoder_of(data) == LABELS[test.label[row] if aim < 0 else aim]
+
+
+def encoder_of(data: bytes) -> str:
+    """The label whose quality the tables of a file have."""
+    coding = read_coding(read_segments(data))
+    quality = standard_quality([coding.quantisation[component.table] for component in coding.components])
+    return next(label for label, own in QUALITIES.items() if own == quality)
 
 
 def test_what_detectors_cannot_learn_from_is_refused(folder, capsys):

@@ -83,7 +83,8 @@ CHANGED = {
     r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
     r"attack\.methods\.(cama)\..*": {r"attack \1", r"examples \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
-    r"evaluation\.saves": {"evaluate", "profiles", "report"},  # which has a plot of several
+    # detectors see what is delivered; the report has a plot of several
+    r"evaluation\.saves": {"evaluate", "profiles", "examples", "detect", "report"},
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
     r"detection\.photographs": {"examples"},

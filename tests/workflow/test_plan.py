@@ -205,6 +205,7 @@ TRAININGS = [
 @pytest.mark.parametrize(("kind", "wildcards", "key"), TRAININGS)
 def test_a_training_takes_threads_memory_gpus_and_a_launcher_for_each_process(kind, wildcards, key):
     values = TINY_PLAN.config.model_dump(mode="json")
+    values["adversary"]["threads"] = 2
     block = values
     for part in key.split("."):
         block = block[part]
@@ -328,8 +329,8 @@ def test_patches_hold_what_some_stage_reads():
 
 
 def test_the_targets_encoder_needs_the_profiles():
-    assert TINY_PLAN.evaluate_inputs() == {"profiles": ["results/adversary/profiles"]}
-    assert DEFAULT.evaluate_inputs() == {}
+    assert TINY_PLAN.delivery_inputs() == {"profiles": ["results/adversary/profiles"]}
+    assert DEFAULT.delivery_inputs() == {}
 
 
 # ---- results

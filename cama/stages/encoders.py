@@ -1,0 +1,16 @@
+"""The encoders of the target cameras, for the stages that save pictures as those write them."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from cama.evaluation.saves import load_imitations
+from cama.jpeg.imitation import Imitation
+from cama.photo.profile import read_profiles
+
+
+def target_encoders(saves: Collection[str], profiles: Path | None, targets: tuple[str, ...]) -> dict[str, Imitation]:
+    """The encoder of each target, from the folder `profiles`; none where `target` is not among the saves."""
+    if "target" not in saves:
+        return {}
+    found = read_profiles(profiles, targets) if profiles else {}
+    return load_imitations(profiles, found, targets)
