@@ -38,10 +38,15 @@ class Original:
     model: str
 
 
-def read_original(path: Path) -> Original:
-    """Read a photograph; one that is damaged, or has no EXIF with make and model, is an error."""
+def read_original(path: Path, label: str = "") -> Original:
+    """Read a photograph; one that is damaged, or has no EXIF with make and model, is an error. With a `label`, Make_Model, one
+    without EXIF is that camera's: data sets say so by folders and names, and many take metadata off.
+    """
     jpeg = read_segments(read_file(path), str(path))
     segments = jpeg.of_kind("Exif")
+    if not segments and label:
+        make, _, model = label.partition("_")
+        return Original(path, jpeg, read_coding(jpeg, str(path)), Exif("<"), make, model)
     if not segments:
         raise CamaError(f"{path}: found no EXIF, expected a photograph as a camera wrote it")
     exif = read_exif(segments[0].payload, str(path))

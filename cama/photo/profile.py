@@ -22,9 +22,10 @@ FIRMWARE_TAGS = {
 }  # fmt: skip
 
 
-def learn_profile(photographs: Sequence[Path], say: Callable[[str], None] = print) -> Profile:
+def learn_profile(photographs: Sequence[Path], say: Callable[[str], None] = print, label: str = "") -> Profile:
     """The profile of the camera model that took `photographs`. One that is damaged, edited or another camera's is left out, and
-    `say` gets a line that names it and says why; it is an error if that is more than a half.
+    `say` gets a line that names it and says why; it is an error if that is more than a half. With a `label`, Make_Model, those
+    without EXIF are that camera's.
     """
     if not photographs:
         raise CamaError("profile: found no photographs, expected some of one camera model")
@@ -32,7 +33,7 @@ def learn_profile(photographs: Sequence[Path], say: Callable[[str], None] = prin
     files, odd = [], {}
     for path in photographs:
         try:
-            files.append(read_original(path))
+            files.append(read_original(path, label))
         except (CamaError, OSError) as error:
             odd[path] = str(error).removeprefix(f"{path}: ")
     if files:

@@ -33,7 +33,9 @@ def learn_profiles(photographs: dict[str, list[Path]]) -> dict[str, Profile]:
     found = {}
     for label, paths in photographs.items():
         try:
-            profile = learn_profile(paths, lambda line, label=label: print(f"profiles: {label}: {line}", flush=True))
+            profile = learn_profile(
+                paths, lambda line, label=label: print(f"profiles: {label}: {line}", flush=True), label
+            )
         except CamaError as error:
             print(f"profiles: no container profile of {label}: {error}", flush=True)
         else:

@@ -196,10 +196,10 @@ def test_one_odd_file_is_left_out_with_a_line_that_names_it(kind, paths, tmp_pat
 
 
 def test_a_photograph_that_cannot_be_opened_is_left_out_and_one_named_twice_counts_once(paths, monkeypatch):
-    def read(path):
+    def read(path, label):
         if path == paths[0]:
             raise PermissionError(13, "Permission denied", str(path))
-        return read_original(path)
+        return read_original(path, label)
 
     monkeypatch.setattr("cama.photo.profile.read_original", read)
     lines = []

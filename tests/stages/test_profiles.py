@@ -7,9 +7,13 @@ import pandas as pd
 from PIL import Image
 
 from cama.commands.main import main
+from cama.jpeg.coding import read_coding
+from cama.jpeg.imitation import Imitation
+from cama.jpeg.segments import read_segments
 from cama.photo.profile import learn_profile, read_profiles
 from cama.settings.stages import ProfilesStageSpec
 from cama.stages.profiles import learn_profiles
+from tests.jpeg.helpers import scene
 from tests.photo.helpers import camera_file
 
 LABELS = ("Alcyon_A10", "Borealis_B2")
@@ -67,13 +71,28 @@ def test_profiles_are_learnt_from_the_adversarys_photographs_alone(tmp_path):
 def test_a_label_without_a_profile_stops_a_run_that_needs_it_and_no_other(tmp_path, capsys):
     wanted, spared = stage(tmp_path, True), stage(tmp_path, False)
     for number in range(2):
-        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / f"{LABELS[1]}_{number}.JPG")
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / f"{LABELS[1]}_{number}.JPG", "PNG")
     assert main(spared) == 0
     assert [path.name for path in (tmp_path / "profiles").iterdir()] == [f"{LABELS[0]}.json"]
     capsys.readouterr()
     assert main(wanted) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert f"found no container profile of {LABELS[1]}, expected one, for the save 'target'" in line
+
+
+def test_photographs_whose_metadata_a_data_set_took_off_are_their_labels(tmp_path):
+    command = stage(tmp_path, True)
+    for number in range(2):
+        picture = Image.fromarray(scene(48, 64, seed=number))
+        picture.save(tmp_path / f"{LABELS[1]}_{number}.JPG", quality=88 + number, subsampling="4:2:2")
+    assert main(command) == 0
+    profile = read_profiles(tmp_path / "profiles", LABELS)[LABELS[1]]
+    assert f"{profile.camera.make}_{profile.camera.model}" == LABELS[1]
+    assert (profile.photographs, profile.left_out, profile.exif.entries) == (2, 0, [])
+    assert {seen.value.subsampling for seen in profile.codings} == {"4:2:2"}
+    file = read_segments(Imitation(profile).encode(scene(48, 64), 1))
+    assert not file.of_kind("Exif")
+    assert read_coding(file).quantisation[0] in [tuple(seen.value.quantisation["0"]) for seen in profile.codings]
 
 
 def test_of_a_camera_with_tables_for_each_picture_a_spread_of_them_is_kept(tmp_path):
