@@ -76,6 +76,8 @@ def _profile(options: Namespace) -> None:
     from cama.storage.files import check_folder
 
     check_folder(options.out.parent)
+    if options.out.is_dir():
+        raise CamaError(f"--out: found the folder {options.out}, expected the name of a file")
     if options.out.exists():
         read_profile(options.out)  # fails unless it is a profile: no other file is replaced
 

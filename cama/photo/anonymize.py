@@ -20,6 +20,7 @@ from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.jpeg.exif_writing import minimal_exif
 from cama.jpeg.imitation import FAULTS, Imitation
+from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.models.fused_norms import fuse_batch_norms_
@@ -156,7 +157,7 @@ def anonymize(
         "width": decoded.shape[1],
         "height": decoded.shape[0],
         "psnr": round(level, 2) if math.isfinite(level) else None,
-        "encoding": "neutral" if profile is None else f"{profile.camera.make} {profile.camera.model}",
+        "encoding": "neutral" if profile is None else " ".join(split_name(profile.camera.make, profile.camera.model)),
         "metadata": "target" if exif else "none",
         "before": before,
         "after": after,

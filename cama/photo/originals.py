@@ -9,7 +9,7 @@ from pathlib import Path
 from cama.core.errors import CamaError
 from cama.jpeg.coding import Coding, read_coding
 from cama.jpeg.exif import Exif, read_exif
-from cama.jpeg.names import camera_name, clean, same_camera
+from cama.jpeg.names import camera_name, clean, same_camera, split_name
 from cama.jpeg.segments import Jpeg, read_segments
 from cama.storage.images import read_file
 
@@ -84,7 +84,7 @@ def find_odd(files: Sequence[Original]) -> dict[Path, str]:
 
 
 def _another(file: Original, expected: Original) -> str:
-    found, wanted = (f"{one.make} {one.model}" for one in (file, expected))
+    found, wanted = (" ".join(split_name(one.make, one.model)) for one in (file, expected))
     return f"found the camera {found}, expected {wanted} as in {expected.path}"
 
 

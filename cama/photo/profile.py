@@ -1,6 +1,7 @@
 """Learning a camera model's container profile from original photographs, and reading and writing profiles as JSON."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +58,9 @@ def read_profile(path: Path) -> Profile:
     """A profile that `write_profile` wrote."""
     try:
         values = json.loads(path.read_text(encoding=encoding_of(path)))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CamaError(f"{path}: could not be read ({os.strerror(error.errno or 0)})") from error
+    except ValueError as error:
         raise CamaError(f"{path}: not a container profile ({error})") from error
     if not isinstance(values, dict) or values.get("kind") != "container profile":
         raise CamaError(f"{path}: found no container profile, expected what `cama profile` writes")

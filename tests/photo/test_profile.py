@@ -107,6 +107,8 @@ def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
     assert main(["profile", *map(str, paths), "--out", str(paths[0])]) == 1
     assert f"cama profile: {paths[0]}: not a container profile" in capsys.readouterr().err
     assert paths[0].read_bytes() == kept
+    assert main(["profile", *map(str, paths), "--out", str(tmp_path)]) == 1
+    assert f"--out: found the folder {tmp_path}, expected the name of a file" in capsys.readouterr().err
     for _ in range(2):
         assert main(["profile", *map(str, paths), "--out", str(tmp_path / "p.json")]) == 0
 
@@ -147,6 +149,7 @@ def odd_files() -> dict[str, tuple[bytes, str]]:
             Jpeg((*segments[:-1], Segment(DQT, b"\0" + bytes([9] * 64)), segments[-1])).to_bytes(),
             "found two quantisation tables 0",
         ),
+        "maker in the model": (photo(9, model="Alcyon A12"), "found the camera Alcyon A12, expected Alcyon A10 as in"),
         "other model": (photo(9, model="A11"), "found the camera Alcyon A11, expected Alcyon A10 as in"),
         "other maker": (camera_file("Borealis_A10"), "found the camera Borealis A10, expected Alcyon A10 as in"),
         "editor": (with_software("GIMP 2.10"), "found the editor 'GIMP 2.10'"),
