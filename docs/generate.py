@@ -54,7 +54,8 @@ SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p
 
 def results_table(results: Path) -> str:
     """The summary of a run."""
-    return to_markdown(merge_intervals(pd.read_csv(results / "tables" / "summary.csv")[SUMMARY], 2), 2)
+    table = pd.read_csv(results / "tables" / "summary.csv")[SUMMARY].dropna(axis=1, how="all")
+    return to_markdown(merge_intervals(table, 2), 2)
 
 
 def comparison_table(results: Path) -> str:
@@ -260,6 +261,7 @@ def main() -> None:
     """Write the parts that the options name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
+    parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras-quick.yaml")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
@@ -271,6 +273,8 @@ def main() -> None:
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
+    if options.cameras:
+        parts.append((README, "cameras", results_table(options.cameras)))
     if options.compare:
         parts.append((README, "comparison", comparison_table(options.compare)))
         parts.append((README, "paired", paired_table(options.compare)))
