@@ -265,7 +265,8 @@ def per_label(table: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> 
                 .sort_index(axis=1)
             )
             _heat_map(axis, part.to_numpy(), "Reds", 8, aspect="auto")
-            axis.set_xticks(range(part.shape[1]), [without_make(model) for model in part.columns])
+            turned = {"rotation": 45, "ha": "right"} if part.shape[1] > 4 else {}
+            axis.set_xticks(range(part.shape[1]), [without_make(model) for model in part.columns], **turned)
             axis.set_yticks(range(part.shape[0]), part.index)
             axis.set_title(f"{method}, {SET_NAMES[kind]}")
             axis.set_xlabel("target camera")
