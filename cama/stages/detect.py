@@ -35,8 +35,8 @@ from cama.evaluation.saves import delivered
 from cama.forensics.cues import cue_regression, few_numbers
 from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier
+from cama.photo.encoders import target_encoders
 from cama.settings.stages import DetectStageSpec
-from cama.stages.encoders import target_encoders
 from cama.stages.resume import States, begin
 from cama.storage.files import write_text
 from cama.training.classifier import predict, train_classifier

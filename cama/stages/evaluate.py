@@ -36,8 +36,8 @@ from cama.evaluation.saves import saved, saved_as, scaled
 from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
+from cama.photo.encoders import target_encoders
 from cama.settings.stages import EvaluateStageSpec
-from cama.stages.encoders import target_encoders
 from cama.storage.files import write_text
 from cama.training.classifier import predict
 

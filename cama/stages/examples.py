@@ -18,9 +18,9 @@ from cama.data.crops import crop_origins
 from cama.data.examples import Window, write_examples
 from cama.data.manifest import read_table
 from cama.evaluation.saves import delivered
+from cama.photo.encoders import target_encoders
 from cama.settings.data import PatchesSpec
 from cama.settings.stages import ExamplesStageSpec
-from cama.stages.encoders import target_encoders
 from cama.storage.images import read_rgb
 
 

@@ -1,4 +1,4 @@
-"""The encoders of the target cameras, for the stages that save pictures as those write them."""
+"""The encoders of target cameras, for who saves pictures as those write them."""
 
 from collections.abc import Collection
 from pathlib import Path
