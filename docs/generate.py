@@ -21,6 +21,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 from settings_tables import settings_tables  # noqa: E402
 
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
+from cama.reporting.joined_page import differences_table, headline_table  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
@@ -56,6 +57,19 @@ def results_table(results: Path) -> str:
     """The summary of a run."""
     table = pd.read_csv(results / "tables" / "summary.csv")[SUMMARY].dropna(axis=1, how="all")
     return to_markdown(merge_intervals(table, 2), 2)
+
+
+def claim_tables(results: Path) -> list[str]:
+    """What joined catalogues say after each save, and the differences from the baseline."""
+    joined, paired = (pd.read_csv(results / "tables" / f"{name}.csv") for name in ("joined", "joined_paired"))
+    methods, saves = list(joined.method.unique()), list(joined.save.unique())
+    parts = []
+    for save in saves:
+        table = headline_table(joined, {"method": methods, "save": [save]})
+        table.insert(1, "save", save)
+        parts.append(table)
+    differences = differences_table(paired, {"method": methods, "save": saves})
+    return [to_markdown(pd.concat(parts), 2), to_markdown(differences, 2)]
 
 
 def comparison_table(results: Path) -> str:
@@ -261,6 +275,7 @@ def main() -> None:
     """Write the parts that the options name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
+    parser.add_argument("--claim", type=Path, help="folder of a finished run of config/claim.yaml")
     parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras-quick.yaml")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
@@ -273,6 +288,8 @@ def main() -> None:
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
+    if options.claim:
+        parts.append((README, "claim", "\n\n".join(claim_tables(options.claim))))
     if options.cameras:
         parts.append((README, "cameras", results_table(options.cameras)))
     if options.compare:
