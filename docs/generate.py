@@ -59,10 +59,9 @@ def results_table(results: Path) -> str:
     return to_markdown(merge_intervals(table, 2), 2)
 
 
-def claim_tables(results: Path) -> list[str]:
-    """What joined catalogues say after each save, and the differences from the baseline."""
+def claim_tables(results: Path, methods: list[str], saves: list[str]) -> list[str]:
+    """What joined catalogues say after each save, and the differences from the baseline, in this order."""
     joined, paired = (pd.read_csv(results / "tables" / f"{name}.csv") for name in ("joined", "joined_paired"))
-    methods, saves = list(joined.method.unique()), list(joined.save.unique())
     parts = []
     for save in saves:
         table = headline_table(joined, {"method": methods, "save": [save]})
@@ -289,7 +288,9 @@ def main() -> None:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
     if options.claim:
-        parts.append((README, "claim", "\n\n".join(claim_tables(options.claim))))
+        claim = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim.yaml")
+        tables = claim_tables(options.claim, list(claim.attack.methods), list(claim.evaluation.saves))
+        parts.append((README, "claim", "\n\n".join(tables)))
     if options.cameras:
         parts.append((README, "cameras", results_table(options.cameras)))
     if options.compare:
