@@ -21,7 +21,9 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 from settings_tables import settings_tables  # noqa: E402
 
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
+from cama.reporting.joined import figures  # noqa: E402
 from cama.reporting.joined_page import differences_table, headline_table  # noqa: E402
+from cama.reporting.tables import read_rows  # noqa: E402
 from cama.settings.config import load_config  # noqa: E402
 from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
@@ -135,28 +137,32 @@ def _beside(row: pd.Series) -> str:
     return f"[{', '.join(f'{value:.2f}' for value in (row.chance, row.oracle) if pd.notna(value))}]"
 
 
-def precision_table(results: Path) -> str:
-    """Accuracies and success in the two precisions of config/precision.yaml: mean, lowest and highest of three trainings."""
-    bfloat16, float32 = (_by_training(results, name) for name in ("bfloat16", "float32"))
+def reruns_table(claim: Path, reruns: Path) -> str:
+    """Each training of cama in reruns of a claim's first catalogue, one folder a rerun, beside the claim's own training with
+    the same seed, and whether each mean over F lies in the claim's prediction interval.
+    """
+    joined = _targeted_of_cama(pd.read_csv(claim / "tables" / "joined.csv")).set_index(["set", "save"])
     rows = []
-    for what in bfloat16:
-        pair = (bfloat16[what], float32[what])
-        cells = [f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})" for values in pair]
-        difference = f"{100 * (pair[0].mean() - pair[1].mean()):+.1f}"
-        rows.append({"what": what, "bfloat16": cells[0], "float32": cells[1], "difference, points": difference})
-    return to_markdown(pd.DataFrame(rows), 3)
+    for folder in sorted(reruns.glob("*/catalogue-*")):
+        first = _of_trainings(claim / folder.name)
+        for (kind, save, training), again in _of_trainings(folder).items():
+            low, high = joined.loc[(kind, save), ["rerun_low", "rerun_high"]]
+            cells = {"rerun": folder.parent.name, "training": str(training), "set": kind, "save": save}
+            cells |= {"in the claim": first[kind, save, training], "again": again}
+            cells |= {"interval": f"{low:.2f} to {high:.2f}", "inside": "yes" if low <= again <= high else "**no**"}
+            rows.append(cells)
+    return to_markdown(pd.DataFrame(rows), 2)
 
 
-def _by_training(results: Path, precision: str) -> dict[str, pd.Series]:
-    """Of each front-end the accuracies of its trainings, and the success of each of cama's, in-distribution."""
-    rows = pd.read_csv(results / precision / "rows" / "cama.csv")
-    table = pd.read_csv(results / precision / "tables" / "transfer.csv")
-    clean = table[(table.method == "identity") & (table.set == "in")].set_index("classifier").clean_accuracy
-    kinds = clean.index.str.replace(r"-\d$", "", regex=True)
-    accuracies = {f"accuracy of {kind}": clean[kinds == kind] for kind in kinds.unique()}
-    inside = rows[rows.set == "in"]
-    success = (inside.predicted == inside.target).groupby(inside.run).mean()
-    return {**accuracies, "targeted success of cama, mean over all": success}
+def _of_trainings(results: Path) -> pd.Series:
+    """The targeted success of each of cama's trainings, a mean over all F, by set, save and training."""
+    rows = read_rows([results / "rows" / f"{name}.csv" for name in ("identity", "cama")])
+    return _targeted_of_cama(figures(rows.assign(catalogue=0))).set_index(["set", "save", "run"]).value
+
+
+def _targeted_of_cama(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a table of figures of any methods and F the targeted success of cama as a mean over all F."""
+    return table[(table[["method", "role", "classifier", "figure"]] == ["cama", "all", "all", "targeted"]).all(axis=1)]
 
 
 # ---- speed and cost
@@ -279,7 +285,7 @@ def main() -> None:
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
-    parser.add_argument("--precision", type=Path, help="folder of the two runs of config/precision.yaml")
+    parser.add_argument("--reruns", type=Path, help="folder of reruns of the claim's first catalogue; with --claim")
     parser.add_argument("--gpu", action="store_true", help="what docs/gpu.json and docs/gpu-small.json say")
     parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
@@ -301,8 +307,8 @@ def main() -> None:
         parts.append((README, "ablation", ablation_table(options.ablation)))
     if options.bench:
         parts.append((RUNNING, "bench", bench_table(options.bench)))
-    if options.precision:
-        parts.append((RUNNING, "precision", precision_table(options.precision)))
+        if options.reruns:
+            parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
     if options.cost:
         parts += [(SCALE, overlay, cost_table(overlay)) for overlay in ("dresden", "gpu")]
     if options.gpu:
