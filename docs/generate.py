@@ -297,6 +297,10 @@ def main() -> None:
         claim = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim.yaml")
         tables = claim_tables(options.claim, list(claim.attack.methods), list(claim.evaluation.saves))
         parts.append((README, "claim", "\n\n".join(tables)))
+        if options.reruns:
+            parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
+    elif options.reruns:
+        parser.error("--reruns: found no --claim, expected the folder of the claim that they are held against")
     if options.cameras:
         parts.append((README, "cameras", results_table(options.cameras)))
     if options.compare:
@@ -307,8 +311,6 @@ def main() -> None:
         parts.append((README, "ablation", ablation_table(options.ablation)))
     if options.bench:
         parts.append((RUNNING, "bench", bench_table(options.bench)))
-        if options.reruns:
-            parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
     if options.cost:
         parts += [(SCALE, overlay, cost_table(overlay)) for overlay in ("dresden", "gpu")]
     if options.gpu:

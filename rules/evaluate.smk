@@ -7,7 +7,7 @@ use rule stage as evaluate with:
         plan.config.evaluation.lpips or [],
         **(plan.tests() | plan.delivery_inputs()),
         attacked=plan.path("attacks/{method}.h5"),
-        classifiers=plan.classifiers(),
+        classifiers=lambda wildcards: plan.classifiers(wildcards.method),
     output:
         out=plan.path("rows/{method}.csv"),
     log:

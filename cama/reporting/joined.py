@@ -34,18 +34,21 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
     known = rows.known.astype(bool)
     scored = rows.assign(
         hit=rows.predicted == rows.target,
+        untouched=rows.clean_saved == rows.target,
         miss=(rows.predicted != rows.source).astype(float).where(known),
         right=(rows.clean == rows.source).astype(float).where(known),
         finite=rows.psnr.where(np.isfinite(rows.psnr)),
     )
     every = [*UNIT, *GROUP]
     cells = scored.groupby([*every, "source", "target"]).hit.mean()
-    of_target = scored.groupby([*every, "target"]).hit.mean()
+    by_target = scored.groupby([*every, "target"])[["hit", "untouched"]].mean()
+    of_target = by_target.hit
     of_source = scored.groupby([*every, "source"])[["miss", "right"]].mean().groupby(every).mean()
     groups = scored.groupby(every).finite
     each = pd.DataFrame(
         {
             "targeted": of_target.groupby(every).mean(),
+            "chance": by_target.untouched.groupby(every).mean(),
             "untargeted": of_source.miss,
             "clean_accuracy": of_source.right,
             "psnr": groups.mean(),
@@ -132,7 +135,7 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     too_few, agree = table.catalogues < FEWEST, table.deviation < 1e-9
     table["interval"] = np.select([too_few, agree], [TOO_FEW, ALIKE], OVER)
     table.loc[too_few | agree, BOUNDS] = np.nan
-    rates = table.figure.str.contains("targeted|clean")
+    rates = table.figure.str.contains("targeted|chance|clean")
     table.loc[rates, BOUNDS] = table.loc[rates, BOUNDS].clip(0, 1)
     first = [*FIGURE, "catalogues", "mean", "mean_low", "mean_high", "deviation", "rerun_low", "rerun_high"]
     return table[[*first, *(name for name in table if name not in first)]]

@@ -55,8 +55,7 @@ def _trainings(runs: pd.Series) -> str:
 def headline_table(joined: pd.DataFrame, order: dict[str, list]) -> pd.DataFrame:
     """One row for each set and method: means over the F of the fewest labels after the first save, beside chance and oracle."""
     wide = _wide(_headline_part(joined, order["save"][0]), ["targeted"], order)
-    for name, method in (("chance", "identity"), ("oracle", "oracle")):
-        wide[name] = wide.set.map(wide[wide.method == method].set_index("set").targeted)
+    wide["oracle"] = wide.set.map(wide[wide.method == "oracle"].set_index("set").targeted)
     wide["share_of_oracle"] = wide.targeted / wide.oracle.where(wide.oracle > 0)
     psnr = wide[["psnr", "psnr_p05"]]
     wide[PSNR] = psnr.map("{:.1f}".format).agg(" / ".join, axis=1).where(psnr.psnr.notna())

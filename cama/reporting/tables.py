@@ -16,7 +16,6 @@ ROW_COLUMNS = (
 )
 KEYS = ["method", "set", "save", "classifier"]
 PICTURE = ["photograph", "row", "column"]
-BESIDE = {"chance": "identity", "oracle": "oracle"}  # columns, and the methods whose targeted success they hold
 PAIR = ["set", "save", "labels", "classifier", "role", *PICTURE, "target"]
 
 
@@ -70,6 +69,7 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 "transformations": len(group),
                 "clean_accuracy": _accuracy(once, once.clean) if known else np.nan,
                 **_rate("targeted", group.predicted == group.target, group, resamples, seed, "target"),
+                "chance": _chance(group),
                 **_untargeted("untargeted", group, known, resamples, seed),
                 **_distortion(group),
                 **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
@@ -78,18 +78,22 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 "clean_accuracy_after_save": _accuracy(group, group.clean_saved) if known else np.nan,
             }
         )
-    return _beside(pd.DataFrame(table), ["set", "save", "classifier"])
+    return _with_oracle(pd.DataFrame(table), ["set", "save", "classifier"])
 
 
-def _beside(table: pd.DataFrame, cell: list[str]) -> pd.DataFrame:
-    """The table with what bounds targeted success beside it, from the rows of the same cell: `chance`, that of the untouched
-    photographs, `oracle`, and the share of the oracle's; each undefined where the run has no such method.
+def _chance(group: pd.DataFrame) -> float:
+    """The targeted success of the untouched photographs in the rows of one method: of the same photographs, saves and F."""
+    return (group.clean_saved == group.target).groupby(group.target).mean().mean()
+
+
+def _with_oracle(table: pd.DataFrame, cell: list[str]) -> pd.DataFrame:
+    """The table with the oracle's targeted success in the same cell behind `chance`, and the share of it; undefined where the
+    run has no oracle.
     """
-    place, cells = table.columns.get_loc("targeted_high") + 1, pd.MultiIndex.from_frame(table[cell])
-    for shift, (name, method) in enumerate(BESIDE.items()):
-        found = table[table.method == method].set_index(cell).targeted
-        table.insert(place + shift, name, found.reindex(cells).to_numpy())
-    table.insert(place + len(BESIDE), "share_of_oracle", table.targeted / table.oracle.where(table.oracle > 0))
+    place, cells = table.columns.get_loc("chance") + 1, pd.MultiIndex.from_frame(table[cell])
+    found = table[table.method == "oracle"].set_index(cell).targeted
+    table.insert(place, "oracle", found.reindex(cells).to_numpy())
+    table.insert(place + 1, "share_of_oracle", table.targeted / table.oracle.where(table.oracle > 0))
     return table
 
 
@@ -140,8 +144,9 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
             cell = {"targeted": hit.mean(), **cell}
         else:
             cell = _rate("targeted", hit, group, resamples, seed)
-        table.append({**dict(zip([*KEYS, "target"], keys, strict=True)), "transformations": len(group), **cell})
-    return _beside(pd.DataFrame(table), ["set", "save", "classifier", "target"])
+        about = {**dict(zip([*KEYS, "target"], keys, strict=True)), "transformations": len(group)}
+        table.append({**about, **cell, "chance": _chance(group)})
+    return _with_oracle(pd.DataFrame(table), ["set", "save", "classifier", "target"])
 
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
@@ -160,6 +165,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 **dict(zip(keys, values, strict=True)),
                 "photographs": group.photograph.nunique(),
                 **_rate("targeted", hit, group, resamples, seed, "target"),
+                "chance": _chance(group),
                 "targeted_worst_classifier": by_classifier.min(),
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
                 "targeted_worst_cell": hit.groupby([group.classifier, group.source, group.target]).mean().min(),
@@ -170,7 +176,7 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
                 "roles": ", ".join(f"{number} {role}" for role, number in roles.items()),
             }
         )
-    return _beside(pd.DataFrame(table), ["set", "save", "labels"])
+    return _with_oracle(pd.DataFrame(table), ["set", "save", "labels"])
 
 
 def without_informed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cama.attacks.classical import Attack
 from cama.attacks.factory import build_attack
@@ -67,12 +68,8 @@ def _attacked(apply: Attack, targets: tuple[str, ...], test: Patches, row: int, 
 def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:
     """Rows of a test and the label that each is attacked towards: every one but its own, -1 for methods without."""
     most = spec.photographs or len(test.label)
-    first = {
-        name
-        for label in np.unique(test.label)
-        for name in list(dict.fromkeys(test.photograph[test.label == label]))[:most]
-    }
-    rows = [row for row, name in enumerate(test.photograph) if name in first]
+    chosen = {name for label in np.unique(test.label) for name in _in_turn(test, label)[:most]}
+    rows = [row for row, name in enumerate(test.photograph) if name in chosen]
     if not spec.method.targeted:
         return [(row, -1) for row in rows]
     return [
@@ -81,3 +78,11 @@ def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:
         for target, name in enumerate(spec.targets)
         if test.labels[test.label[row]] != name
     ]
+
+
+def _in_turn(test: Patches, label: int) -> list[str]:
+    """The photographs of a label, one of each device in turn."""
+    photographs = pd.DataFrame({"name": test.photograph, "device": test.device})[test.label == label].drop_duplicates()
+    return (
+        photographs.assign(turn=photographs.groupby("device").cumcount()).sort_values(["turn", "device"]).name.tolist()
+    )

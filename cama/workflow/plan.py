@@ -87,10 +87,14 @@ class Plan(Paths):
         """The classifiers of E with these names, or all."""
         return self.paths("adversary/evaluators/{}.safetensors", names or self.config.adversary.evaluators)
 
-    def classifiers(self) -> list[str]:
-        """All target classifiers F, those that have seen attacked pictures last."""
-        informed = self.paths("classifiers/{}.safetensors", self.config.examiner.informed)
-        return [*self.uninformed_classifiers(), *informed]
+    def classifiers(self, method: str = "") -> list[str]:
+        """All target classifiers F, or those that score a method: informed ones score that from which they learnt, and what
+        stands beside it, the untouched photographs and the oracle's.
+        """
+        methods, informed = self.config.attack.methods, self.config.examiner.informed
+        beside = not method or methods[method].kind in ("identity", "oracle")
+        knowing = [name for name, spec in informed.items() if beside or spec.method == method]
+        return [*self.uninformed_classifiers(), *self.paths("classifiers/{}.safetensors", knowing)]
 
     def uninformed_classifiers(self) -> list[str]:
         """The target classifiers F that have seen no attacked picture."""

@@ -294,7 +294,7 @@ def test_several_trainings_are_averaged_and_widen_the_interval():
 
 
 def test_chance_and_the_oracle_stand_beside_every_cell(rows):
-    """Of the same F, set and label: nothing of another cell, and nothing where a run has no oracle."""
+    """Chance of the method's own photographs, the oracle of the same F, set and label: nothing of another cell."""
     truth = rows[rows.method == "cama"].assign(method="oracle")
     truth["predicted"] = truth.target.where(truth.target != "C", "none")  # towards C it always fails, else never
     rows = pd.concat([rows, truth[truth.photograph != "A/a2.JPG"]])
@@ -307,8 +307,10 @@ def test_chance_and_the_oracle_stand_beside_every_cell(rows):
         row = cell(labels, method="cama", set="in", classifier="f", target=target)
         assert (row.chance, row.oracle) == (chance, oracle)
         assert math.isnan(row.share_of_oracle) == (oracle == 0)
-    for name in ("chance", "oracle"):
-        assert summary.groupby(["set", "labels"])[name].nunique().eq(1).all()
+    assert (
+        cell(transfer, method="oracle", set="in", classifier="f").chance == 0
+    )  # without the one that f is wrong about
+    assert summary.groupby(["set", "labels"]).oracle.nunique().eq(1).all()
     out = cell(summary, method="cama", set="out", labels=3)
     assert out.chance == cell(summary, method="identity", set="out", labels=3).targeted == pytest.approx(1 / 3)
     assert list(summary.columns[4:12]) == [
@@ -317,9 +319,10 @@ def test_chance_and_the_oracle_stand_beside_every_cell(rows):
     ]
 
 
-def test_without_untouched_photographs_or_oracle_they_are_undefined(rows):
-    table = transfer_table(rows[rows.method == "cama"], 100, 1)
-    assert table[["chance", "oracle", "share_of_oracle"]].isna().all(axis=None)
+def test_without_an_oracle_it_is_undefined(rows):
+    table = transfer_table(rows, 100, 1)
+    assert table[["oracle", "share_of_oracle"]].isna().all(axis=None)
+    assert table.chance.notna().all()
 
 
 def test_methods_are_paired_on_the_same_photographs_and_targets():
