@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from cama.evaluation.rates import FEW_CLUSTERS, rate, wilson
 from cama.forensics.thresholds import MATCH_PCE
 
+LEAST_MATCH = 0.95  # of untouched photographs with their own device, where matches of attacked ones say something
 QUESTIONS = {"attacked": "attacked or not?", "target": "true photograph of the target, or made to look so?"}
 
 
@@ -92,7 +93,10 @@ def _mean(measure: Callable[[np.ndarray], float], sample: Sample) -> float:
 
 
 def devices_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """One row for each method, set and fingerprint: the share of pictures that match it, before and after the attack."""
+    """One row for each method, set and fingerprint: the share of pictures that match it, before and after the attack. What
+    matches after is undefined where fewer than LEAST_MATCH of the untouched photographs match their own device, since then
+    a picture that does not match says nothing.
+    """
     table = []
     for (method, kind, device), group in rows.groupby(["method", "set", "device"], sort=False):
         row = {"method": method, "set": kind, "fingerprint": device}
@@ -102,4 +106,8 @@ def devices_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
             row |= {f"match_{name}": share, f"match_{name}_low": low, f"match_{name}_high": high}
             row[f"pce_{name}"] = part.pce.median()
         table.append(row)
-    return pd.DataFrame(table)
+    found = pd.DataFrame(table)
+    own = found[found.fingerprint == "own"].set_index(["method", "set"]).match_before
+    weak = own.reindex(pd.MultiIndex.from_frame(found[["method", "set"]])).lt(LEAST_MATCH).to_numpy()
+    found.loc[weak, [name for name in found if "_after" in name]] = np.nan
+    return found

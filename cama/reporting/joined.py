@@ -75,7 +75,8 @@ def paired_figures(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
     scored = rows.assign(
         hit=(rows.predicted == rows.target).astype(float), finite=rows.psnr.where(np.isfinite(rows.psnr))
     )
-    trials = [*UNIT, *[key for key in GROUP if key != "method"], *PICTURE, "target"]
+    # F may have another role to the baseline; what counts is the one to the method that stands beside it
+    trials = [*UNIT, *[key for key in GROUP if key not in ("method", "role")], *PICTURE, "target"]
     before = scored[scored.method == baseline].set_index(trials)[["hit", "finite"]].add_suffix("_before")
     both = scored[~scored.method.isin([baseline, "identity"])].join(before, on=trials, how="inner")
     both["psnr_difference"] = both.finite - both.finite_before

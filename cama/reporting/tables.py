@@ -16,7 +16,7 @@ ROW_COLUMNS = (
 )
 KEYS = ["method", "set", "save", "classifier"]
 PICTURE = ["photograph", "row", "column"]
-PAIR = ["set", "save", "labels", "classifier", "role", *PICTURE, "target"]
+PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:
@@ -186,8 +186,8 @@ def without_informed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -> pd.DataFrame:
     """Each method beside `baseline` on the same photographs and targets, for each F and, as `all`, over all F of one size of
-    label set. `difference` is in targeted success; `fewer_failures` the share of the baseline's failures that is gone,
-    negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
+    label set but the informed ones. `difference` is in targeted success; `fewer_failures` the share of the baseline's failures
+    that is gone, negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
     """
     finite = rows.psnr.where(np.isfinite(rows.psnr))
     scored = rows.assign(hit=(rows.predicted == rows.target).astype(float), psnr=finite)
@@ -195,12 +195,14 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
         name: part.pivot(index=PAIR, columns="run", values="hit") for name, part in scored.groupby("method", sort=False)
     }
     psnrs = scored.groupby(["method", *PAIR], sort=False).psnr.mean()
+    roles = rows.drop_duplicates("classifier").set_index("classifier").role  # informed to one method is informed to all
     table = []
     for method in [name for name in hits if name not in (baseline, "identity")]:
         both = hits[method].add_suffix("_after").join(hits[baseline].add_suffix("_before"), how="inner")
         after, before = np.split(both.to_numpy(), [hits[method].shape[1]], axis=1)
         psnr_differences = (psnrs[method] - psnrs[baseline]).reindex(both.index)
-        for keys, chosen in _by_classifier(both.index.to_frame(index=False)):
+        trials = both.index.to_frame(index=False)
+        for keys, chosen in _by_classifier(trials.assign(role=trials.classifier.map(roles))):
             weight = (1 / chosen.target.map(chosen.target.value_counts())).to_numpy(float)
             photographs = chosen.photograph.to_numpy()
             figures = paired(after[chosen.index], before[chosen.index], photographs, resamples, seed, weight)

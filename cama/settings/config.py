@@ -91,14 +91,18 @@ class Config(Spec):
         used = {self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()}
         return {name: spec.runs + 1 for name, spec in self.adversary.generators.items() if name in used}
 
-    @property
-    def roles(self) -> dict[str, ClassifierRole]:
-        """The role of each target classifier: `informed` where it has trained on attacked pictures; `expanded` by its labels;
-        else `same_family` where it shares a signal or the kind of its network with a classifier of E in use, or with a
-        judge, and `other_family` where it does not.
+    def roles(self, method: str) -> dict[str, ClassifierRole]:
+        """What each target classifier is to a method: `informed` where it has trained on attacked pictures; `expanded` by its
+        labels; else `same_family` where it shares a signal or the kind of its network with a classifier of the method's E, or
+        with one that judged its generator, and `other_family` where it does not. A method without E stands to all of them.
         """
+        spec = self.attack.methods[method]
+        learned = self.adversary.generators[spec.generator] if spec.generator else None
+        own = [*learned.evaluators, *learned.judges] if learned else spec.evaluators
         known = {
-            family for name in self.adversary_classifiers for family in self.adversary.evaluators[name].net.families
+            family
+            for name in own or self.adversary_classifiers
+            for family in self.adversary.evaluators[name].net.families
         }
 
         def role(spec: TargetSpec) -> ClassifierRole:

@@ -44,7 +44,7 @@ class AdversarySpec(Spec):
     threads: int = Field(
         1,
         ge=1,
-        description="threads of each generator's training and of each attack with networks; results depend on it; more are"
+        description="threads of each generator's training; results depend on it; more are"
         " faster where nothing else is to be done meanwhile",
     )
 

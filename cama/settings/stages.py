@@ -311,7 +311,7 @@ def _evaluate(c: Config, method: str) -> Spec:
         seed=derive_seed(c.seed, "evaluate"),  # the same for all methods, which are compared
         name=method,
         oracle=c.attack.methods[method].kind == "oracle",
-        roles=c.roles,
+        roles=c.roles(method),
         size=c.patches.size,
         crop=c.patches.crop,
         evaluation=c.evaluation,

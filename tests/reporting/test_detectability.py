@@ -115,3 +115,20 @@ def test_matches_of_devices_by_hand():
     assert found.loc["own", "pce_after"] == 60
     assert (found.loc["other", ["match_before", "match_after"]] == 0).all()  # 60 is no match, more than 60 is
     assert found.loc["own", "match_after_low"] <= 0.5 <= found.loc["own", "match_after_high"]
+
+
+def test_where_untouched_photographs_do_not_match_their_device_nothing_is_said_of_attacked_ones():
+    """Nineteen of twenty that match are enough, eighteen are not."""
+    for matching, silent in ((19, False), (18, True)):
+        before = [(f"p{n}", "own", 0, 100.0 if n < matching else 1.0) for n in range(20)]
+        rows = [
+            *before,
+            *((name, device, 1, 80.0) for name, device, *_ in before),
+            *(("p1", "other", n, 1.0) for n in (0, 1)),
+        ]
+        table = pd.DataFrame(rows, columns=["photograph", "device", "attacked", "pce"]).assign(method="cama", set="in")
+        found = devices_table(table, 100, 1)
+        after = [name for name in found if "_after" in name]
+        assert len(after) == 4
+        assert found[after].isna().all(axis=None) == found[after].isna().any(axis=None) == silent
+        assert found.match_before.notna().all()

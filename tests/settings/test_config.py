@@ -62,7 +62,7 @@ def test_the_default_config_parses_and_says_what_the_file_says():
 
 def test_half_of_the_defaults_target_classifiers_are_of_another_family_and_one_is_no_network():
     config = load_config(PROJECT / "config.yaml")
-    assert sorted(config.roles.values()) == ["other_family", "other_family", "same_family", "same_family"]
+    assert sorted(config.roles("cama").values()) == ["other_family", "other_family", "same_family", "same_family"]
     assert any(spec.net.non_neural for spec in config.examiner.classifiers.values())
     assert config.examiner.phase == "random"
     assert all(spec.augmentation.jpeg for spec in config.examiner.classifiers.values())
@@ -792,7 +792,17 @@ AT_ONCE = {"net": FORENSIC, "training": {"steps": 9, "batch": 64}}
 )
 def test_the_role_of_a_target_classifier_follows_from_the_evaluators_in_use(net, labels, role):
     one = {"net": net, "labels": labels, "training": {"steps": 9, "batch": 64}}
-    assert default(examiner__classifiers__f=one).roles["f"] == role
+    assert default(examiner__classifiers__f=one).roles("cama")["f"] == role
+
+
+def test_in_the_comparison_half_of_the_target_classifiers_are_strangers_to_cama_and_mislnet_is_none_to_misl():
+    compared = load_config(PROJECT / "config.yaml", PROJECT / "config/compare.yaml")
+    of_cama = compared.roles("cama")
+    assert sum(role == "other_family" for role in of_cama.values()) == 3
+    assert sum(role == "same_family" for role in of_cama.values()) == 3
+    assert (of_cama["mislnet"], compared.roles("misl")["mislnet"]) == ("other_family", "same_family")
+    assert compared.roles("mi_fgsm") == of_cama  # on the same classifiers
+    assert compared.roles("spectrum")["mislnet"] == "same_family"  # has no E: it stands to all that the run has
 
 
 def test_only_classifiers_of_e_that_are_used_make_relatives():
@@ -800,20 +810,20 @@ def test_only_classifiers_of_e_that_are_used_make_relatives():
     relative = {"net": {"frontend": "con_conv", "architecture": "convnext"}}
     idle = put(put(DEFAULT, "examiner.classifiers.f", one), "adversary.evaluators.third", relative)
     used = put(idle, "adversary.generators.cama.evaluators", ["high", "third"])
-    assert parse(Config, idle, "config").roles["f"] == "other_family"
-    assert parse(Config, used, "config").roles["f"] == "same_family"
+    assert parse(Config, idle, "config").roles("cama")["f"] == "other_family"
+    assert parse(Config, used, "config").roles("cama")["f"] == "same_family"
 
 
 def test_pixels_that_e_takes_make_no_relative_of_what_is_no_network():
     values = put(put(DEFAULT, "examiner.classifiers.f", AT_ONCE), "examiner.classifiers.g.net.architecture", "mislnet")
     values = put(values, "adversary.evaluators.low", {"net": {"frontend": "rgb", "architecture": "small"}})
-    roles = parse(Config, values, "config").roles
+    roles = parse(Config, values, "config").roles("cama")
     assert (roles["f"], roles["g"]) == ("other_family", "same_family")
 
 
 def test_the_roles_reach_the_rows():
-    assert json.loads(stage_spec(default(), "evaluate", method="cama"))["roles"] == default().roles
-    assert set(default().roles.values()) == {"same_family"}
+    assert json.loads(stage_spec(default(), "evaluate", method="cama"))["roles"] == default().roles("cama")
+    assert set(default().roles("cama").values()) == {"same_family"}
 
 
 @pytest.mark.parametrize("user", ["adversary.generators.cama", "attack.methods.pgd"])
@@ -842,7 +852,7 @@ def test_an_informed_classifier_begins_as_a_network_and_learns_from_a_generator(
 def test_an_informed_classifier_has_a_role_of_its_own_and_the_network_of_another():
     changed = put(DEFAULT, "examiner.classifiers.rgb.augmentation.jpeg", 0.5)
     config = parse(Config, put(changed, "examiner.informed.f", INFORMED), "config")
-    assert config.roles["f"] == "informed"
+    assert config.roles("cama")["f"] == "informed"
     assert config.second_trainings == {"cama": 2}
     spec = json.loads(stage_spec(config, "informed", name="f"))["classifier"]
     base = json.loads(stage_spec(config, "classifier", name="rgb"))["classifier"]
