@@ -46,7 +46,7 @@ use rule stage as plots with:
 
 use rule stage as controls with:
     input:
-        plan.code("controls"),
+        [*plan.scenes, *plan.code("controls")],
         splits=plan.path("splits.csv"),
         inside=plan.patches("test"),
         classifiers=plan.uninformed_classifiers(),

@@ -1,6 +1,7 @@
 """Stage `controls`: what could make the results mean less than they seem, measured.
 
-`controls.csv`: control, value, expected. `scene_readers.csv`: which F read scenes. `cue_swap.csv`: how often each F names the
+`controls.csv`: control, value, what is expected of it, and whether it holds (yes, no, or empty where nothing is expected); the
+stage does not fail where one does not. `scene_readers.csv`: which F read scenes. `cue_swap.csv`: how often each F names the
 camera that one part of the pipeline is from. `photographs.csv`: statistics of the test photographs beside those of real ones.
 `cameras.csv`: the drawn catalogue. Of real cameras `cue_swap.csv` and `cameras.csv` are empty. No attack has a part in any.
 """
@@ -21,6 +22,8 @@ from cama.core.seeds import derive_seed
 from cama.data.crops import crop_origins
 from cama.data.manifest import read_table
 from cama.data.patches import Patches
+from cama.data.scenes import Scenes
+from cama.evaluation.expected import Expected
 from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
 from cama.forensics.cues import CUES, cue_accuracy
 from cama.forensics.statistics import QUARTILES, photograph_statistics, real_reference
@@ -29,9 +32,6 @@ from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import ControlsStageSpec
 from cama.simulation.camera import CameraModel
 from cama.simulation.catalogue import draw_catalogue
-from cama.simulation.scenes import render_scene
-from cama.simulation.sensor import OVERSAMPLING
-from cama.simulation.series import Series
 from cama.simulation.swaps import PARTS, SINGLE_PARTS, swaps
 from cama.storage.files import write_text
 from cama.storage.images import decoded, read_rgb, save_and_decode
@@ -39,16 +39,18 @@ from cama.training.classifier import predict
 
 COLOUR_SIDE = 8
 COLOURS = "8x8 colours"
-MOST_CROPS = 25  # of each camera model that each F is tried on
-OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # by which the test crops are moved: rows and columns in pixels
+MOST_CROPS = 40  # of each camera model that each F is tried on
+OFFSETS = ((0, 0), (2, 2), (4, 4), (7, 3))  # of crops from the grid of their JPEG file: rows and columns in pixels
 MOVED = tuple(f"crop moved by {offset}" for offset in OFFSETS)
+WITHIN = 0.03  # of its accuracy on the grid an F should be that does not read it
+CUE_MODELS = 4  # camera models among which the bounds of CUES were measured: fewer are easier to tell apart
 SAVES = ("jpeg92", "jpeg85")
 UNCOMPRESSED = 8  # test photographs of each simulated camera model that each F is tried on before compression
-SWAPPED_MODELS, SWAPPED_SCENES = 4, 4  # the first known models, of which each pair swaps parts; and scenes of each pair
+SWAPPED_MODELS, SWAPPED_SCENES = 4, 3  # the first known models, of which each pair swaps parts; and scenes of each pair
 SWAPPED_CROP = 256  # the largest side of their crops
 Pictures = tuple[list[int], np.ndarray]  # some test crops: their rows, and their pixels (n, S, S, 3) after a change
 Classifiers = dict[str, tuple[Classifier, tuple[str, ...]]]  # each F and its labels, by name
-Control = tuple[str, float, str]  # its name, value, and what is expected
+Control = tuple[str, float, Expected]  # its name, value, and what is expected
 
 
 def controls(
@@ -65,13 +67,11 @@ def controls(
     rows += _classifier_controls(models, _changed(spec, root, test), test, compute)
     catalogue = _catalogue(spec) if simulated else {}
     traits = pd.DataFrame([model.traits() for model in catalogue.values()])
-    if simulated:
-        for name, strength in (("weakest", traits.prnu.min()), ("strongest", traits.prnu.max())):
-            rows.append((f"PRNU strength, {name} model", float(strength), "0.003 to 0.010"))
+    found = [(name, value, expected.text, expected.holds(value)) for name, value, expected in rows]
     tables = {
-        "controls": pd.DataFrame(rows, columns=["control", "value", "expected"]),
+        "controls": pd.DataFrame(found, columns=["control", "value", "expected", "holds"]),
         "scene_readers": _scene_readers(models, test, compute),
-        "cue_swap": _cue_swap(spec, catalogue, models, compute) if simulated else pd.DataFrame(),
+        "cue_swap": _cue_swap(spec, catalogue, models, test, compute) if simulated else pd.DataFrame(),
     }
     for name, table in tables.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False))
@@ -89,14 +89,16 @@ def _classifier_controls(
     models: Classifiers, changed: Iterator[tuple[str, Pictures]], test: Patches, compute: Compute
 ) -> Iterator[Control]:
     """The accuracy of each F on test crops after each change."""
-    found: dict[str, list[Control]] = {name: [] for name in models}
+    found: dict[str, dict[str, float]] = {name: {} for name in models}
     for change, pictures in changed:
         for name, model in models.items():
-            expected = "as moved by (0, 0)" if change in MOVED[1:] else ""
-            accuracy = _accuracy(model, pictures, test, compute)
-            found[name].append((f"accuracy of F {name}, {change}", accuracy, expected))
-    for controls_of_one in found.values():
-        yield from controls_of_one
+            found[name][change] = _accuracy(model, pictures, test, compute)
+    for name, accuracies in found.items():
+        for change, accuracy in accuracies.items():
+            expected = Expected()
+            if change in MOVED[1:]:
+                expected = Expected.near(accuracies[MOVED[0]], WITHIN, f"that moved by {OFFSETS[0]}")
+            yield f"accuracy of F {name}, {change}", accuracy, expected
 
 
 def _said(model: tuple[Classifier, tuple[str, ...]], images: np.ndarray, compute: Compute) -> np.ndarray:
@@ -112,27 +114,38 @@ def _accuracy(model: tuple[Classifier, tuple[str, ...]], pictures: Pictures, tes
 
 
 def _changed(spec: ControlsStageSpec, root: Path, test: Patches) -> Iterator[tuple[str, Pictures]]:
-    """Test crops that are moved in their photographs, after another save, and of simulated cameras never compressed."""
-    yield from _moved(root, test).items()
-    rows = _first_rows(test, MOST_CROPS)
-    for save in SAVES:
-        yield (
-            f"after {save}",
-            (rows, np.stack([save_and_decode(test.arrays["rgb"][row].numpy(), save) for row in rows])),
-        )
-    if spec.dataset.kind == "simulated" and not spec.simulation.scenes:
+    """Test crops at places of the JPEG grid, after another save, and of simulated cameras never compressed."""
+    rows = _spread_rows(test, MOST_CROPS)
+    yield from _moved(root, test, rows).items()
+    yield from _saved(spec, root, test, rows)
+    if spec.dataset.kind == "simulated":
         yield "never compressed", _uncompressed(spec, test)
+
+
+def _saved(spec: ControlsStageSpec, root: Path, test: Patches, rows: list[int]) -> Iterator[tuple[str, Pictures]]:
+    """Test crops after each of SAVES, with what lies around them: they begin at any place on the grid of that save, as far as
+    their photographs have the room.
+    """
+    crop, windows = spec.patches.crop, []
+    for row in rows:
+        rng = np.random.default_rng(derive_seed(spec.seed, "save", test.photograph[row]))
+        y, x = test.origin[row].tolist()
+        up, left = (int(rng.integers(min(start, MCU - 1) + 1)) for start in (y, x))
+        picture = read_rgb(root / test.photograph[row])
+        windows.append((picture[y - up : y + crop + MCU, x - left : x + crop + MCU].copy(), up, left))
+    for save in SAVES:
+        saved = [save_and_decode(window, save)[y : y + crop, x : x + crop] for window, y, x in windows]
+        yield f"after {save}", (rows, np.stack(saved))
 
 
 def _uncompressed(spec: ControlsStageSpec, test: Patches) -> Pictures:
     """Test photographs of simulated cameras as they were before compression, each cut at a random place."""
-    catalogue, series = _catalogue(spec), Series.of(spec.seed, spec.simulation)
+    catalogue, scenes = _catalogue(spec), Scenes(spec.seed, spec.simulation, spec.models)
     rng = np.random.default_rng(derive_seed(spec.seed, "uncompressed"))
-    rows, crops = _first_rows(test, UNCOMPRESSED), []
+    rows, crops = _spread_rows(test, UNCOMPRESSED), []
     for row in rows:
-        number = int(test.scene[row])
-        camera = catalogue[test.labels[test.label[row]]]
-        picture, _ = series.take(camera, int(test.device[row]), number, series.scene(number))
+        name, device, number = test.labels[test.label[row]], int(test.device[row]), int(test.scene[row])
+        picture, _ = scenes.series.take(catalogue[name], device, number, scenes.of_photograph(name, device, number))
         crops.append(_cut(picture, spec.patches.crop, rng))
     return rows, np.stack(crops)
 
@@ -145,7 +158,7 @@ def _cut(picture: np.ndarray, crop: int, rng: np.random.Generator) -> np.ndarray
 
 def _scene_readers(models: Classifiers, test: Patches, compute: Compute) -> pd.DataFrame:
     """Which F read scenes: their accuracy on untouched test crops, and on the same without high frequencies."""
-    rows = _first_rows(test, MOST_CROPS)
+    rows = _spread_rows(test, MOST_CROPS)
     crops = test.arrays["rgb"][rows].numpy()
     blurred = np.stack([without_high_frequencies(crop) for crop in crops])
     table = []
@@ -158,18 +171,25 @@ def _scene_readers(models: Classifiers, test: Patches, compute: Compute) -> pd.D
 
 
 def _cue_swap(
-    spec: ControlsStageSpec, catalogue: dict[str, CameraModel], models: Classifiers, compute: Compute
+    spec: ControlsStageSpec,
+    catalogue: dict[str, CameraModel],
+    models: Classifiers,
+    test: Patches,
+    compute: Compute,
 ) -> pd.DataFrame:
     """How often each F names the camera model B of photographs by devices of A that have one part of B's pipeline: a mean
-    over scenes and over the pairs of some known models.
+    over scenes and over the pairs of some known models. Scenes from photographs are of those of A's test device.
     """
     crop = min(spec.patches.crop, SWAPPED_CROP)
+    side = min(crop + MCU, spec.simulation.height, spec.simulation.width)
+    scenes = Scenes(spec.seed, spec.simulation, spec.models)
+    tests = dict(zip(np.array(test.labels)[test.label].tolist(), test.device.tolist(), strict=True))
     pairs = [*permutations(spec.models.in_distribution[:SWAPPED_MODELS], 2)] * SWAPPED_SCENES
     crops: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
     progress = Progress("cue swap", len(pairs))
     for number, (name, other) in enumerate(pairs):
         seed = derive_seed(spec.seed, "cue swap", number)
-        scene = render_scene(seed, *[OVERSAMPLING * (crop + MCU)] * 2)
+        scene = scenes.new(name, tests[name], side, seed)
         files = swaps(catalogue[name], catalogue[other], scene, seed)
         for part, file in files.items():  # all at the same place
             crops[part].append(_cut(decoded(file), crop, np.random.default_rng(derive_seed(seed, "crop"))))
@@ -183,32 +203,39 @@ def _cue_swap(
     return pd.DataFrame({"part": list(PARTS), "mean": np.mean([*shares.values()], axis=0), **shares, "fields": fields})
 
 
-def _moved(root: Path, test: Patches) -> dict[str, Pictures]:
-    """Test crops at each of OFFSETS, without those of photographs that lack the room for one; {} where all do."""
+def _moved(root: Path, test: Patches, rows: list[int]) -> dict[str, Pictures]:
+    """Test crops at each of OFFSETS from the grid of their JPEG files, without those of photographs that lack the room for one;
+    {} where all do.
+    """
     crop = test.arrays["rgb"].shape[1]
-    height, width = (crop + most for most in np.max(OFFSETS, axis=0).tolist())
-    rows, found = [], []
-    for row in _first_rows(test, MOST_CROPS):
-        y, x = test.origin[row].tolist()
-        window = read_rgb(root / test.photograph[row])[y : y + height, x : x + width]
-        if window.shape[:2] == (height, width):
-            rows.append(row)
-            found.append(window)
-    if not rows:
+    down, right = np.max(OFFSETS, axis=0).tolist()
+    found = [(row, _on_grid(root, test, row, down, right)) for row in rows]
+    found = [(row, window) for row, window in found if window.shape[:2] == (crop + down, crop + right)]
+    if not found:
         return {}
-    windows = np.stack(found)
+    kept, windows = [row for row, _ in found], np.stack([window for _, window in found])
     places = zip(MOVED, OFFSETS, strict=True)
-    return {name: (rows, windows[:, y : y + crop, x : x + crop]) for name, (y, x) in places}
+    return {name: (kept, windows[:, y : y + crop, x : x + crop]) for name, (y, x) in places}
 
 
-def _first_rows(test: Patches, most: int) -> list[int]:
-    """The first test crops of each camera model, `most` of each."""
-    return np.concatenate([np.flatnonzero(test.label == label)[:most] for label in np.unique(test.label)]).tolist()
+def _on_grid(root: Path, test: Patches, row: int, down: int = 0, right: int = 0) -> np.ndarray:
+    """A test crop, moved up and left onto the grid of its JPEG file, with so many rows and columns more as there are."""
+    crop = test.arrays["rgb"].shape[1]
+    y, x = (test.origin[row] // MCU * MCU).tolist()
+    picture = read_rgb(root / test.photograph[row])
+    return picture[y : y + crop + down, x : x + crop + right].copy()  # or each crop would hold its photograph in memory
+
+
+def _spread_rows(test: Patches, most: int) -> list[int]:
+    """Test crops of each camera model, `most` of each: the first of each of its devices, then the second ones and so on."""
+    table = pd.DataFrame({"label": test.label, "device": test.device})
+    table["turn"] = table.groupby(["label", "device"]).cumcount()
+    return table.sort_values(["label", "turn", "device"]).groupby("label").head(most).index.tolist()
 
 
 def _training_features(spec: ControlsStageSpec, splits: Path, root: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """The features of a crop of each training photograph of the known models, and the models' names. The crops themselves
-    would not fit in memory.
+    """The features of a crop of each training photograph of the known models, on the grid of its JPEG file, and the models'
+    names. The crops themselves would not fit in memory.
     """
     table = read_table(splits)
     table = table[table.role.isin(["adversary", "examiner"])]
@@ -216,7 +243,8 @@ def _training_features(spec: ControlsStageSpec, splits: Path, root: Path) -> tup
     features = []
     for done, photo in enumerate(table.itertuples(), start=1):
         picture, crop = read_rgb(root / photo.path), spec.patches.crop
-        row, column = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
+        origin = crop_origins(*picture.shape[:2], spec.patches, derive_seed(spec.seed, photo.path))[0]
+        row, column = (start // MCU * MCU for start in origin)
         features.append(_features(picture[row : row + crop, column : column + crop]))
         progress.update(done)
     return pd.DataFrame(features), table.model.to_numpy()
@@ -232,18 +260,20 @@ def _simple_controls(spec: ControlsStageSpec, splits: Path, root: Path, test: Pa
     logistic regressions of a few numbers, beside those among real cameras.
     """
     train, models = _training_features(spec, splits, root)
-    tried = pd.DataFrame([_features(image) for image in test.arrays["rgb"].numpy()])
-    expected = np.array(test.labels)[test.label]
-    chance = 1 / len(spec.models.in_distribution)
+    tried = pd.DataFrame([_features(_on_grid(root, test, row)) for row in range(len(test.label))])
+    truth = np.array(test.labels)[test.label]
+    number = len(spec.models.in_distribution)
+    chance = f"chance {1 / number:.2f}"
     simulated = spec.dataset.kind == "simulated"
-    bound = f"at most {chance + 0.2:.2f} (chance {chance:.2f})" if simulated else f"chance {chance:.2f}"
+    expected = Expected.at_most(1 / number + 0.2, f"({chance})") if simulated else Expected(chance)
     forest = RandomForestClassifier(300, random_state=derive_seed(spec.seed, "forest") % 2**31, n_jobs=1)
     predicted = forest.fit(np.stack(train[COLOURS]), models).predict(np.stack(tried[COLOURS]))
-    yield "accuracy of a classifier that sees only 8x8 colours", float((predicted == expected).mean()), bound
+    yield "accuracy of a classifier that sees only 8x8 colours", float((predicted == truth).mean()), expected
     for name, (_, most) in CUES.items():
-        bound = f"at most {most:.2f} among four models" if simulated else ""
-        accuracy = cue_accuracy(np.stack(train[name]), models, np.stack(tried[name]), expected)
-        yield f"accuracy of a logistic regression of {name}", accuracy, bound
+        bounded = simulated and number >= CUE_MODELS
+        expected = Expected.at_most(most, f"among {CUE_MODELS} models") if bounded else Expected()
+        accuracy = cue_accuracy(np.stack(train[name]), models, np.stack(tried[name]), truth)
+        yield f"accuracy of a logistic regression of {name}", accuracy, expected
 
 
 def _colours(image: np.ndarray) -> np.ndarray:
@@ -254,10 +284,10 @@ def _colours(image: np.ndarray) -> np.ndarray:
 
 
 def _statistics(test: Patches) -> pd.DataFrame:
-    """Median and extremes of each figure over the first 10 test photographs of each model, beside the quartiles of real
+    """Median and extremes of each figure over 10 test photographs of each model, beside the quartiles of real
     photographs, and whether the median is within these.
     """
-    figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in _first_rows(test, 10)])
+    figures = pd.DataFrame([photograph_statistics(test.arrays["rgb"][row].numpy()) for row in _spread_rows(test, 10)])
     real = pd.DataFrame(real_reference())[figures.columns]
     median = figures.median()
     return pd.DataFrame(

@@ -77,6 +77,16 @@ def test_which_classifiers_read_scenes_is_decided_without_any_attack():
     assert controls in above[tables]
 
 
+def test_the_controls_take_the_photographs_that_serve_as_scenes(tmp_path):
+    workflow, folder = checkout(tmp_path), tmp_path / "scenes"
+    folder.mkdir()
+    for number in range(13):
+        (folder / f"{number}.jpg").touch()
+    said = workflow.run("--dry-run", overlay={"simulation": {"scenes": str(folder)}}).stdout
+    inputs = re.findall(r"^rule (\w+):\n    input: (.*)$", said, re.MULTILINE)
+    assert {rule for rule, files in inputs if f"{folder}/12.jpg" in files} == {"simulate", "controls"}
+
+
 def test_jobs_that_compute_with_networks_ask_for_a_gpu_where_one_is_to_be_used(tmp_path):
     workflow = checkout(tmp_path)
     for device in ("cuda", "cpu"):
