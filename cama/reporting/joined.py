@@ -163,9 +163,14 @@ def _trainings(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def joined_controls(controls: pd.DataFrame) -> pd.DataFrame:
-    """Each control: its mean, lowest and highest value over the catalogues, and what is expected of each."""
+    """Each control: its mean, lowest and highest value over the catalogues, what is expected of each, and in how many of them
+    that holds, as text; missing where nothing is expected.
+    """
     table = _spread(controls, ["control"], "value")
-    return table.assign(expected=table.control.map(controls.drop_duplicates("control").set_index("control").expected))
+    expected = controls.drop_duplicates("control").set_index("control").expected
+    judged = controls.dropna(subset="holds").groupby("control").holds
+    held = judged.agg(lambda said: f"{(said == 'yes').sum()} of {len(said)}")
+    return table.assign(expected=table.control.map(expected), holds=table.control.map(held))
 
 
 def joined_scene_readers(readers: pd.DataFrame) -> pd.DataFrame:

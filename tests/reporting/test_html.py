@@ -44,7 +44,7 @@ def render(tmp_path):
             "detection": pd.DataFrame({"auc": [0.95], "auc_low": [0.9], "auc_high": [1.0]}),
             "devices": pd.DataFrame({"fingerprint": ["own"], "match_before": [1.0]}),
         },
-        "controls": pd.DataFrame({"control": ["accuracy"], "value": [0.5], "expected": [np.nan]}),
+        "controls": pd.DataFrame({"control": ["accuracy"], "value": [0.5], "expected": [np.nan], "holds": [np.nan]}),
         "readers": pd.DataFrame({"classifier": ["reader"], "reads_scenes": [True]}),
         "cue_swap": pd.DataFrame({"part": ["sharpening"], "mean": [0.432]}),
         "photographs": one,
@@ -116,6 +116,25 @@ def test_the_controls_say_which_classifiers_read_scenes(render):
     text = render(tables={"summary": summary, "transfer": SUMMARY}, parts=())
     assert "over the F alone that do not read scenes" in text
     assert "<td>0.10 (0.10 to 0.10)</td>" in text
+
+
+def test_the_controls_that_do_not_hold_are_marked(render):
+    found = pd.DataFrame(
+        {
+            "control": ["a<b", "kept", "free"],
+            **{"value": [0.756, 0.5, 0.9], "expected": ["at most 0.70", "at most 0.60", np.nan]},
+            "holds": ["no", "yes", np.nan],
+        }
+    )
+    text = render(controls=found)
+    assert "<b>1 of 2 controls with an expectation do not hold</b>" in text
+    assert "<li>a&lt;b: 0.756, expected at most 0.70</li>" in text
+    assert text.count("<li>") == 1
+    assert '<td>kept</td><td class="number">0.500</td><td>at most 0.60</td><td>yes</td>' in text
+    kept = render(controls=found[1:])
+    assert "All 1 controls with an expectation hold." in kept
+    assert "<li>" not in kept
+    assert "with an expectation" not in render()
 
 
 def test_the_page_leaves_out_what_the_run_has_not(render):

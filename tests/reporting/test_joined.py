@@ -200,13 +200,21 @@ def test_the_joined_difference_has_an_interval_over_catalogues():
 
 
 def test_controls_have_their_mean_and_extremes_in_their_own_order():
-    each = [("z", "at most 0.5", 0.1), ("a", math.nan, 0.9), ("z", "at most 0.5", 0.4), ("a", math.nan, 0.8)]
-    controls = pd.DataFrame(each, columns=["control", "expected", "value"]).assign(catalogue=["1", "1", "2", "2"])
+    none = (math.nan, math.nan)
+    each = [
+        *(("z", "at most 0.3", "yes", 0.1), ("a", *none, 0.9)),
+        *(("z", "at most 0.3", "no", 0.4), ("a", *none, 0.8)),
+    ]
+    columns = ["control", "expected", "holds", "value"]
+    controls = pd.DataFrame(each, columns=columns).assign(catalogue=["1", "1", "2", "2"])
     table = joined_controls(controls).set_index("control")
     assert list(table.index) == ["z", "a"]
     assert list(table.loc["z", ["catalogues", "mean", "lowest", "highest"]]) == pytest.approx([2, 0.25, 0.1, 0.4])
     assert list(table.loc["a", ["mean", "lowest", "highest"]]) == pytest.approx([0.85, 0.8, 0.9])
-    assert table.expected.fillna("").tolist() == ["at most 0.5", ""]
+    assert table.expected.fillna("").tolist() == ["at most 0.3", ""]
+    assert table.holds.fillna("").tolist() == ["1 of 2", ""]
+    unjudged = joined_controls(controls[controls.control == "a"].astype({"holds": float}))
+    assert unjudged.holds.isna().all()
 
 
 def test_scene_readers_are_counted_over_catalogues():

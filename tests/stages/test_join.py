@@ -42,7 +42,8 @@ def tables(tmp_path) -> dict[str, list[Path]]:
     paths: dict[str, list[Path]] = {"controls": [], "readers": [], "detection": []}
     for number, name in enumerate(WON):
         written = {
-            "controls": {"control": ["colours"], "value": [0.1 * number], "expected": ["at most 0.5"]},
+            "controls": {"control": ["colours"], "value": [0.1 * number], "expected": ["at most 0.1"]}
+            | {"holds": ["no" if number == 2 else "yes"]},
             "readers": {
                 **{"classifier": ["f"], "clean_accuracy": [1.0], "blurred_accuracy": [0.5], "chance": [0.25]},
                 **{"remaining": [0.3 * number], "reads_scenes": [number == 2]},
@@ -83,7 +84,7 @@ def test_what_else_each_catalogue_measured_is_joined_and_shown(rows, tables, tmp
         f"{name}.{kind}" for name in names for kind in ("csv", "md", "tex")
     }
     control = pd.read_csv(out / "joined_controls.csv").iloc[0]
-    assert list(control) == ["colours", 3, pytest.approx(0.1), 0, pytest.approx(0.2), "at most 0.5"]
+    assert list(control) == ["colours", 3, pytest.approx(0.1), 0, pytest.approx(0.2), "at most 0.1", "2 of 3"]
     reader = pd.read_csv(out / "joined_scene_readers.csv").iloc[0]
     assert (reader.catalogues, reader.read_scenes, reader.remaining_highest) == (3, 1, pytest.approx(0.6))
     detector = pd.read_csv(out / "joined_detection.csv").iloc[0]
