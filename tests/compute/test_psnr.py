@@ -1,9 +1,11 @@
 """A change is scaled so that the picture in 8 bits has the distortion asked for, each picture by itself."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from cama.compute.psnr import at_psnr, psnr
+from cama.compute.psnr import STRIP, at_psnr, psnr
 
 
 @pytest.fixture
@@ -52,3 +54,19 @@ def test_a_leap_of_rounding_leaves_a_higher_psnr_and_dither_meets_it():
     assert psnr(before[0], at_psnr(before, after, 35)[0]) == pytest.approx(36.09, abs=0.01)
     dither = np.random.default_rng(4).uniform(-0.5, 0.5, before.shape)
     assert psnr(before[0], at_psnr(before, after, 35, dither)[0]) == pytest.approx(35.0, abs=0.05)
+
+
+def test_a_tall_picture_has_one_factor_and_few_copies_of_it_are_held():
+    rng = np.random.default_rng(5)
+    before = rng.integers(60, 190, (1, 16 * STRIP + 5, 96, 3), dtype=np.uint8)
+    # the change is stronger at the bottom, where strips of their own would have a smaller factor
+    change = rng.normal(size=before.shape) * np.linspace(2, 12, before.shape[1])[:, None, None]
+    after = np.clip(before + change, 0, 255).astype(np.uint8)
+    tracemalloc.start()
+    scaled = at_psnr(before, after, 36)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 36 <= psnr(before[0], scaled[0]) < 36.02
+    assert peak < 4 * before.nbytes  # one copy in float32 is as much
+    rows = (picture.reshape(1, 1, -1, 3) for picture in (before, after))  # the same pixels in one strip
+    assert np.array_equal(at_psnr(*rows, 36).reshape(before.shape), scaled)
