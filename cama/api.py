@@ -30,12 +30,13 @@ class Model:
         anonymizer = load_anonymizer(path)
         self.labels = tuple(anonymizer.header.labels)
         self.card = anonymizer.header.card
-        self._spec, self._compute = anonymizer.header.generator, compute
+        self._spec, self._psnr, self._compute = anonymizer.header.generator, anonymizer.header.psnr, compute
         self._generator = compute.to_device(fuse_batch_norms_(anonymizer.generator))
 
     def transform(self, picture: np.ndarray, target: str) -> np.ndarray:
         """Change a picture (H, W, 3), uint8, RGB, so that classifiers attribute it to the camera model `target`; same shape and
-        type. Pictures of any size: they are processed in tiles. The result depends on the device and its precision.
+        type. Pictures of any size: they are processed in tiles. The change is scaled to the PSNR that the card names, or left
+        as G makes it. The result depends on the device and its precision.
 
         The pixels alone are changed: a file for sharing also needs its metadata removed, which `cama anonymize` does.
         """
@@ -44,7 +45,8 @@ class Model:
         if target not in self.labels:
             raise CamaError(f"target: found {target!r}, expected one of {', '.join(self.labels)}")
         _check(picture, "picture")
-        return transform(picture, self._generator, self._spec, self.labels.index(target), self._compute)
+        label = self.labels.index(target)
+        return transform(picture, self._generator, self._spec, label, self._compute, self._psnr)
 
 
 def load_model(path: str | Path, device: str = "auto", precision: str = "auto") -> Model:

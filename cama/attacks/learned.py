@@ -7,7 +7,6 @@ import numpy as np
 from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
-from cama.compute.psnr import at_psnr
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import load_generator
 from cama.settings.training import ComputeSpec
@@ -22,12 +21,11 @@ def learned_attack(path: Path, compute: ComputeSpec, psnr: float = 0) -> tuple[A
     generator = compute.to_device(fuse_batch_norms_(generator))
 
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        changed = np.stack(
+        return np.stack(
             [
-                transform(image, generator, spec, int(label), compute)
+                transform(image, generator, spec, int(label), compute, psnr)
                 for image, label in zip(images, target, strict=True)
             ]
         )
-        return at_psnr(images, changed, psnr) if psnr else changed
 
     return attack, labels

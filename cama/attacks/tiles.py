@@ -7,6 +7,7 @@ import torch
 
 from cama.alignment import MCU
 from cama.compute.device import Compute
+from cama.compute.psnr import at_psnr
 from cama.compute.tensors import to_bytes
 from cama.forensics.mosaic import remosaic
 from cama.models.generator import Generator
@@ -31,12 +32,14 @@ def transform(
     spec: GeneratorSpec,
     target: int,
     compute: Compute,
+    psnr: float = 0,
     tile: int = TILE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """G's picture (H, W, 3), uint8, of such a picture for the label `target`; G is on the device of `compute`. Each tile, a
     multiple of 16 pixels a side, goes through G with as many pixels around it as can change it, so the result is that of one
-    pass, and memory is bounded by the tile. `progress` is called with the numbers of tiles done and of all tiles.
+    pass, and memory is bounded by the tile. `progress` is called with the numbers of tiles done and of all tiles. With `psnr`,
+    in dB, the change of the whole picture is scaled to that at last (`at_psnr`).
     """
     height, width = picture.shape[:2]
     # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
@@ -56,4 +59,5 @@ def transform(
         part = changed[top - above :, left - before :][:tile, :tile]
         result[top : top + tile, left : left + tile] = part
         progress(done, len(rows) * len(columns))
-    return result[:height, :width]
+    changed = result[:height, :width]
+    return at_psnr(picture[None], changed[None], psnr)[0] if psnr else changed

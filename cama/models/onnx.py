@@ -17,7 +17,8 @@ def export_onnx(model: Path, out: Path) -> None:
     """Write the G of a model file to `out`: inputs `images` (N, 3, H, W), float32 in [-1, 1], and `labels` (N,), int64, the
     places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. The file's metadata
     holds the `labels`, as JSON, and as `input` what the images are to be: `rgb`, or `remosaic` for photographs whose mosaic was
-    sampled and demosaiced anew, which the network does not do itself.
+    sampled and demosaiced anew, which the network does not do itself; and as `psnr` the PSNR in dB to which the change is to be
+    scaled (`at_psnr`), which it does not do either, or 0.
     """
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
@@ -37,6 +38,8 @@ def export_onnx(model: Path, out: Path) -> None:
         verbose=False,
     )
     header = anonymizer.header
-    program.model.metadata_props.update(labels=json.dumps(header.labels), input=header.generator.input)
+    program.model.metadata_props.update(
+        labels=json.dumps(header.labels), input=header.generator.input, psnr=f"{header.psnr:g}"
+    )
     with atomic(out) as temporary:
         program.save(temporary, external_data=False)

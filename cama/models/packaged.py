@@ -13,6 +13,7 @@ from cama.jpeg.profile import Profile
 from cama.models.classifiers import restore_classifier
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator, restore_generator
+from cama.settings.attacks import Level
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.spec import Spec, parse
 from cama.storage.model_files import read_model, save_tensors
@@ -44,6 +45,9 @@ class Header(Spec):
     name: str
     labels: list[str] = Field(min_length=2, description="the camera models that are its targets")
     generator: GeneratorSpec
+    psnr: Level = Field(
+        0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
+    )
     evaluators: dict[str, Stream] = Field(min_length=1)
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
     photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")

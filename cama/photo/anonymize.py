@@ -32,7 +32,7 @@ from cama.settings.training import ComputeSpec
 from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
-MIN_PSNR = 20.0  # dB, of G's output to its input and of the decoded file to G's output; a lower one is an error
+MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
 UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."
 
@@ -189,7 +189,7 @@ def _apply_generator(
     target = header.labels.index(anonymizer.target)
     compute = Compute(ComputeSpec(device="cpu"))
     generator = compute.to_device(fuse_batch_norms_(anonymizer.model.generator))
-    changed = transform(picture, generator, header.generator, target, compute, progress=progress)
+    changed = transform(picture, generator, header.generator, target, compute, header.psnr, progress=progress)
     level = psnr(picture, changed)
     if level < MIN_PSNR:
         raise CamaError(

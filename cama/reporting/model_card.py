@@ -19,6 +19,7 @@ def model_card(header: Header) -> str:
         f"A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
         f" others, and the evaluator E that it was trained against ({', '.join(header.evaluators)}). Both were trained on"
         f" {trained} photographs of {owner}: {_counted(header.photographs)}.",
+        _strength(header),
         "## Measured",
         *_measured(header),
         "## Not measured, not promised",
@@ -29,6 +30,16 @@ def model_card(header: Header) -> str:
         ", ".join(f"{name} {version}" for name, version in header.versions.items()) + ".",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _strength(header: Header) -> str:
+    """At what PSNR its pictures are made."""
+    if not header.psnr:
+        return "The change is as strong as G makes it, and no PSNR is held."
+    return (
+        f"The change of each picture is scaled so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved;"
+        " more, where four times what G changes is too little for that."
+    )
 
 
 def _measured(header: Header) -> list[str]:

@@ -1,8 +1,8 @@
 """Settings of the attacks and of their measurement."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cama import plugins
 from cama.settings.spec import Named, Spec, registered
@@ -20,6 +20,16 @@ STRENGTHS = {
 
 KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "purify", "learned", *GRADIENT_KINDS)
 LEVELS = (20, 60)  # dB that may be asked for
+
+
+def _level(value: float) -> float:
+    low, high = LEVELS
+    if value != 0 and not low <= value <= high:
+        raise ValueError(f"found {value:g}, expected the PSNR in dB, {low} to {high}, or 0")
+    return value
+
+
+Level = Annotated[float, AfterValidator(_level)]  # PSNR to which the change of a G is scaled, or 0
 
 
 class MethodSpec(Spec):

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from cama.core.seeds import derive_seed
-from cama.settings.attacks import EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
+from cama.settings.attacks import EvaluationSpec, Level, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
 from cama.settings.spec import Spec
@@ -186,6 +186,7 @@ class PackageStageSpec(Spec):
 
     name: str
     dataset: str = Field(description="the convention of the photographs")
+    psnr: Level = Field(0, description="PSNR in dB to which the method scales its change; 0 for none")
 
 
 class PlotsStageSpec(Spec):
@@ -386,7 +387,9 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "devices": lambda c, method: DevicesStageSpec(name=method),
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
     "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
-    "package": lambda c, method: PackageStageSpec(name=method, dataset=c.dataset.described),
+    "package": lambda c, method: PackageStageSpec(
+        name=method, dataset=c.dataset.described, psnr=c.attack.methods[method].psnr
+    ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,
     "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),

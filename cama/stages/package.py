@@ -39,6 +39,7 @@ def package(
             **parts,
             "name": spec.name,
             "dataset": spec.dataset,
+            "psnr": spec.psnr,
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
             "profiles": read_profiles(profiles, parts["labels"]),

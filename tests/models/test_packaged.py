@@ -70,6 +70,10 @@ def test_an_evaluator_of_other_labels_is_refused(tmp_path):
         ({"generator": {"features": 1_000_000_000}}, "generator.features: "),
         ({"generator": {"blocks": 1_000_000}}, "generator.blocks: "),
         ({"labels": [f"A_{i}" for i in range(1_000_000)]}, "the weights do not fit"),
+        ({"psnr": 61}, "psnr: found 61, expected the PSNR in dB, 20 to 60, or 0"),
+        ({"psnr": -36}, "psnr: found -36, expected the PSNR in dB"),
+        ({"psnr": float("nan")}, "psnr: found nan, expected the PSNR in dB"),
+        ({"psnr": "high"}, "psnr: Input should be a valid number"),
         ({"colour": "red"}, "unknown key 'colour'"),
         ({"profiles": {"Corvus_C300": {"kind": "container profile"}}}, "profiles.Corvus_C300.camera: Field required"),
     ],
@@ -120,12 +124,12 @@ def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
     generator = shake(Generator(3, spec), 0.05).eval()
     save_generator(tmp_path / "g.safetensors", generator, spec, LABELS, {})
     tensors, parts = read_parts(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"})
-    path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, generator=parts["generator"])
+    path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, generator=parts["generator"], psnr=36)
     out = tmp_path / "g.onnx"
     assert main(["models", "export", str(path), "--onnx", str(out)]) == 0
     session = onnxruntime.InferenceSession(out)
     told = session.get_modelmeta().custom_metadata_map
-    assert (json.loads(told["labels"]), told["input"]) == (list(LABELS), spec.input)
+    assert (json.loads(told["labels"]), told["input"], told["psnr"]) == (list(LABELS), spec.input, "36")
     for count, height, width in ((1, 64, 64), (3, 96, 160)):
         images, labels = torch.rand(count, 3, height, width) * 2 - 1, torch.arange(count)
         (found,) = session.run(None, {"images": images.numpy(), "labels": labels.numpy()})
@@ -183,6 +187,6 @@ def test_a_model_file_of_before_loads(tmp_path):
     tensors = {f"generator.{name}": value for name, value in generator.items()}
     save_tensors(path, tensors | {f"evaluators.rgb.{name}": value for name, value in classifier.items()}, OLD_HEADER)
     made = load_anonymizer(path)
-    assert made.header.model_dump(mode="json") == OLD_HEADER
+    assert made.header.model_dump(mode="json") == OLD_HEADER | {"psnr": 0}
     assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())
     assert made.evaluator.names == ("rgb",)

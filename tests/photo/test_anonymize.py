@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from cama.api import load_model
+from cama.attacks.learned import learned_attack
 from cama.commands.main import main
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
@@ -18,6 +20,8 @@ from cama.jpeg import writing
 from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import APP0, read_segments
+from cama.models.generator import save_generator
+from cama.models.packaged import load_anonymizer
 from cama.photo import anonymize as module
 from cama.photo import anonymize_files
 from cama.photo.anonymize import NEUTRAL_TIME, PhotoAnonymizer, anonymize
@@ -25,10 +29,11 @@ from cama.photo.attribution import attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
+from cama.settings.training import ComputeSpec
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, scene
 from tests.jpeg.test_exif import tiff
-from tests.photo.helpers import camera_file, model_file
+from tests.photo.helpers import LABELS, camera_file, model_file
 from tests.real_photographs import needs_photographs, photographs
 
 SECRETS = (b"Jorunn", b"SN0042", b"2026", b"Alcyon", b"http")
@@ -335,6 +340,26 @@ def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
     with pytest.raises(CamaError, match="found it changed beyond recognition"):
         anonymize(photo, tmp_path / "out.jpg", how(model_file(tmp_path / "wild", change=2.0)), force=False)
     assert not (tmp_path / "out.jpg").exists()
+
+
+@pytest.mark.parametrize(("level", "change"), [(0, 0.03), (34, 0.5), (36, 0.5)])
+def test_what_is_delivered_is_what_the_workflow_scores(level, change, photo, tmp_path, monkeypatch):
+    """By the command and from Python, before it is encoded. A G that destroys pictures is not refused where it is scaled."""
+    path = model_file(tmp_path, change=change, psnr=level)
+    model, g = load_anonymizer(path), tmp_path / "g.safetensors"
+    save_generator(g, model.generator, model.header.generator, LABELS, {})
+    attack, _ = learned_attack(g, ComputeSpec(device="cpu"), level)
+    picture, target = read_rgb(photo), LABELS.index("Corvus_C300")
+    (expected,) = attack(picture[None], np.array([-1]), np.array([target]))
+    made = psnr(picture, expected)
+    assert level <= made < level + 0.02 if level else made > 38
+    assert np.array_equal(load_model(path, device="cpu").transform(picture, "Corvus_C300"), expected)
+    delivered = []
+    encode = module.encode_neutral
+    monkeypatch.setattr(module, "encode_neutral", lambda one: delivered.append(one) or encode(one))
+    arguments = [str(photo), "--model", str(path), "--to", "Corvus_C300", "--encoding", "neutral"]
+    assert main(["anonymize", *arguments, "--out", str(tmp_path / "out.jpg")]) == 0
+    assert np.array_equal(delivered[-1], expected)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -58,6 +58,11 @@ def test_a_card_of_real_cameras_says_whose():
     assert "simulated" not in card
 
 
+def test_the_psnr_of_its_pictures_is_said():
+    assert "the whole picture has a PSNR of 36.5 dB before it is saved" in model_card(header(psnr=36.5))
+    assert "as strong as G makes it, and no PSNR is held" in model_card(header())
+
+
 def test_several_trainings_are_said():
     assert "Means over 3 trainings, of which the first is in this file." in model_card(header(runs=3))
     assert "trainings" not in model_card(header())

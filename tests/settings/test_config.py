@@ -91,6 +91,16 @@ def test_the_comparison_has_one_frame_for_all_learned_attacks():
     }
 
 
+def test_a_model_file_is_of_the_psnr_that_its_method_is_scored_at():
+    compared = load_config(PROJECT / "config.yaml", PROJECT / "config/compare.yaml")
+    levels = {}
+    for name in (name for name, spec in compared.attack.methods.items() if spec.generator):
+        attack, package = (json.loads(stage_spec(compared, stage, method=name)) for stage in ("attack", "package"))
+        assert (package["name"], package["psnr"]) == (name, attack["method"]["psnr"])
+        levels[name] = package["psnr"]
+    assert {"cama": 36, "cama-34": 34, "cama-38": 38, "cama-40": 40}.items() <= levels.items()
+
+
 def test_the_defaults_of_the_specs_are_the_trainings_of_the_paper():
     cama, estimator, classifier = TrainGeneratorSpec().learned, TrainEstimatorSpec().estimator, ClassifierSpec()
     assert (cama.training.steps, cama.training.batch) == (200 * 150_000 // 128, 128)

@@ -1,0 +1,36 @@
+"""Tests of cama.stages.package: a method's model file has what the method's pictures were made with."""
+
+import pandas as pd
+import pytest
+
+from cama.models.classifiers import save_classifier
+from cama.models.generator import Generator, save_generator
+from cama.models.packaged import Header, Scores, load_header
+from cama.settings.stages import PackageStageSpec
+from cama.stages.package import package
+from tests.models.helpers import net_spec, tiny_classifier
+from tests.photo.helpers import LABELS, SPEC
+
+
+def packaged(folder, **spec: object) -> Header:
+    """The header of a model file of a method that no table has."""
+    g, e, splits, out = (folder / name for name in ("g.safetensors", "e.safetensors", "splits.csv", "out.safetensors"))
+    save_generator(g, Generator(3, SPEC), SPEC, LABELS, {})
+    save_classifier(e, tiny_classifier("rgb"), net_spec("rgb"), LABELS, {})
+    about = {"number": 0, "width": 64, "height": 48, "role": "adversary", "part": "train"}
+    names = ("path", "sha256", "device", "scene", "pixels")
+    rows = [{**dict.fromkeys(names, label), **about, "model": label} for label in LABELS]
+    pd.DataFrame(rows).to_csv(splits, index=False)
+    for name in Scores.model_fields:
+        pd.DataFrame({"method": ["another"]}).to_csv(folder / f"{name}.csv", index=False)
+    given = PackageStageSpec(**{"name": "cama-34", "dataset": "simulated", **spec})
+    package(given, [g], [e], splits, folder / "profiles", folder, out)
+    return load_header(out)
+
+
+@pytest.mark.parametrize(("level", "said"), [(0, "no PSNR is held"), (34, "a PSNR of 34 dB")])
+def test_the_file_names_the_psnr_of_its_method(level, said, tmp_path):
+    header = packaged(tmp_path, psnr=level)
+    assert (header.name, header.psnr) == ("cama-34", level)
+    assert header.photographs == dict.fromkeys(LABELS, 1)
+    assert said in header.card
