@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from tests.workflow.conftest import PROJECT, Workflow, checkout
 
 CONFIG = PROJECT / "config" / "dresden.yaml"
+RANDOM = yaml.safe_load((PROJECT / "config" / "dresden-random.yaml").read_text())
 MODELS = yaml.safe_load(CONFIG.read_text())["models"]
 KEPT = ("resnet18-rgb", "resnet18-prnu_lp", "resnet18-con_conv-expanded", "resnet18-prnu_lp-expanded")
 PHOTOGRAPHS = 2  # of each device
@@ -42,8 +43,9 @@ def stand_in(tmp_path_factory) -> Workflow:
     return workflow
 
 
-def test_the_dry_run_plans_exactly_the_papers_jobs(stand_in):
-    assert stand_in.planned() == {
+@pytest.mark.parametrize("overlay", [None, RANDOM], ids=["aligned", "random"])
+def test_the_dry_run_plans_exactly_the_papers_jobs(stand_in, overlay):
+    assert stand_in.planned(overlay=overlay) == {
         "manifest": 1,
         "split": 1,
         "check_split": 1,
