@@ -92,7 +92,7 @@ def test_the_headline_gives_success_beside_distortion(render):
         in text
     )
     assert "; on its worst classifier 0.10, for its worst label 0.20." in text
-    assert "a share of 0.12 of the untouched photographs for the target camera, and of 0.88 of what that camera" in text
+    assert "a share of 0.12 of the untouched photographs for the target camera, and a share of 0.88 of what that camera" in text
     real = " ".join(render(headlines={"a<b": HEADLINE.replace(0.875, np.nan)}).split())
     assert "a share of 0.12 of the untouched photographs for the target camera.</p>" in real
 
@@ -127,7 +127,7 @@ def test_the_controls_that_do_not_hold_are_marked(render):
         }
     )
     text = render(controls=found)
-    assert "<b>1 of 2 controls with an expectation do not hold</b>" in text
+    assert "<b>1 of 2 controls with an expectation does not hold</b>" in text
     assert "<li>a&lt;b: 0.756, expected at most 0.70</li>" in text
     assert text.count("<li>") == 1
     assert '<td>kept</td><td class="number">0.500</td><td>at most 0.60</td><td>yes</td>' in text
