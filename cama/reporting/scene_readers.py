@@ -11,9 +11,10 @@ WITHOUT = "targeted_without_scene_readers"
 
 
 def mark_scene_readers(transfer: pd.DataFrame, readers: Collection[str]) -> pd.DataFrame:
-    """The table of each F with a column `reads_scenes`, beside its role."""
+    """The table of each F with a column `reads_scenes`, beside its role; undefined of informed F, which no control tries."""
     marked = transfer.copy()
-    marked.insert(marked.columns.get_loc("role") + 1, "reads_scenes", marked.classifier.isin(readers))
+    reads = marked.classifier.isin(readers).where(marked.role != "informed")
+    marked.insert(marked.columns.get_loc("role") + 1, "reads_scenes", reads)
     return marked
 
 

@@ -92,7 +92,10 @@ def test_the_headline_gives_success_beside_distortion(render):
         in text
     )
     assert "; on its worst classifier 0.10, for its worst label 0.20." in text
-    assert "a share of 0.12 of the untouched photographs for the target camera, and a share of 0.88 of what that camera" in text
+    assert (
+        "a share of 0.12 of the untouched photographs for the target camera, and a share of 0.88 of what that camera"
+        in text
+    )
     real = " ".join(render(headlines={"a<b": HEADLINE.replace(0.875, np.nan)}).split())
     assert "a share of 0.12 of the untouched photographs for the target camera.</p>" in real
 

@@ -24,6 +24,8 @@ def test_each_f_that_reads_scenes_is_marked_beside_its_role(rows):
     assert list(marked.columns[4:6]) == ["role", "reads_scenes"]
     assert dict(zip(marked.classifier, marked.reads_scenes, strict=True)) == {"f": False, "g": True}
     assert marked.drop(columns="reads_scenes").equals(transfer)
+    untried = mark_scene_readers(transfer.assign(role="informed"), {"g"})
+    assert untried.reads_scenes.isna().all()
 
 
 def test_means_stand_without_them_too(rows):
