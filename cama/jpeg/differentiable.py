@@ -47,14 +47,14 @@ def jpeg_through(images: Tensor, quality: int) -> Tensor:
 def _quantise(plane: Tensor, table: Tensor) -> Tensor:
     """Planes (N, C, H, W) after quantisation of the DCT coefficients of 8x8 blocks by a table (8, 8)."""
     n, c, h, w = plane.shape
-    basis = _cosines().to(plane)
+    basis = cosines().to(plane)
     blocks = plane.reshape(n, c, h // 8, 8, w // 8, 8).transpose(3, 4)
     coefficients = round_through((basis @ blocks @ basis.T) / table) * table
     return (basis.T @ coefficients @ basis).transpose(3, 4).reshape(n, c, h, w)
 
 
 @cache
-def _cosines() -> Tensor:
+def cosines() -> Tensor:
     """The orthonormal DCT-II of 8 samples (8, 8), one basis function per row."""
     rows = [
         [math.sqrt((1 if k == 0 else 2) / 8) * math.cos(math.pi * (2 * i + 1) * k / 16) for i in range(8)]

@@ -191,6 +191,12 @@ class LossWeights(Spec):
         validate_default=True,
         description="weight of E's loss, a mean over its classifiers; a number or a ramp",
     )
+    spectrum: Weight = Field(
+        _ramp(0.0),
+        validate_default=True,
+        description="weight of the distance to the power spectrum that the target's camera would have given the photograph, a"
+        " number or a ramp",
+    )
 
 
 class AugmentationSpec(Spec):
@@ -232,6 +238,13 @@ class LearnedSpec(Spec):
     )
     adversarial_loss: Literal["least_squares", "cross_entropy"] = Field(
         "least_squares", description="adversarial loss of G and D"
+    )
+    evaluator_focus: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how much E's loss is that of its classifiers that are fooled least: weights are in proportion to the"
+        " exponential of this times a classifier's loss; 0 for a mean",
     )
     pixel_loss: Literal["l1", "l2"] = Field(
         "l1", description="distance to the photograph: mean absolute (`l1`) or mean squared (`l2`) difference"

@@ -21,6 +21,7 @@ from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 from cama.training.psnr_controller import PsnrController
 from cama.training.selection import Selection
+from cama.training.spectra import SpectrumLoss
 
 
 def train_generator(
@@ -88,6 +89,9 @@ class GeneratorTraining:
             average = get_ema_multi_avg_fn(spec.ema_decay)
             self.ema = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
         self.psnr_controller = PsnrController(self.steps).to(compute.device)
+        self.spectrum: SpectrumLoss | None = None
+        if spec.loss_weights.spectrum.start or spec.loss_weights.spectrum.end:
+            self.spectrum = SpectrumLoss(patches, compute).to(compute.device)
         self.selection = selection
 
     def parts(self) -> dict[str, Stateful]:
@@ -167,18 +171,21 @@ class GeneratorTraining:
             streams = self.evaluator(fake)
         adversarial = torch.stack([adversarial_loss(self.spec.adversarial_loss, score) for score in scores]).mean()
         pixel = PIXEL[self.spec.pixel_loss](batch.real, anonymized)
-        evaluator = evaluator_loss(streams.values(), batch.target)
+        evaluator = evaluator_loss(streams.values(), batch.target, self.spec.evaluator_focus)
         weights, progress = self.spec.loss_weights, index / self.steps
         loss = (
             ramp_at(weights.adversarial, progress) * adversarial
             + self.pixel_weight(index) * pixel
             + ramp_at(weights.evaluator, progress) * evaluator
         )
+        losses = {"adversarial": adversarial, "pixel": pixel, "evaluator": evaluator}
+        if self.spectrum is not None:
+            losses["spectrum"] = self.spectrum(batch.real, anonymized, batch.source, batch.target)
+            loss = loss + ramp_at(weights.spectrum, progress) * losses["spectrum"]
         self.optimiser_g.update(loss, index)
         if self.ema is not None:
             self.ema.update_parameters(self.generator)
         hits = {f"evaluator_{name}": _hit_rate(scores, batch.target) for name, scores in streams.items()}
-        losses = {"adversarial": adversarial, "pixel": pixel, "evaluator": evaluator}
         return {name: loss.detach() for name, loss in losses.items()} | hits
 
     def pixel_weight(self, index: int) -> Tensor:

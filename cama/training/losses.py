@@ -29,10 +29,14 @@ def adversarial_loss(kind: str, fake: Tensor) -> Tensor:
     return ADVERSARIAL[kind](fake, 1)
 
 
-def evaluator_loss(scores: Iterable[Tensor], labels: Tensor) -> Tensor:
+def evaluator_loss(scores: Iterable[Tensor], labels: Tensor, focus: float = 0) -> Tensor:
     """The negative mean log-probability of `labels` (N,) over E's classifiers, from theirs (N, classes) each.
 
-    With E_H and E_L it is the paper's -1/2 log(E_H(x'_H)_y' E_L(x'_L)_y').
+    With E_H and E_L it is the paper's -1/2 log(E_H(x'_H)_y' E_L(x'_L)_y'). With `focus` those that are fooled least have more
+    weight, in proportion to exp(focus x loss), which is a constant to the gradient.
     """
-    picked = [score.gather(1, labels[:, None]) for score in scores]
-    return -torch.stack(picked).sum(0).div(len(picked)).mean()
+    picked = torch.stack([score.gather(1, labels[:, None]) for score in scores])
+    if not focus:
+        return -picked.sum(0).div(len(picked)).mean()
+    losses = -picked.mean((1, 2))
+    return losses @ (focus * losses.detach()).softmax(0)

@@ -83,3 +83,13 @@ def test_evaluator_loss_falls_with_the_probability_of_the_target_alone():
     (gradient,) = torch.autograd.grad(loss, logits)
     # of -1/2 log softmax: 1/2 (p - onehot)
     assert gradient[0].tolist() == pytest.approx([1 / 6, -1 / 3, 1 / 6])
+
+
+def test_the_evaluators_loss_may_look_at_the_classifier_that_is_fooled_least():
+    """Two classifiers with losses 1 and 3: their mean, and then weights in the proportion of 1 to e^2 and to e^40."""
+    streams = [torch.tensor([[-1.0, -9.0], [-1.0, -9.0]]), torch.tensor([[-2.0, -9.0], [-4.0, -9.0]])]
+    labels = torch.tensor([0, 0])
+    assert evaluator_loss(streams, labels).item() == pytest.approx(2)
+    share = math.exp(2) / (1 + math.exp(2))
+    assert evaluator_loss(streams, labels, 1).item() == pytest.approx(1 - share + 3 * share)
+    assert evaluator_loss(streams, labels, 20).item() == pytest.approx(3)

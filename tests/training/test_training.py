@@ -262,9 +262,17 @@ def test_the_weight_of_the_evaluator_alone_makes_it_fooled(patches, tmp_path):
     assert curve.evaluator.tail(5).mean() < 0.95 * curve.evaluator.head(5).mean()
 
 
+def test_the_weight_of_the_spectrum_alone_brings_it_to_the_targets(patches, tmp_path):
+    spec = cama_spec(60, loss_weights=LossWeights(adversarial=0, pixel=0, evaluator=0, spectrum=1))
+    *_, curve = generator_training.train_generator(
+        "cama", patches, tiny_evaluator(), spec, CPU, 1, Checkpoint(tmp_path, {})
+    )
+    assert curve.spectrum.tail(5).mean() < 0.7 * curve.spectrum.head(5).mean()
+
+
 def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp_path):
     def update(*weights: float) -> torch.Tensor:
-        names = ("adversarial", "pixel", "evaluator")
+        names = ("adversarial", "pixel", "evaluator", "spectrum")
         spec = cama_spec(
             1,
             "direct",
@@ -275,11 +283,12 @@ def test_the_loss_of_the_generator_is_the_weighted_sum_of_its_parts(patches, tmp
         net, *_ = generator_training.train_generator("cama", patches, tiny_evaluator(), spec, CPU, 1, checkpoint)
         return torch.cat([p.detach().flatten() for p in net.parameters()])
 
-    start = update(0, 0, 0)
-    parts = [update(*weights) - start for weights in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    start = update(0, 0, 0, 0)
+    parts = [update(*weights) - start for weights in np.eye(4).tolist()]
     assert all(part.norm() > 1e-3 for part in parts)
-    found = update(0.3, 2, 0.5) - start
-    assert torch.allclose(found, 0.3 * parts[0] + 2 * parts[1] + 0.5 * parts[2], atol=1e-5)
+    found = update(0.3, 2, 0.5, 0.2) - start
+    expected = sum(weight * part for weight, part in zip((0.3, 2, 0.5, 0.2), parts, strict=True))
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
 def test_the_recorded_psnr_is_that_of_8_bit_pictures(patches, tmp_path):
