@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from cama.forensics.statistics import GREY, residual_statistics
 
 RINGS = 10
+NUMBERS = 31  # of `cue_numbers`
 # The first 15 coefficients of a block after its mean, along the zigzag of JPEG.
 ZIGZAG = (
     (0, 1),
@@ -79,13 +80,17 @@ CUES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
 }
 
 
+def cue_numbers(image: np.ndarray) -> np.ndarray:
+    """The cues of an image (H, W, 3), uint8, that do not say what it shows, as one vector (NUMBERS,)."""
+    return np.concatenate([cue(image) for cue in (third_differences, radial_powers, dct_zeros)])
+
+
 def few_numbers(image: np.ndarray) -> np.ndarray:
     """The cues of an image (H, W, 3), uint8, that do not say what it shows, and the statistics of its noise residual, as one
     vector (35,); what a flat image leaves undefined is 0.
     """
-    cues = [cue(image) for cue in (third_differences, radial_powers, dct_zeros)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(np.concatenate([*cues, list(residual_statistics(image).values())]))
+        return np.nan_to_num(np.concatenate([cue_numbers(image), list(residual_statistics(image).values())]))
 
 
 def cue_regression() -> Pipeline:

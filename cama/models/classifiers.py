@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from cama import plugins
-from cama.models.cooccurrences import CooccurrenceModel
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
+from cama.models.linear import LinearModel
 from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import load_weights, read_model, save_model
@@ -158,7 +158,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.frontend = build_frontend(spec.frontend, estimator)
         if spec.non_neural:
-            self.net: nn.Module = CooccurrenceModel(classes)
+            self.net: nn.Module = LinearModel(classes, spec.architecture)
             return
         build = ARCHITECTURES[spec.architecture]
         self.net = build(self.frontend.channels, classes, spec.dropout, spec.width)

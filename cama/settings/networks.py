@@ -21,7 +21,7 @@ ARCHITECTURE_NAMES = (
     *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
     *("densenet40", "densenet100", "mislnet", "convnext"),
 )
-NON_NEURAL = ("cooccurrences",)
+NON_NEURAL = ("cooccurrences", "numbers")
 
 
 class BodySpec(Spec):
@@ -70,8 +70,9 @@ class ClassifierNetSpec(Spec):
     )
     architecture: registered(plugins.ARCHITECTURES, *ARCHITECTURE_NAMES, *NON_NEURAL) = Field(
         "resnet18",
-        description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}; or `cooccurrences`, which is none: a linear function"
-        " of co-occurrences of residuals, fitted to the patches of all steps at once",
+        description=f"the network, one of {', '.join(ARCHITECTURE_NAMES)}; or `cooccurrences` or `numbers`, which are none:"
+        " linear functions of co-occurrences of residuals, or of 31 numbers (third differences, powers by frequency, zeros"
+        " among DCT coefficients), fitted to the patches of all steps at once",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout rate before the last layer")
     width: int = Field(16, ge=1, le=4096, description="number of features of the first layer (`small` only)")

@@ -8,12 +8,12 @@ from cama.compute.device import Compute
 from cama.core.seeds import derive_seed
 from cama.data.patches import Patches, Sampler
 from cama.models.classifiers import Classifier
-from cama.models.cooccurrences import CooccurrenceModel
 from cama.models.estimator import Estimator
 from cama.models.frontends import project_constraints_
+from cama.models.linear import LinearModel
 from cama.settings.training import ClassifierSpec
 from cama.storage.checkpoints import Checkpoint
-from cama.training.cooccurrences import fit_cooccurrences
+from cama.training.linear import fit_linear
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 
@@ -40,8 +40,8 @@ def train_classifier(
     classifier = compute.for_training(classifier, spec.training.steps).train()
     batches = derive_seed(seed, "batches")
     sampler = Sampler(patches, ("rgb",), spec.training.batch, batches, compute, changes(spec.augmentation))
-    if isinstance(classifier.net, CooccurrenceModel):
-        curve = fit_cooccurrences(classifier.net, sampler, compute, patches.labels, spec.training.steps, name)
+    if isinstance(classifier.net, LinearModel):
+        curve = fit_linear(classifier.net, sampler, compute, patches.labels, spec.training.steps, name)
         return classifier.eval(), curve
     if start is None:
         classifier.frontend.calibrate(compute.images(sampler.draw(0)[0][0]))

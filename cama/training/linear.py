@@ -1,4 +1,4 @@
-"""Fitting of the classifier that is no network."""
+"""Fitting of the classifiers that are no networks."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,11 @@ from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.data.patches import Sampler
-from cama.models.cooccurrences import CooccurrenceModel
+from cama.models.linear import LinearModel
 
 
-def fit_cooccurrences(
-    model: CooccurrenceModel, sampler: Sampler, compute: Compute, labels: tuple[str, ...], steps: int, name: str
+def fit_linear(
+    model: LinearModel, sampler: Sampler, compute: Compute, labels: tuple[str, ...], steps: int, name: str
 ) -> pd.DataFrame:
     """Fit `model` to the patches of `steps` batches by linear discriminant analysis with a shrunk covariance (Ledoit and Wolf
     2004); gives its curve, which is one row. It takes seconds, so that there is no state to go on from.
@@ -44,9 +44,9 @@ def fit_cooccurrences(
 
 
 def _features(
-    model: CooccurrenceModel, sampler: Sampler, compute: Compute, steps: int, name: str
+    model: LinearModel, sampler: Sampler, compute: Compute, steps: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The features (N, FEATURES), float32, and the labels (N,) of the patches of `steps` batches."""
+    """The features (N, number), float32, and the labels (N,) of the patches of `steps` batches."""
     progress = Progress(name, steps)
     features, numbers = [], []
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""The classifier that is no network, used like one."""
+"""The classifiers that are no networks, used like them."""
 
 from dataclasses import replace
 
@@ -14,9 +14,11 @@ from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.data.patches import Sampler
+from cama.forensics.cues import cue_numbers
 from cama.models.classifiers import load_classifier, save_classifier
+from cama.models.linear import LinearModel
 from cama.photo.attribution import attribute, load_attributor
-from cama.settings.networks import ClassifierNetSpec
+from cama.settings.networks import NON_NEURAL, ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.settings.training import ClassifierSpec, ComputeSpec, TrainingSpec
 from cama.storage.checkpoints import Checkpoint
@@ -28,14 +30,20 @@ NET = ClassifierNetSpec(architecture="cooccurrences")
 SPEC = ClassifierSpec(net=NET, training=TrainingSpec(steps=10, batch=18))
 
 
+@pytest.fixture(scope="module", params=NON_NEURAL)
+def net(request) -> ClassifierNetSpec:
+    return ClassifierNetSpec(architecture=request.param)
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    return train_classifier("F", camera_patches(), SPEC, None, CPU, 1, Checkpoint(tmp_path_factory.mktemp("state"), {}))
+def trained(net, tmp_path_factory):
+    spec, state = SPEC.model_copy(update={"net": net}), Checkpoint(tmp_path_factory.mktemp("state"), {})
+    return train_classifier("F", camera_patches(side=64), spec, None, CPU, 1, state)
 
 
 @pytest.fixture
-def file(trained, tmp_path):
-    save_classifier(tmp_path / "f.safetensors", trained[0], NET, camera_patches().labels, {})
+def file(net, trained, tmp_path):
+    save_classifier(tmp_path / "f.safetensors", trained[0], net, camera_patches().labels, {})
     return tmp_path / "f.safetensors"
 
 
@@ -44,9 +52,9 @@ def test_it_learns_to_tell_the_cameras_apart_on_patches_and_on_larger_crops(trai
     assert list(curve.columns) == ["step", "loss", "accuracy"]
     assert curve.step.tolist() == [10]
     assert curve.accuracy[0] > 0.95
-    for unseen in (camera_patches(6, seed=9), camera_patches(3, seed=8, side=96)):
+    for unseen in (camera_patches(6, seed=9, side=64), camera_patches(3, seed=8, side=150)):
         found = predict(classifier, unseen.arrays["rgb"], CPU)
-        assert (found.argmax(1) == unseen.label).mean() > 0.9
+        assert (found.argmax(1) == unseen.label).mean() > 0.85
         assert np.exp(found).sum(1) == pytest.approx(np.ones(len(found)), abs=1e-4)
 
 
@@ -95,8 +103,18 @@ def test_it_is_a_model_file_like_the_others(trained, file):
 def test_a_file_with_other_features_is_refused(file):
     tensors, header = read_tensors(file)
     save_tensors(file, {**tensors, "net.weight": tensors["net.weight"][:, 1:].contiguous()}, header)
-    with pytest.raises(CamaError, match=r"f.safetensors: the weights do not fit .*net.weight: found \[3, 526\]"):
+    with pytest.raises(CamaError, match=r"f.safetensors: the weights do not fit .*net.weight: found \[3, \d+\]"):
         load_classifier(file)
+
+
+def test_the_numbers_of_a_large_picture_are_the_mean_of_its_parts_and_what_is_left_over_has_none():
+    large = camera_patches(1, side=150).arrays["rgb"].numpy()
+    parts = [[cue_numbers(one[y : y + 64, x : x + 64]) for y in (0, 64) for x in (0, 64)] for one in large]
+    found = LinearModel(3, "numbers").features(CPU.images(torch.from_numpy(large))).numpy()
+    assert found == pytest.approx(np.mean(parts, axis=1), rel=1e-4)
+    small = large[:, :48, :40]
+    found = LinearModel(3, "numbers").features(CPU.images(torch.from_numpy(small.copy()))).numpy()
+    assert found == pytest.approx(np.array([cue_numbers(one) for one in small]), rel=1e-4)
 
 
 def test_too_few_patches_of_a_camera_are_an_error_that_names_it(tmp_path):
