@@ -167,7 +167,7 @@ def test_the_example_of_the_page_runs(tmp_path, monkeypatch):
     code, attack = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "python.md").read_text(), re.DOTALL)
     for name, here in (
         ("results/models/cama.safetensors", "model.safetensors"),
-        ("results/classifiers/rgb.safetensors", "e.safetensors"),
+        ("results/classifiers/mislnet.safetensors", "e.safetensors"),
         ("Dorado_D5", LABELS[1]),
     ):
         assert name in code

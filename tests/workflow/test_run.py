@@ -33,7 +33,9 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     results = finished.folder / "results"
     table = pd.read_csv(results / "tables" / "transfer.csv")
     assert list(table.columns) == [*COLUMNS, *MORE, "clean_accuracy_after_save", "interval"]
-    assert len(table) == 6 * 2 * 4 * 3  # methods, sets, classifiers, saves
+    # methods, sets, classifiers, saves; and the informed one, which scores the method that it knows beside identity and oracle
+    assert len(table) == 6 * 2 * 3 * 3 + 3 * 2 * 3
+    assert set(table[table.classifier == "knowing"].method) == {"identity", "cama", "oracle"}
     most = table[~table.method.isin(["pgd", "plus"])]
     assert set(most[most.set == "in"].transformations) == {8}  # 4 photographs of each of 2 models, to 1 other label
     assert set(most[most.set == "out"].transformations) == {8}  # 4 photographs to 2 labels
@@ -118,10 +120,11 @@ def test_files_that_were_touched_and_are_equal_rerun_nothing(finished):
     assert finished.planned() == {}
 
 
-INFORMED = {"train_informed": 1, "evaluate": 6}
+INFORMED = {"train_informed": 1, "evaluate": 3}  # which scores cama, the untouched photographs and the oracle's
 CAMA = {**evaluated(1), **DETECTION, "examples": 2, **INFORMED}  # F learns from a second training
-LOW = {"train_evaluator": 1, "train_generator": 4, **CAMA, "attack": 2}  # cama twice, plus twice
-TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 4, "train_classifier": 3, "attack": 6, "controls": 1}
+LOW = {"train_evaluator": 1, "train_generator": 4, **CAMA, "attack": 2, "evaluate": 4}  # cama twice, plus twice
+TRAININGS = {"train_estimator": 2, **LOW, "train_evaluator": 4, "train_classifier": 3, "attack": 6}
+TRAININGS |= {"evaluate": 6, "controls": 1}
 FROM_SPLIT = {"split": 1, "check_split": 1, "profiles": 1, "patches": 5, **TRAININGS}
 FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
@@ -150,17 +153,17 @@ CHANGES = [
     (
         "estimator E0",
         {"adversary": {"estimator": {"training": {"steps": 7}}}},
-        {**LOW, "train_estimator": 1, "train_evaluator": 2, "attack": 3},  # and pgd
+        {**LOW, "train_estimator": 1, "train_evaluator": 2, "attack": 3, "evaluate": 5},  # and pgd
     ),
     (
         "a classifier",
         {"examiner": {"classifiers": {"prnu_lp": {"training": {"steps": 7}}}}},
-        {"train_classifier": 1, "controls": 1, **INFORMED, **SCORES},
+        {"train_classifier": 1, "controls": 1, **INFORMED, "evaluate": 6, **SCORES},
     ),
     (
         "the examiner's estimator",
         {"examiner": {"estimator": {"training": {"steps": 7}}}},
-        {"train_estimator": 1, "train_classifier": 1, "controls": 1, **INFORMED, **SCORES},
+        {"train_estimator": 1, "train_classifier": 1, "controls": 1, **INFORMED, "evaluate": 6, **SCORES},
     ),
     ("split", {"split": {"validation": 0.2}}, FROM_SPLIT),
     ("patches", {"patches": {"crop": 96}}, FROM_MANIFEST),
@@ -186,7 +189,10 @@ def test_every_block_of_the_config_that_can_be_changed_is_tried():
     ("module", "expected"),
     [
         ("reporting/plots.py", ENDS),
-        ("training/losses.py", {"train_generator": 4, **CAMA, "attack": 6}),  # gradient attacks use them too
+        (
+            "training/losses.py",
+            {"train_generator": 4, **CAMA, "attack": 6, "evaluate": 6},
+        ),  # gradient attacks use them too
         ("forensics/fingerprint.py", {"devices": 1, **SCORES}),
         ("reporting/html.py", {"report": 1}),
         ("reporting/report.html.jinja", {"report": 1}),
