@@ -145,7 +145,8 @@ def _uncompressed(spec: ControlsStageSpec, test: Patches) -> Pictures:
     rows, crops = _spread_rows(test, UNCOMPRESSED), []
     for row in rows:
         name, device, number = test.labels[test.label[row]], int(test.device[row]), int(test.scene[row])
-        picture, _ = scenes.series.take(catalogue[name], device, number, scenes.of_photograph(name, device, number))
+        scene = scenes.of_photograph(name, device, scenes.part(device, number), number)
+        picture, _ = scenes.series.take(catalogue[name], device, number, scene)
         crops.append(_cut(picture, spec.patches.crop, rng))
     return rows, np.stack(crops)
 

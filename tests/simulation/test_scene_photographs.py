@@ -11,7 +11,6 @@ from cama.settings.data import ModelsSpec, SimulationSpec
 from cama.settings.stages import SimulateSpec
 from cama.simulation import series
 from cama.simulation.scene_photographs import LIGHT, check_pictures, divide, picture_scene, read_picture
-from cama.stages import simulate as stage
 from cama.stages.simulate import simulate
 
 MODELS = ModelsSpec(in_distribution=("A_1", "B_2"), out_of_distribution=("C_3",))
@@ -137,12 +136,12 @@ def test_the_stage_takes_scenes_from_the_photographs_of_each_device(tmp_path, mo
         return read_picture(path)
 
     monkeypatch.setattr(series, "photograph", photograph)
-    monkeypatch.setattr(stage, "read_picture", read)
+    monkeypatch.setattr("cama.data.scenes.read_picture", read)
     for model in ("A_1", "B_2", "C_3"):
         used[model] = set()
         simulate(spec(folder, model), tmp_path / "out", tmp_path / "oracle")
     assert sorted(path for one in used.values() for path in one) == paths  # each serves one camera model, and all serve
-    assert "simulate: left out 1 of no format that Pillow reads: notes.txt" in capsys.readouterr().out
+    assert "scenes: left out 1 of no format that Pillow reads: notes.txt" in capsys.readouterr().out
 
 
 def test_the_stage_repeats_itself(tmp_path):

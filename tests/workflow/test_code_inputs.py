@@ -97,7 +97,7 @@ def test_simulating_depends_on_no_network():
     closure = code_inputs.closure("cama.stages.simulate")
     assert "cama.simulation.catalogue" in closure
     above = [name for name in closure if name.startswith(("cama.models", "cama.training", "cama.data"))]
-    assert above == ["cama.data.listing"]  # of the photographs that may serve as scenes
+    assert above == ["cama.data.listing", "cama.data.scenes"]  # of the photographs that may serve as scenes
 
 
 @pytest.fixture
