@@ -233,6 +233,7 @@ class Config(Spec):
         detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
         references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
+            *((f"adversary.generators.{n}.opponents", s.opponents, list(s.evaluators)) for n, s in generators.items()),
             *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),

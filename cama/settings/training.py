@@ -191,6 +191,11 @@ class LossWeights(Spec):
         validate_default=True,
         description="weight of E's loss, a mean over its classifiers; a number or a ramp",
     )
+    opponents: Weight = Field(
+        _ramp(0.2),
+        validate_default=True,
+        description="weight of the opponents' loss, a mean over them, where there are some; a number or a ramp",
+    )
     spectrum: Weight = Field(
         _ramp(0.0),
         validate_default=True,
@@ -231,6 +236,11 @@ class LearnedSpec(Spec):
         (DiscriminatorSpec(),), min_length=1, description="one D, or several, over which the adversarial loss is a mean"
     )
     evaluators: tuple[str, ...] = Field(("high", "low"), min_length=1, description="names of the classifiers of E")
+    opponents: tuple[str, ...] = Field(
+        (),
+        description="names of classifiers of E of which copies keep training, on photographs and on G's pictures with their"
+        " true source, so that G cannot go by a fixed classifier's mistakes",
+    )
     judges: tuple[str, ...] = Field(
         (),
         description="names of the adversary's classifiers, none of them in E, that choose among states of G, by its validation"
@@ -259,6 +269,7 @@ class LearnedSpec(Spec):
     training: TrainingSpec = TrainingSpec(steps=234_375)
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
     discriminator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
+    opponent_optimiser: OptimiserSpec = OptimiserSpec()
 
 
 class RepeatedSpec(LearnedSpec):

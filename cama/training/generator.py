@@ -19,6 +19,7 @@ from cama.storage.checkpoints import Checkpoint
 from cama.training.augmentation import draw_augmentation
 from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
+from cama.training.opponents import Opponents
 from cama.training.psnr_controller import PsnrController
 from cama.training.selection import Selection
 from cama.training.spectra import SpectrumLoss
@@ -84,6 +85,10 @@ class GeneratorTraining:
 
         self.optimiser_g = Optimiser(self.generator, spec.generator_optimiser, self.steps, "G")
         self.optimiser_d = Optimiser(self.discriminators, spec.discriminator_optimiser, self.steps, "D")
+        self.opponents: Opponents | None = None
+        if spec.opponents:
+            self.opponents = compute.for_training(Opponents(evaluator, spec.opponents), self.steps)
+            self.optimiser_o = Optimiser(self.opponents, spec.opponent_optimiser, self.steps, "the opponents")
         self.ema: AveragedModel | None = None
         if spec.ema_decay:
             average = get_ema_multi_avg_fn(spec.ema_decay)
@@ -102,6 +107,8 @@ class GeneratorTraining:
             "optimiser_g": self.optimiser_g,
             "optimiser_d": self.optimiser_d,
         }
+        if self.opponents is not None:
+            parts |= {"opponents": self.opponents, "optimiser_o": self.optimiser_o}
         if self.ema is not None:
             parts["ema"] = self.ema
         if self.spec.target_psnr.end:
@@ -122,15 +129,18 @@ class GeneratorTraining:
         return self.generator if self.ema is None else self.ema.module
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """One update of D and one of G; gives the row of the training curve."""
+        """One update of D, of the opponents and of G; gives the row of the training curve."""
         self.compute.begin_step()
         batch = self.draw(index)
         augment = draw_augmentation(self.spec.augmentation)
         anonymized = self.forward(batch)
         fake = augment(anonymized)
-        d_loss = self.update_d(batch, augment(batch.real), fake.detach(), index)
-        g_losses = self.update_g(batch, anonymized, fake, index)
-        row = {"d_loss": d_loss, **g_losses, **self.control_psnr(batch, anonymized.detach(), index)}
+        real = augment(batch.real)
+        losses = {"d_loss": self.update_d(batch, real, fake.detach(), index)}
+        if self.opponents is not None:
+            losses["opponents_loss"] = self.update_opponents(batch, real, fake.detach(), index)
+        losses |= self.update_g(batch, anonymized, fake, index)
+        row = {**losses, **self.control_psnr(batch, anonymized.detach(), index)}
         judged = self.selection.consider(index + 1, self.current_generator()) if self.selection is not None else None
         return row if judged is None else {**row, "judges": torch.tensor(judged)}
 
@@ -162,6 +172,14 @@ class GeneratorTraining:
         project_constraints_(self.discriminators)
         return loss.detach()
 
+    def update_opponents(self, batch: Batch, real: Tensor, fake: Tensor, index: int) -> Tensor:
+        """Update the opponents on augmented pictures, each with its true source. Gives the loss."""
+        with self.compute.autocast():
+            loss = self.opponents.loss(real, fake, batch.source)
+        self.optimiser_o.update(loss, index)
+        project_constraints_(self.opponents)
+        return loss.detach()
+
     def update_g(self, batch: Batch, anonymized: Tensor, fake: Tensor, index: int) -> dict[str, Tensor]:
         """Update G, and its average, by D and E on the augmented pictures `fake` and by the distance of `anonymized` to the
         photographs. Gives the losses, and for each classifier of E the share of the pictures that it takes for their target.
@@ -169,6 +187,7 @@ class GeneratorTraining:
         with self.compute.autocast():
             scores = [discriminator(fake, batch.target).float() for discriminator in self.discriminators]
             streams = self.evaluator(fake)
+            opposed = self.opponents(fake) if self.opponents is not None else {}
         adversarial = torch.stack([adversarial_loss(self.spec.adversarial_loss, score) for score in scores]).mean()
         pixel = PIXEL[self.spec.pixel_loss](batch.real, anonymized)
         evaluator = evaluator_loss(streams.values(), batch.target, self.spec.evaluator_focus)
@@ -179,6 +198,9 @@ class GeneratorTraining:
             + ramp_at(weights.evaluator, progress) * evaluator
         )
         losses = {"adversarial": adversarial, "pixel": pixel, "evaluator": evaluator}
+        if opposed:
+            losses["opponents"] = evaluator_loss(opposed.values(), batch.target)
+            loss = loss + ramp_at(weights.opponents, progress) * losses["opponents"]
         if self.spectrum is not None:
             losses["spectrum"] = self.spectrum(batch.real, anonymized, batch.source, batch.target)
             loss = loss + ramp_at(weights.spectrum, progress) * losses["spectrum"]

@@ -370,6 +370,11 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             "adversary.generators.cama.judges: found 'mid', expected one of",
         ),
         ("adversary.generators.cama.judges", ["high"], "judges: found 'high', expected none of its evaluators"),
+        (
+            "adversary.generators.cama.opponents",
+            ["held_out"],
+            "opponents: found 'held_out', expected one of ['high', 'low']",
+        ),
         ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.purify", {"kind": "purify", "psnr": 36, "generator": "cama"}, "expected none for purify"),
         ("adversary.denoiser.noise", 0, "adversary.denoiser.noise: Input should be greater than or equal to 0.5"),

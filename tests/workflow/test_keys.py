@@ -120,6 +120,8 @@ VALUES = {
     "adversary.generators.plus.evaluators": ["low"],
     "adversary.generators.cama.judges": [],
     "adversary.generators.plus.judges": ["held_out"],
+    "adversary.generators.cama.opponents": ["high"],
+    "adversary.generators.plus.opponents": ["low"],
     "attack.methods.cama.generator": "plus",
     "attack.methods.plus.generator": "cama",
     "attack.methods.cama.psnr": 36,
