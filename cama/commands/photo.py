@@ -31,7 +31,12 @@ def _inspect(options: Namespace) -> bool:
 def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
     parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
-    parser.add_argument("--to", required=True, metavar="CAMERA", help="a camera model that the model file knows")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="CAMERA",
+        help="a camera model that the model file knows, or auto to let its judges choose one",
+    )
     parser.add_argument(
         "--out",
         metavar="PATH",
@@ -44,6 +49,12 @@ def _add_anonymize(parser: ArgumentParser) -> None:
         help="as that camera does, if its profile is known (default), or in a common way",
     )
     parser.add_argument("--profile", **FILE, help="another container profile of that camera")
+    parser.add_argument(
+        "--psnr",
+        type=float,
+        metavar="DB",
+        help="how strong the change is, 20 (strong) to 60 (weak) dB (default: as the model file was measured)",
+    )
     parser.add_argument(
         "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"
     )
@@ -60,7 +71,7 @@ def _anonymize(options: Namespace) -> bool:
 
     if options.jobs < 1:
         raise CamaError(f"--jobs: found {options.jobs}, expected at least 1")
-    settings = {name: getattr(options, name) for name in ("model", "encoding", "profile", "metadata")}
+    settings = {name: getattr(options, name) for name in ("model", "encoding", "profile", "metadata", "psnr")}
     settings |= {"target": options.to, "classifiers": options.classifier}
     return anonymize_files(options.photos, options.out, settings, options.force, options.json, options.jobs)
 

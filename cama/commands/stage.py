@@ -87,6 +87,7 @@ SPLITS, ROOT, PATCHES = Input("splits", TABLE), Input("root"), Input("patches", 
 INSIDE, OUTSIDE, ATTACKED = Input("inside", HDF5), Input("outside", HDF5), Input("attacked", HDF5)
 EVALUATORS = Input("evaluators", MODEL, many=True)
 SOME_EVALUATORS = Input("evaluators", MODEL, many=True, optional=True)
+SOME_JUDGES = Input("judges", MODEL, many=True, optional=True)
 ROWS, TABLES, DETECTIONS = Input("rows", TABLE, many=True), Input("tables"), Input("detections", TABLE, True, True)
 CURVE, STATE = Output("curve", TABLE), State()
 
@@ -111,11 +112,10 @@ _STAGES = (
           (Input("patches", HDF5, many=True), Input("examples", HDF5), Input("start", MODEL), Output("out", MODEL), CURVE,
            STATE)),
     Stage("train-generator", specs.TrainGeneratorSpec, "train the generator G and its discriminators D",
-          (PATCHES, EVALUATORS, Input("judges", MODEL, many=True, optional=True), Output("out", MODEL),
-           Output("discriminators", MODEL), CURVE, STATE)),
+          (PATCHES, EVALUATORS, SOME_JUDGES, Output("out", MODEL), Output("discriminators", MODEL), CURVE, STATE)),
     Stage("attack", specs.AttackStageSpec, "attack the test photographs",
           (INSIDE, OUTSIDE, Input("model", MODEL, many=True, optional=True), SOME_EVALUATORS,
-           Input("oracle", optional=True), Input("patches", HDF5, optional=True), Output("out", HDF5)),
+           SOME_JUDGES, Input("oracle", optional=True), Input("patches", HDF5, optional=True), Output("out", HDF5)),
           f'{{"targets": [{CAMERAS}]}}'),
     Stage("profiles", specs.ProfilesStageSpec, "learn how the files of the camera models are built",
           (SPLITS, ROOT, Output("out")), f'{{"labels": [{CAMERAS}]}}'),
@@ -138,7 +138,7 @@ _STAGES = (
           (ROWS, *(Input(name, TABLE, True, True) for name in ("controls", "readers", "detection")), Output("out"),
            Output("page", ".html"))),
     Stage("package", specs.PackageStageSpec, "put G, E, container profiles and scores into one model file",
-          (Input("model", MODEL, many=True), EVALUATORS, SPLITS, Input("profiles"), TABLES, Output("out", MODEL)),
+          (Input("model", MODEL, many=True), EVALUATORS, SOME_JUDGES, SPLITS, Input("profiles"), TABLES, Output("out", MODEL)),
           '{"name": "cama", "dataset": "dresden"}'),
     Stage("plots", specs.PlotsStageSpec, "make the plots",
           (ROWS, TABLES, Input("curves", TABLE, many=True), Input("attacked", HDF5, many=True, optional=True), DETECTIONS,

@@ -45,22 +45,22 @@ def open_attacked(path: Path) -> Iterator[Attacked]:
 
 def write_attacked(
     path: Path,
-    pairs: list[Pair],
-    runs: int,
-    pictures: Iterable[np.ndarray],
+    count: int,
+    attacked: Iterable[tuple[int, Pair, np.ndarray]],
     targets: tuple[str, ...],
     progress: Callable[[int], None],
 ) -> None:
-    """Write the pictures of each run's `pairs`, run after run, as they are made; `progress` gets the number done."""
+    """Write so many pictures as they are made, each with the number of its run and its pair; `progress` gets what is done."""
+    written: list[tuple[int, str, int, int]] = []
     with write_hdf5(path) as file:
-        for place, picture in enumerate(pictures):
+        for place, (run, pair, picture) in enumerate(attacked):
             if not place:
-                file.create_images("images", runs * len(pairs), picture.shape, np.uint8)
+                file.create_images("images", count, picture.shape, np.uint8)
             file.put_images("images", place, picture[None])
+            written.append((run, *pair))
             progress(place + 1)
-        sets, rows, aims = zip(*pairs * runs, strict=True)
+        runs, sets, rows, aims = zip(*written, strict=True)
         file.write_texts("set", sets)
-        file.write_values("row", np.array(rows))
-        file.write_values("target", np.array(aims))
-        file.write_values("run", np.repeat(np.arange(1, runs + 1), len(pairs)))
+        for name, values in (("row", rows), ("target", aims), ("run", runs)):
+            file.write_values(name, np.array(values))
         file.write_attribute("targets", targets)

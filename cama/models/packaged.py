@@ -10,8 +10,9 @@ from torch import Tensor
 
 from cama.core.errors import CamaError
 from cama.jpeg.profile import Profile
-from cama.models.classifiers import restore_classifier
+from cama.models.classifiers import Classifier, restore_classifier
 from cama.models.evaluator import Evaluator
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator, restore_generator
 from cama.settings.attacks import Level
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
@@ -19,7 +20,7 @@ from cama.settings.spec import Spec, parse
 from cama.storage.model_files import read_model, save_tensors
 
 KIND = "anonymizer"
-GENERATOR, EVALUATORS = "generator.", "evaluators."
+GENERATOR, EVALUATORS, JUDGES = "generator.", "evaluators.", "judges."
 
 
 class Stream(Spec):
@@ -49,6 +50,7 @@ class Header(Spec):
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
     evaluators: dict[str, Stream] = Field(min_length=1)
+    judges: dict[str, Stream] = Field({}, description="classifiers that G was not trained with, which choose a target")
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
     photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")
     runs: int = Field(1, description="trainings, over which the scores are means; the first is in the file")
@@ -71,24 +73,30 @@ class Anonymizer:
 
     generator: Generator
     evaluator: Evaluator
+    judges: tuple[Classifier, ...]
     header: Header
 
 
-def read_parts(generator: Path, evaluators: Mapping[str, Path]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a generator and of E's classifiers by name, and the keys `labels`, `generator`, `training` and
-    `evaluators` of a header, from their own model files.
+def read_parts(
+    generator: Path, evaluators: Mapping[str, Path], judges: Mapping[str, Path] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a generator, of E's classifiers and of judges by name, and the keys `labels`, `generator`, `training`,
+    `evaluators` and `judges` of a header, from their own model files.
     """
     state, own = read_model(generator, "generator")
     tensors = {GENERATOR + name: value for name, value in state.items()}
-    streams = {}
-    for name, path in evaluators.items():
+    streams: dict[str, dict[str, Any]] = {EVALUATORS: {}, JUDGES: {}}
+    for prefix, name, path in (
+        *((EVALUATORS, *one) for one in evaluators.items()),
+        *((JUDGES, *one) for one in (judges or {}).items()),
+    ):
         state, header = read_model(path, "classifier")
         if header["labels"] != own["labels"]:
             raise CamaError(f"{path}: found the labels {header['labels']}, expected {own['labels']} as in {generator}")
-        tensors |= {f"{EVALUATORS}{name}.{key}": value for key, value in state.items()}
-        streams[name] = {"net": header["net"], "estimator": header["estimator"]}
-    training = own.get("spec", {})
-    return tensors, {"labels": own["labels"], "generator": own["net"], "training": training, "evaluators": streams}
+        tensors |= {f"{prefix}{name}.{key}": value for key, value in state.items()}
+        streams[prefix][name] = {"net": header["net"], "estimator": header["estimator"]}
+    keys = {"labels": own["labels"], "generator": own["net"], "training": own.get("spec", {})}
+    return tensors, {**keys, "evaluators": streams[EVALUATORS], "judges": streams[JUDGES]}
 
 
 def save_anonymizer(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
@@ -115,8 +123,11 @@ def _restore(tensors: dict[str, Tensor], header: Header, path: Path) -> Anonymiz
         return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
     generator = restore_generator(part(GENERATOR), header.generator, labels, path)
-    streams = {
-        name: restore_classifier(part(f"{EVALUATORS}{name}."), stream.net, stream.estimator, labels, path)
-        for name, stream in header.evaluators.items()
-    }
-    return Anonymizer(generator, Evaluator(streams), header)
+    streams, judges = (
+        {
+            name: restore_classifier(part(f"{prefix}{name}."), stream.net, stream.estimator, labels, path)
+            for name, stream in of.items()
+        }
+        for prefix, of in ((EVALUATORS, header.evaluators), (JUDGES, header.judges))
+    )
+    return Anonymizer(generator, Evaluator(streams), tuple(map(fuse_batch_norms_, judges.values())), header)

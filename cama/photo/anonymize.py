@@ -4,8 +4,8 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,12 @@ from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile
+from cama.settings.attacks import LEVELS
 from cama.settings.training import ComputeSpec
 from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
+AUTO = "auto"  # in place of a target: the judges of the model file choose one
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
 UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."
@@ -44,9 +46,10 @@ class PhotoAnonymizer:
     """
 
     model: Anonymizer
-    target: str
-    profile: Profile | None  # None for the neutral encoding
+    target: str  # or `auto`, until `towards` names one
+    profiles: Mapping[str, Profile]  # of the targets; none for the neutral encoding
     metadata: bool  # whether minimal EXIF in the target's style is written
+    psnr: float  # dB to which the change of each photograph is scaled; 0 leaves it as G makes it
     attributors: tuple[Attributor, ...]
 
     @classmethod
@@ -58,32 +61,55 @@ class PhotoAnonymizer:
         profile: Path | None = None,
         metadata: str = "none",
         classifiers: Sequence[Path] = (),
+        psnr: float | None = None,
     ) -> "PhotoAnonymizer":
-        """Load a model file for `target`, one of its labels. `encoding`: `target` for that of the `profile`, or of the model
-        file's profile of the target, neutral where there is neither; or `neutral`. `metadata`: `none`, or `target` for
-        minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers that are asked.
+        """Load a model file for `target`, one of its labels, or `auto` where its judges are to choose one. `encoding`: `target`
+        for that of the `profile`, or of the model file's profile of the target, neutral where there is neither; or `neutral`.
+        `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
+        that are asked. `psnr`: in dB, to which the change of each photograph is scaled, in place of the model file's own.
         """
+        if psnr is not None and not LEVELS[0] <= psnr <= LEVELS[1]:
+            raise CamaError(f"--psnr: found {psnr:g}, expected the PSNR in dB, {LEVELS[0]} to {LEVELS[1]}")
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
-        if target not in header.labels:
-            raise CamaError(f"--to: found {target!r}, expected one of {', '.join(header.labels)}, which {model} knows")
-        if encoding == "neutral" and profile is not None:
-            raise CamaError("--encoding: found neutral beside --profile, expected one of the two")
-        imitated = read_profile(profile) if profile is not None else header.profiles.get(target)
-        imitated = None if encoding == "neutral" else imitated
-        if metadata == "target" and imitated is None:
+        if target == AUTO and not anonymizer.judges:
             raise CamaError(
-                f"--metadata: found target without a container profile of {target}, expected --profile FILE"
+                f"--to: found auto, expected one of {', '.join(header.labels)}: {model} has no judges to choose by"
+            )
+        if target not in (AUTO, *header.labels):
+            known = ", ".join((*header.labels, *([AUTO] if anonymizer.judges else [])))
+            raise CamaError(f"--to: found {target!r}, expected one of {known}, which {model} knows")
+        if profile is not None and (encoding == "neutral" or target == AUTO):
+            other = "--encoding: found neutral" if encoding == "neutral" else "--to: found auto"
+            raise CamaError(f"{other} beside --profile, expected one of the two")
+        targets = list(header.labels) if target == AUTO else [target]
+        profiles = dict(header.profiles) if profile is None else {target: read_profile(profile)}
+        profiles = {} if encoding == "neutral" else {name: profiles[name] for name in targets if name in profiles}
+        if metadata == "target" and len(profiles) < len(targets):
+            missing = next(name for name in targets if name not in profiles)
+            raise CamaError(
+                f"--metadata: found target without a container profile of {missing}, expected --profile FILE"
             )
         attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
-        loaded = cls(anonymizer, target, imitated, metadata == "target", attributors)
+        level = header.psnr if psnr is None else psnr
+        loaded = cls(anonymizer, target, profiles, metadata == "target", level, attributors)
         try:
-            loaded.encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
+            for name in targets:
+                loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
         except FAULTS as error:
             raise CamaError(
                 f"{profile or model}: found a profile that cannot be imitated ({error}), expected another or --encoding neutral"
             ) from error
         return loaded
+
+    def towards(self, target: str) -> "PhotoAnonymizer":
+        """The same for this target."""
+        return self if target == self.target else replace(self, target=target)
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile of the target; None for the neutral encoding."""
+        return self.profiles.get(self.target)
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, bytes]:
         """A picture (H, W, 3), uint8, as a JPEG, neutral or with a coding of the profile, drawn by the picture's hash as
@@ -125,12 +151,14 @@ def anonymize(
     anonymizer: PhotoAnonymizer,
     force: bool,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    choice: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the anonymized photograph to `out`, after a check of its bytes, and return the record of what was done;
     `docs/anonymize.schema.json` has its keys.
 
     After an error `out` does not exist, or is the file that it was before. `photo` is never changed, and only with `force` is
-    another file replaced. `progress` is called with the number of tiles done and of all tiles.
+    another file replaced. `progress` is called with the number of tiles done and of all tiles. `choice`: how the target was
+    chosen, for the record.
     """
     check_free(out, force)
     if out.exists() and out.samefile(photo):
@@ -154,6 +182,7 @@ def anonymize(
         "output": str(out),
         "error": None,
         "target": anonymizer.target,
+        "choice": choice,
         "width": decoded.shape[1],
         "height": decoded.shape[0],
         "psnr": round(level, 2) if math.isfinite(level) else None,
@@ -189,7 +218,7 @@ def _apply_generator(
     target = header.labels.index(anonymizer.target)
     compute = Compute(ComputeSpec(device="cpu"))
     generator = compute.to_device(fuse_batch_norms_(anonymizer.model.generator))
-    changed = transform(picture, generator, header.generator, target, compute, header.psnr, progress=progress)
+    changed = transform(picture, generator, header.generator, target, compute, anonymizer.psnr, progress=progress)
     level = psnr(picture, changed)
     if level < MIN_PSNR:
         raise CamaError(

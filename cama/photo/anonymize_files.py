@@ -8,20 +8,30 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
-from cama.photo.anonymize import PhotoAnonymizer, anonymize
-from cama.photo.inputs import list_inputs
+from cama.photo.anonymize import AUTO, PhotoAnonymizer, anonymize
+from cama.photo.auto import choose_targets
+from cama.photo.decoding import read_srgb
+from cama.photo.inputs import Input, list_inputs
 from cama.photo.outputs import plan_outputs
 from cama.photo.records import envelope, failure_line
 
 CONVINCING = 0.5  # the evaluator's mean probability of the target from which a result counts as attributed to it
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
-Task = tuple[Path, CamaError | None, Path]  # a photograph, the error if there is none to read, and the file to write
+
+
+class Task(NamedTuple):
+    """A photograph, the error if there is none to read, the file to write, and how the target was chosen, where it was."""
+
+    photo: Path
+    error: CamaError | None
+    out: Path
+    choice: dict[str, Any] | None
 
 
 def anonymize_files(
@@ -37,8 +47,12 @@ def anonymize_files(
     several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
     results: list[dict[str, Any]] = []
     with plan_outputs(out, several, force) as (file, folder):
-        tasks = [(*photo, file or folder / f"picture-{secrets.token_hex(4)}.jpg") for photo in inputs]
         anonymizer = PhotoAnonymizer.load(**settings)
+        choices = _choices(inputs, anonymizer)
+        tasks = [
+            Task(photo, error, file or folder / f"picture-{secrets.token_hex(4)}.jpg", choices.get(photo))
+            for photo, error in inputs
+        ]
         progress = Progress("photographs", len(tasks))
         try:
             for record in _results(tasks, anonymizer, settings, force, jobs):
@@ -54,8 +68,23 @@ def anonymize_files(
                 print(envelope("anonymize", results))
     written = [record for record in results if not record["error"]]
     if not as_json:
-        print(_last_line(written, len(results) - len(written), anonymizer))
+        print(_last_line(written, len(results) - len(written), anonymizer.caution))
     return len(written) == len(results)
+
+
+def _choices(inputs: Sequence[Input], anonymizer: PhotoAnonymizer) -> dict[Path, dict[str, Any]]:
+    """How the target of each photograph was chosen, where that is left to the judges."""
+    if anonymizer.target != AUTO:
+        return {}
+    progress = Progress("choosing targets", 0)
+
+    def report(done: int, total: int) -> None:
+        progress.total = total
+        progress.update(done)
+
+    return choose_targets(
+        [photo for photo, error in inputs if error is None], anonymizer.model, anonymizer.psnr, report
+    )
 
 
 def _say(line: str) -> None:
@@ -91,23 +120,25 @@ def _run_alone(task: Task, initialize: Callable[[], None]) -> dict[str, Any]:
         try:
             return pool.submit(_run_in_process, task).result()
         except BrokenProcessPool:
-            return _failed(task[0], CamaError("found that its process had ended, perhaps for lack of memory"))
+            return _failed(task.photo, CamaError("found that its process had ended, perhaps for lack of memory"))
 
 
 def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progress | None = None) -> dict[str, Any]:
-    photo, error, out = task
-
     def report(done: int, total: int) -> None:
         if progress:
             progress.total = total
             progress.update(done)
 
     try:
-        if error is not None:
-            raise error
-        return anonymize(photo, out, anonymizer, force, report)
+        if task.error is not None:
+            raise task.error
+        target = task.choice["target"] if task.choice else anonymizer.target
+        if target == AUTO:
+            read_srgb(task.photo)  # most often it has an error of its own
+            raise CamaError(f"{task.photo}: found no target for it, expected a larger picture or --to CAMERA")
+        return anonymize(task.photo, task.out, anonymizer.towards(target), force, report, task.choice)
     except Exception as fault:  # any error of one file must not stop the others
-        return _failed(photo, fault)
+        return _failed(task.photo, fault)
 
 
 def _failed(photo: Path, error: Exception) -> dict[str, Any]:
@@ -134,25 +165,30 @@ def _line(record: dict[str, Any]) -> str:
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
     ]
     exif = ", minimal EXIF" if record["metadata"] == "target" else ""
+    if record["choice"]:
+        share = record["choice"]["shares"][record["target"]]
+        results.insert(0, f"{record['target']} was chosen, which its judges name with {share:.2f}")
     level = "no pixel changed" if record["psnr"] is None else f"{record['psnr']} dB"
     file = f"{record['input']} -> {record['output']}: {level}, {record['encoding']} encoding{exif}"
     return "; ".join([file, *results, *(f"WARNING: {warning}" for warning in record["warnings"])])
 
 
-def _last_line(records: list[dict[str, Any]], failed: int, anonymizer: PhotoAnonymizer) -> str:
+def _last_line(records: list[dict[str, Any]], failed: int, caution: str) -> str:
     sentences = [f"{len(records)} written, {failed} failed."]
+    targets = {record["target"] for record in records}
+    names = targets.pop() if len(targets) == 1 else "their targets"
     unconvincing = sum(record["after"]["target"] < CONVINCING for record in records)
     if unconvincing:
-        sentences.append(f"{unconvincing} NOT taken for {anonymizer.target} even by the model's own evaluator.")
+        sentences.append(f"{unconvincing} NOT taken for {names} even by the model's own evaluator.")
     worse = sum(record["after"]["target"] < record["before"]["target"] for record in records)
     if worse:
-        sentences.append(f"{worse} taken LESS for {anonymizer.target} after than before.")
+        sentences.append(f"{worse} taken LESS for {names} after than before.")
     visible = sum(record["psnr"] is not None and record["psnr"] < VISIBLE_BELOW for record in records)
     if visible:
         sentences.append(
             f"{visible} changed so much that it can be seen (below {VISIBLE_BELOW:g} dB): look before you share."
         )
-    return " ".join([*sentences, *([anonymizer.caution] if records else [])])
+    return " ".join([*sentences, *([caution] if records else [])])
 
 
 def _most_probable(result: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from cama.core.errors import CamaError
 from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, UTF8, Exif, read_exif
 from cama.jpeg.exif_text import text_of
+from cama.jpeg.names import camera_name
 from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
 from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
 from cama.photo.containers.container import Container
@@ -72,6 +73,20 @@ def read_photograph(photo: Path) -> Photograph:
     return decode(read_tolerant(data, name) if container is None else container, name)
 
 
+def read_camera(photo: Path) -> tuple[str, str]:
+    """Make and model in the EXIF of a photograph, without decoding its picture; empty where there are none."""
+    data, name = read_file(photo), str(photo)
+    container = read_container(data, name)
+    exif = _first_exif([container.exif] if container and container.exif else [])
+    if container is None:
+        exif = _exif_of(read_tolerant(data, name))
+    return camera_name(exif) if exif else ("", "")
+
+
+def _exif_of(file: Reading) -> Exif | None:
+    return _first_exif([segment.payload for segment in file.jpeg.of_kind("Exif")])
+
+
 def decode(file: Reading | Container, name: str) -> Photograph:
     """As `read_photograph`, of a file that was read; errors begin with `name`."""
     space, warnings = None, []
@@ -82,7 +97,7 @@ def decode(file: Reading | Container, name: str) -> Photograph:
         image = load(open_picture(file.picture, name, ("JPEG",)), name)
         profile, odd = join_profile([segment.payload for segment in jpeg.of_kind("ICC")])
         warnings += [odd] if odd else []
-        exif = _first_exif([segment.payload for segment in jpeg.of_kind("Exif")])
+        exif = _exif_of(file)
         xmp = b"".join(segment.payload for segment in jpeg.of_kind("XMP"))
     else:
         check_size(container.width, container.height, name)

@@ -56,6 +56,11 @@ class MethodSpec(Spec):
         description="whether the filter leads from the spectrum of the photograph's own camera model, where that is a target,"
         " or always from the mean of all targets (`spectrum`)",
     )
+    auto: bool = Field(
+        False,
+        description="whether each photograph is changed towards one target alone, which the generator's judges choose"
+        " (`learned`)",
+    )
     options: dict[str, Any] = Field({}, description="settings of an attack from another package")
     photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")
 
@@ -90,6 +95,8 @@ class MethodSpec(Spec):
         elif not low <= self.psnr <= high and (self.psnr or self.kind != "learned"):
             other = ", or 0" if self.kind == "learned" else ""
             raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
+        if self.auto and self.kind != "learned":
+            raise ValueError(f"auto: found true, but {self.kind} has no judges")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
 

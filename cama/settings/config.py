@@ -69,6 +69,11 @@ class Config(Spec):
         return list(dict.fromkeys(method.generator for method in self.attack.methods.values() if method.generator))
 
     @property
+    def auto_methods(self) -> tuple[str, ...]:
+        """The methods that choose the target of each photograph."""
+        return tuple(name for name, method in self.attack.methods.items() if method.auto)
+
+    @property
     def uses_denoiser(self) -> bool:
         """Whether a method needs the adversary's denoiser."""
         return any(method.kind == "purify" for method in self.attack.methods.values())
@@ -226,11 +231,13 @@ class Config(Spec):
                 " models.out_of_distribution and their devices in split.out_of_distribution.examiner"
             )
         informed, networks = self.examiner.informed, [n for n, spec in classifiers.items() if not spec.net.non_neural]
-        learned = [name for name, method in methods.items() if method.generator]
+        learned = [name for name, method in methods.items() if method.generator and not method.auto]
         for name in informed:
             if name in classifiers:
                 raise ValueError(f"examiner.informed.{name}: found the name of a target classifier, expected another")
-        detectable = [name for name, method in methods.items() if method.kind not in ("identity", "oracle")]
+        detectable = [
+            name for name, method in methods.items() if method.kind not in ("identity", "oracle") and not method.auto
+        ]
         references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
             *((f"adversary.generators.{n}.opponents", s.opponents, list(s.evaluators)) for n, s in generators.items()),
@@ -242,7 +249,11 @@ class Config(Spec):
             ("detection.methods", self.detection.methods, detectable),
             ("detection.devices", self.detection.devices, methods),
             ("tables.baseline", self.tables.baseline, methods),
-            ("plots.methods", self.plots.methods, [name for name, method in methods.items() if method.targeted]),
+            (
+                "plots.methods",
+                self.plots.methods,
+                [name for name, spec in methods.items() if spec.targeted and not spec.auto],
+            ),
         ]
         for key, value, known in references:
             _check_names(key, [value] if isinstance(value, str) else list(value), list(known))
@@ -282,6 +293,8 @@ class Config(Spec):
                     f"attack.methods.{name}: found the kind {method.kind!r}, expected a method called 'oracle' to be of that"
                     " kind, and no other"
                 )
+            if method.auto and not self.adversary.generators[method.generator].judges:
+                raise ValueError(f"attack.methods.{name}.auto: found true, expected judges of {method.generator}")
             if method.kind not in KINDS:
                 _try_options(name, method, self.models.in_distribution)
             if method.photographs > most or (method.photographs and method.kind == "identity"):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from cama.core.names import run_of
 from cama.core.seeds import derive_seed
 from cama.settings.attacks import EvaluationSpec, Level, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
@@ -173,6 +174,7 @@ class TablesStageSpec(Spec):
 
     seed: int = 1
     tables: TablesSpec = TablesSpec()
+    auto: tuple[str, ...] = Field((), description="methods that choose their targets")
 
 
 class JoinStageSpec(Spec):
@@ -212,17 +214,6 @@ class ControlsStageSpec(Spec):
     simulation: SimulationSpec = SimulationSpec()
     patches: PatchesSpec = PatchesSpec()
     compute: ComputeSpec = ComputeSpec()
-
-
-def run_names(generator: str, runs: int) -> list[str]:
-    """The names of a generator's trainings: its own, then NAME~2, NAME~3 ..., which no block of the config can be called."""
-    return [generator, *(f"{generator}~{run}" for run in range(2, runs + 1))]
-
-
-def run_of(name: str) -> tuple[str, int]:
-    """The generator and the number of the training that `run_names` gave this name."""
-    generator, _, run = name.partition("~")
-    return generator, int(run or 1)
 
 
 def stage_spec(config: Config, stage: str, **wildcards: str) -> str:
@@ -355,6 +346,7 @@ def _report_parts(c: Config) -> tuple[str, ...]:
         "per_label": c.plots.methods,
         "saves": len(c.evaluation.saves) > 1,
         "paired": c.tables.baseline,
+        "auto": c.auto_methods,
         "detection": c.detection.methods,
         "devices": c.detection.devices,
     }
@@ -385,7 +377,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "examples": _examples,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
-    "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
+    "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables, auto=c.auto_methods),
     "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
     "package": lambda c, method: PackageStageSpec(
         name=method, dataset=c.dataset.described, psnr=c.attack.methods[method].psnr

@@ -1,19 +1,23 @@
 """Stage `attack`: one method on the test photographs, in- and out-of-distribution."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cama.attacks.auto import choose_target, spread_crops
 from cama.attacks.classical import Attack
 from cama.attacks.factory import build_attack
 from cama.attacks.oracle import oracle_pictures
+from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
-from cama.data.attacked import write_attacked
+from cama.data.attacked import Pair, write_attacked
 from cama.data.patches import Patches
+from cama.models.classifiers import load_classifier
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import AttackStageSpec
 
 
@@ -23,33 +27,59 @@ def attack(
     outside: Path,
     model: list[Path] | None,
     evaluators: list[Path] | None,
+    judges: list[Path] | None,
     oracle: Path | None,
     patches: Path | None,
     out: Path,
 ) -> None:
-    """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`.
+    """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`, or one that is chosen.
 
-    `model`: files of a generator, one a training, or of the denoiser; `evaluators`: E's classifiers; `patches`: those of the
-    adversary, from which `spectrum` is made.
+    `model`: files of a generator, one a training, or of the denoiser; `evaluators`: E's classifiers; `judges`: those that
+    choose the target of each photograph, where the method leaves it to them; `patches`: those of the adversary, from which
+    `spectrum` is made.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
+    choose = _chooser(judges, spec) if spec.method.auto else None
     if spec.method.kind == "oracle" and oracle is None:
         raise CamaError("--oracle: found none, expected the folder of the oracle's pictures")
     trainings = model or [None]
     progress = Progress(f"attack {spec.name}", len(trainings) * len(pairs))
 
-    def pictures() -> Iterator[np.ndarray]:
-        for path in trainings:
+    def attacked() -> Iterator[tuple[int, Pair, np.ndarray]]:
+        for run, path in enumerate(trainings, start=1):
             if spec.method.kind == "oracle":
                 picture = partial(_oracle_picture, oracle, spec.targets)
             else:
                 apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, patches)
                 picture = partial(_attacked, apply, spec.targets)
-            for kind, row, target in pairs:
-                yield picture(tests[kind], row, target)
+            for kind, row, given in pairs:
+                target = choose(apply, tests[kind], row) if choose else given
+                yield run, (kind, row, target), picture(tests[kind], row, target)
 
-    write_attacked(out, pairs, len(trainings), pictures(), spec.targets, progress.update)
+    write_attacked(out, len(trainings) * len(pairs), attacked(), spec.targets, progress.update)
+
+
+def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Attack, Patches, int], int]:
+    """What chooses the target of a test crop under an attack."""
+    loaded = [load_classifier(path) for path in judges or []]
+    if not loaded or any(labels != spec.targets for _, labels in loaded):
+        raise CamaError(
+            f"--judges: found {[list(labels) for _, labels in loaded]}, expected some for {list(spec.targets)}"
+        )
+    compute = Compute(spec.compute)
+    networks = [compute.to_device(fuse_batch_norms_(judge)) for judge, _ in loaded]
+
+    def choose(apply: Attack, test: Patches, row: int) -> int:
+        def change(picture: np.ndarray, label: int) -> np.ndarray:
+            return apply(picture[None], np.array([-1]), np.array([label]))[0]
+
+        crops = spread_crops(test.arrays["rgb"][row].numpy())
+        source = _source(spec.targets, test, row)
+        own = source if source >= 0 else None
+        return choose_target([crops], change, networks, len(spec.targets), compute, own).target
+
+    return choose
 
 
 def _oracle_picture(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
@@ -60,17 +90,24 @@ def _oracle_picture(oracle: Path, targets: tuple[str, ...], test: Patches, row: 
 
 def _attacked(apply: Attack, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:
     """The attacked picture of a test crop."""
-    name = test.labels[test.label[row]]
-    source = targets.index(name) if name in targets else -1
+    source = _source(targets, test, row)
     return apply(test.arrays["rgb"][row : row + 1].numpy(), np.array([source]), np.array([target]))[0]
 
 
+def _source(targets: tuple[str, ...], test: Patches, row: int) -> int:
+    """The number of a test crop's own label among the targets; -1 where it is none."""
+    name = test.labels[test.label[row]]
+    return targets.index(name) if name in targets else -1
+
+
 def _pairs(test: Patches, spec: AttackStageSpec) -> list[tuple[int, int]]:
-    """Rows of a test and the label that each is attacked towards: every one but its own, -1 for methods without."""
+    """Rows of a test and the label that each is attacked towards: every one but its own; -1 for methods without, and
+    where it is chosen.
+    """
     most = spec.photographs or len(test.label)
     chosen = {name for label in np.unique(test.label) for name in _in_turn(test, label)[:most]}
     rows = [row for row, name in enumerate(test.photograph) if name in chosen]
-    if not spec.method.targeted:
+    if not spec.method.targeted or spec.method.auto:
         return [(row, -1) for row in rows]
     return [
         (row, target)

@@ -21,15 +21,18 @@ def package(
     spec: PackageStageSpec,
     model: list[Path],
     evaluators: list[Path],
+    judges: list[Path] | None,
     splits: Path,
     profiles: Path,
     tables: Path,
     out: Path,
 ) -> None:
-    """Write G (of several trainings the first), E's classifiers (named as their files), the container profiles of the folder
-    `profiles`, and this method's rows of the `tables` to one file.
+    """Write G (of several trainings the first), E's classifiers and the judges (named as their files), the container profiles
+    of the folder `profiles`, and this method's rows of the `tables` to one file.
     """
-    tensors, parts = read_parts(model[0], {path.stem: path for path in evaluators})
+    tensors, parts = read_parts(
+        model[0], *({path.stem: path for path in files or []} for files in (evaluators, judges))
+    )
     split = read_table(splits)
     owned = split[split.role == "adversary"]
     trained_on = owned[owned.part == "train"].model.value_counts()
@@ -45,7 +48,7 @@ def package(
             "profiles": read_profiles(profiles, parts["labels"]),
             "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
             "versions": {"cama": __version__, "torch": torch.__version__},
-            "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, splits)},
+            "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, *(judges or []), splits)},
         },
         str(out),
     )

@@ -22,7 +22,11 @@ def report(
     spec: ReportStageSpec, splits: Path, broken: Path, tables: Path, plots: Path, controls: Path, out: Path
 ) -> None:
     """Write the page to `out`."""
-    names = ("summary", "transfer", *(name for name in ("paired", "detection", "devices") if name in spec.parts))
+    names = (
+        "summary",
+        "transfer",
+        *(name for name in ("paired", "auto", "detection", "devices") if name in spec.parts),
+    )
     shown = {name: read_csv(tables / f"{name}.csv") for name in names}
     summary = shown["summary"]
     first = headline(summary)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cama.core.seeds import derive_seed
+from cama.reporting.auto import auto_table
 from cama.reporting.detectability import detection_table, devices_table, with_detection
 from cama.reporting.formats import write_table
 from cama.reporting.scene_readers import mark_scene_readers, means_without_scene_readers
@@ -29,7 +30,8 @@ def tables(
     out: Path,
 ) -> None:
     """Write the tables to the folder `out` as CSV, Markdown and LaTeX: transfer, per label, summary, and those of the
-    baseline, of the detectors and of the devices where there are any. `readers`: the table of the F that read scenes.
+    baseline, of the methods that choose their targets, of the detectors and of the devices where there are any. `readers`: the
+    table of the F that read scenes.
     """
     scored = read_rows(rows)
     found = read_csv(readers)
@@ -44,6 +46,8 @@ def tables(
     }
     if spec.tables.baseline:
         results["paired"] = paired_table(scored, spec.tables.baseline, resamples, seed)
+    if spec.auto:
+        results["auto"] = auto_table(scored, spec.auto, resamples, seed)
     results = {name: with_interval_kind(table, scored) for name, table in results.items()}
     if detections:
         results["detection"] = detection_table(pd.concat(map(read_csv, detections)), resamples, seed)

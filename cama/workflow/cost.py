@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from cama.core.errors import CamaError
+from cama.core.names import run_of
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import Config
 from cama.settings.networks import ClassifierNetSpec
-from cama.settings.stages import run_of
 from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.workflow.flops import (
     classifier_forward,
@@ -246,7 +246,8 @@ def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:
     most = method.photographs or config.attack.photographs or max(roles.values())
     inside, outside = min(roles["test"], most * known), min(roles.get("test_outdist", 0), most * unknown)
     runs = config.adversary.generators[method.generator].runs if method.generator else 1
-    count = (inside * (known - 1) + outside * known) * runs if method.targeted else inside + outside
+    each = method.targeted and not method.auto
+    count = (inside * (known - 1) + outside * known if each else inside + outside) * runs
     return count * config.patches.crops
 
 

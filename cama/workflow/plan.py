@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cama.core.errors import CamaError
+from cama.core.names import run_names, run_of
 from cama.settings.config import Config
 from cama.settings.spec import parse
-from cama.settings.stages import run_names, run_of, stage_spec
+from cama.settings.stages import stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
 from cama.workflow.jobs import resources
@@ -162,6 +163,8 @@ class Plan(Paths):
         inputs: Files = {}
         if spec.generator:
             inputs["model"] = self.generators(spec.generator)
+        if spec.auto:
+            inputs["judges"] = self.evaluators(self.config.adversary.generators[spec.generator].judges)
         if spec.kind == "purify":
             inputs["model"] = [self.path("adversary/denoiser.safetensors")]
         if spec.evaluators:
@@ -196,9 +199,9 @@ class Plan(Paths):
         return self.paths("attacks/{}.h5", self.config.attack.methods if methods is None else methods)
 
     def package_inputs(self, method: str) -> Files:
-        """The trainings of a method's generator, and the classifiers of E that they were made with."""
+        """The trainings of a method's generator, the classifiers of E that they were made with, and their judges."""
         generator = self.config.attack.methods[method].generator
-        return {"model": self.generators(generator), "evaluators": self.generator_evaluators(generator)}
+        return {"model": self.generators(generator), **self.generator_inputs(generator)}
 
     # ---- results
 
@@ -233,6 +236,7 @@ class Plan(Paths):
         detection = self.config.detection
         names = ["summary", "transfer", "per_label"]
         names += ["paired"] if self.config.tables.baseline else []
+        names += ["auto"] if self.config.auto_methods else []
         names += ["detection"] if detection.methods else []
         names += ["devices"] if detection.devices else []
         return [self.path(f"tables/{name}.{kind}") for name in names for kind in kinds or ("csv", "md", "tex")]
@@ -295,9 +299,9 @@ class Plan(Paths):
         return self.path("report/index.html")
 
     def model_files(self) -> list[str]:
-        """The model files: one for each method that is a trained generator."""
-        methods = self.config.attack.methods
-        return self.paths("models/{}.safetensors", [name for name, spec in methods.items() if spec.generator])
+        """The model files: one for each method that is a trained generator, and leaves the choice of the target to its user."""
+        methods = self.config.attack.methods.items()
+        return self.paths("models/{}.safetensors", [name for name, spec in methods if spec.generator and not spec.auto])
 
     def caption(self, path: str) -> dict[str, Any]:
         """How Snakemake's own report shows a result: its category, the file of its caption, and the label of a plot."""

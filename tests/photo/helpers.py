@@ -31,16 +31,21 @@ def camera_file(model: str, number: int = 0, size: tuple[int, int] = (48, 64), *
 
 
 def model_file(
-    folder: Path, change: float = 0.03, dataset: str = "simulated", profiles: bool = True, **header: object
+    folder: Path,
+    change: float = 0.03,
+    dataset: str = "simulated",
+    profiles: bool = True,
+    judges: bool = False,
+    **header: object,
 ) -> Path:
     """A model file for `LABELS` whose G changes a picture by about `change`, with profiles of all but the first of its cameras;
-    beside it E's only classifier, `e.safetensors`.
+    beside it E's only classifier, `e.safetensors`, which also judges where `judges` are wanted.
     """
     torch.manual_seed(0)
     g, e, out = folder / "g.safetensors", folder / "e.safetensors", folder / "model.safetensors"
     save_generator(g, shake(Generator(3, SPEC), change).eval(), SPEC, LABELS, {})
     save_classifier(e, shake(tiny_classifier("rgb"), 0.2).eval(), net_spec("rgb"), LABELS, {})
-    tensors, parts = read_parts(g, {"rgb": e})
+    tensors, parts = read_parts(g, {"rgb": e}, {"judge": e} if judges else {})
     found = {}
     for label in LABELS[1:] if profiles else ():
         path = folder / f"{label}.jpg"

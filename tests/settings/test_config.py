@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
+from cama.core.names import run_names, run_of
 from cama.settings.attacks import PlotsSpec
 from cama.settings.config import Config, load_config
 from cama.settings.data import SimulationSpec
 from cama.settings.spec import Spec, parse, parse_json
-from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, run_names, run_of, stage_spec
+from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, stage_spec
 from cama.settings.training import ClassifierSpec, LearnedSpec, Ramp
 
 PROJECT = Path(__file__).parents[2]
@@ -375,6 +376,8 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             ["held_out"],
             "opponents: found 'held_out', expected one of ['high', 'low']",
         ),
+        ("attack.methods.chosen", {**LEARNED, "auto": True}, "auto: found true, expected judges of cama"),
+        ("attack.methods.jpeg.auto", True, "auto: found true, but jpeg has no judges"),
         ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.purify", {"kind": "purify", "psnr": 36, "generator": "cama"}, "expected none for purify"),
         ("adversary.denoiser.noise", 0, "adversary.denoiser.noise: Input should be greater than or equal to 0.5"),

@@ -44,8 +44,8 @@ def folder(tmp_path) -> Path:
 def evaluate(folder: Path, aims: list[int], *options: object, **spec: object) -> list[str]:
     """The command that scores one picture for each of `aims`, of the first test crops in their order."""
     pairs = [("in", row, aim) for row, aim in enumerate(aims)]
-    pictures = (scene(SIDE, SIDE, seed=row) for row, _ in enumerate(aims))
-    write_attacked(folder / "attacked.h5", pairs, 1, pictures, LABELS, lambda done: None)
+    attacked = ((1, pair, scene(SIDE, SIDE, seed=row)) for row, pair in enumerate(pairs))
+    write_attacked(folder / "attacked.h5", len(pairs), attacked, LABELS, lambda done: None)
     names = ("attacked", "attacked.h5"), ("inside", "test.h5"), ("outside", "test.h5"), ("classifiers", "f.safetensors")
     given = [word for name, file in names for word in (f"--{name}", folder / file)]
     saves_of = EvaluationSpec(saves=spec.pop("saves"), patches=True)

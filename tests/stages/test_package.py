@@ -24,7 +24,7 @@ def packaged(folder, **spec: object) -> Header:
     for name in Scores.model_fields:
         pd.DataFrame({"method": ["another"]}).to_csv(folder / f"{name}.csv", index=False)
     given = PackageStageSpec(**{"name": "cama-34", "dataset": "simulated", **spec})
-    package(given, [g], [e], splits, folder / "profiles", folder, out)
+    package(given, [g], [e], [e], splits, folder / "profiles", folder, out)
     return load_header(out)
 
 
@@ -34,3 +34,4 @@ def test_the_file_names_the_psnr_of_its_method(level, said, tmp_path):
     assert (header.name, header.psnr) == ("cama-34", level)
     assert header.photographs == dict.fromkeys(LABELS, 1)
     assert said in header.card
+    assert list(header.judges) == ["e"]

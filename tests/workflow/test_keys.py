@@ -8,9 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from cama.core.errors import CamaError
+from cama.core.names import run_names
 from cama.settings.config import Config, load_config
 from cama.settings.spec import parse
-from cama.settings.stages import run_names, stage_spec
+from cama.settings.stages import stage_spec
 from cama.workflow.plan import Plan
 from tests.workflow.conftest import PROJECT, TINY
 
@@ -140,7 +141,7 @@ BESIDE = {
 ONE_VALUE = {f"detection.detectors.{name}.training.processes" for name in CONFIG.detection.detectors}
 ONE_VALUE |= {"tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
-TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|psnr|source|photographs)")
+TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|psnr|source|auto|photographs)")
 CHOICES = (
     "float32",
     "cuda",

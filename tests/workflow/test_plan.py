@@ -294,7 +294,9 @@ def test_a_model_file_needs_all_trainings_and_their_evaluators():
     assert TINY_PLAN.package_inputs("plus") == {
         "model": TINY_PLAN.generators("plus"),
         "evaluators": TINY_PLAN.evaluators(["low", "rgb"]),
+        "judges": [],
     }
+    assert TINY_PLAN.package_inputs("cama")["judges"] == TINY_PLAN.evaluators(["held_out"])
     assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
 
 

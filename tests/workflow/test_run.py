@@ -97,6 +97,24 @@ def test_every_transformation_is_a_row(finished):
     assert (rows.source != rows.target).all()
 
 
+def test_a_method_may_choose_its_target(finished):
+    chosen = {"attack": {"methods": {"chosen": {"kind": "learned", "generator": "cama", "auto": True}}}}
+    finished.run("results/rows/chosen.csv", overlay=chosen)
+    rows = pd.read_csv(finished.folder / "results" / "rows" / "chosen.csv")
+    every = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
+    every = every[every.classifier != "knowing"]  # which learnt from cama's pictures, and scores these alone
+    same = ["set", "save", "classifier", "photograph", "row", "column"]
+    assert not rows.duplicated(same).any()
+    assert set(map(tuple, rows[same].values)) == set(map(tuple, every[same].values))
+    assert (rows.source != rows.target).all()
+    towards = every.merge(rows, on=[*same, "target"], suffixes=("", "_chosen"))
+    assert len(towards) <= len(rows)
+    assert (towards.psnr == towards.psnr_chosen).all()  # each is one of cama's own pictures
+    assert (towards.predicted == towards.predicted_chosen).all()
+    planned = finished.planned(overlay=chosen)
+    assert planned == SCORES
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert finished.planned() == {}
 

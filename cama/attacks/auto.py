@@ -1,0 +1,89 @@
+"""The choice of a target: the camera model for which a photograph can be made to pass most surely."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cama.alignment import MCU
+from cama.compute.device import Compute
+from cama.core.errors import CamaError
+from cama.models.classifiers import Classifier
+from cama.training.classifier import predict
+
+CROPS = 16  # most crops that a choice is made on
+SIDE = 128  # pixels of a crop
+# a picture (H, W, 3), uint8, and the number of a label, to the picture changed towards it
+Change = Callable[[np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A target, and how surely the judges take the changed crops for each label: a mean probability, 0 to 1; that of their own
+    camera is 0.
+    """
+
+    target: int
+    shares: tuple[float, ...]
+
+
+def spread_crops(picture: np.ndarray, count: int = CROPS) -> np.ndarray:
+    """At most `count` crops (N, S, S, 3) of a picture (H, W, 3), uint8, at even distances on the grid of MCUs, so that mosaic
+    and JPEG blocks lie in them as in the picture. S is 128, or the smaller side of a smaller picture in whole MCUs.
+    """
+    height, width = picture.shape[:2]
+    side = min(SIDE, height // MCU * MCU, width // MCU * MCU)
+    if not side:
+        raise CamaError(
+            f"found a picture of {width}x{height} pixels, expected at least {MCU} a side to choose a target"
+        )
+    # as many rows and columns as fit without overlap, in the picture's proportions
+    rows = max(1, min(height // side, round((count * height / width) ** 0.5), count))
+    columns = max(1, min(width // side, count // rows))
+    tops, lefts = _places(height, side, rows), _places(width, side, columns)
+    return np.stack([picture[top : top + side, left : left + side] for top in tops for left in lefts])
+
+
+def _places(length: int, side: int, count: int) -> list[int]:
+    """Where `count` crops begin along a side: in the middle of equal parts."""
+    each = length / count
+    return [min(int(each * index + (each - side) / 2) // MCU * MCU, length - side) for index in range(count)]
+
+
+def choose_target(
+    crops: Sequence[np.ndarray],
+    change: Change,
+    judges: Sequence[Classifier],
+    labels: int,
+    compute: Compute,
+    own: int | None = None,
+) -> Choice:
+    """The label for which the judges take crops (N, S, S, 3), uint8, most surely once they are changed towards it.
+
+    `crops`: of one photograph, or of several of one camera, each array of photographs changed as one picture, so that a change
+    of a given strength is spread over them as over the whole photograph. `judges`: classifiers of so many `labels`, best such
+    as the generator was not trained with. `own`: the crops' own label, which is never chosen; where it is not known, that which
+    the judges give them.
+    """
+    if own is None:
+        own = int(np.mean([_probabilities(judges, one, compute) for one in crops], axis=0).argmax())
+    shares = [0.0] * labels
+    for label in range(labels):
+        if label != own:
+            found = [_probabilities(judges, _changed(one, change, label), compute)[label] for one in crops]
+            shares[label] = float(np.mean(found))
+    return Choice(
+        max((label for label in range(labels) if label != own), key=lambda label: shares[label]), tuple(shares)
+    )
+
+
+def _changed(crops: np.ndarray, change: Change, label: int) -> np.ndarray:
+    """The crops one below the other as one picture, changed."""
+    return change(crops.reshape(-1, *crops.shape[2:]), label).reshape(crops.shape)
+
+
+def _probabilities(judges: Sequence[Classifier], crops: np.ndarray, compute: Compute) -> np.ndarray:
+    """The mean probability of each label (L,) over crops and judges."""
+    pictures = torch.from_numpy(np.ascontiguousarray(crops))
+    return np.mean([np.exp(predict(judge, pictures, compute)).mean(0) for judge in judges], axis=0)

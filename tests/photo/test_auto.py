@@ -1,0 +1,149 @@
+"""`--to auto`: the judges of a model file choose the target, one for each source camera."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+
+from cama.attacks.tiles import transform
+from cama.commands.main import main
+from cama.core.errors import CamaError
+from cama.models.classifiers import load_classifier
+from cama.models.packaged import load_anonymizer
+from cama.photo.anonymize import PhotoAnonymizer
+from cama.photo.auto import choose_targets
+from cama.storage.images import read_rgb
+from cama.training.classifier import predict
+from tests.jpeg.helpers import jpeg, scene
+from tests.photo.helpers import LABELS, camera_file, model_file
+from tests.training.conftest import CPU
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "anonymize.schema.json").read_text())
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    (tmp_path / "model").mkdir()
+    return model_file(tmp_path / "model", judges=True, psnr=38)
+
+
+def photographs(folder: Path, cameras: dict[str, str], **options: object) -> dict[str, Path]:
+    """Photographs by name, each of a camera."""
+    folder.mkdir(exist_ok=True)
+    for number, (name, camera) in enumerate(cameras.items()):
+        options.setdefault("size", (128, 160))
+        (folder / name).write_bytes(camera_file(camera, number, **options))
+    return {name: folder / name for name in cameras}
+
+
+def run(capsys, *words: object) -> list[dict]:
+    """The records that `anonymize` prints, by its schema."""
+    status = main(["anonymize", *map(str, words), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    jsonschema.validate(said, SCHEMA)
+    assert status == int(any(record["error"] for record in said["results"]))
+    return said["results"]
+
+
+def test_each_source_camera_has_one_target_and_never_its_own(model, tmp_path, capsys):
+    cameras = {"1.jpg": LABELS[0], "2.jpg": "Nikon_D70", "3.jpg": LABELS[0], "4.jpg": LABELS[2], "5.jpg": "Nikon_D70"}
+    photographs(tmp_path / "in", cameras)
+    found = run(capsys, tmp_path / "in", "--model", model, "--to", "auto", "--out", tmp_path / "out")
+    sources = {}
+    for record, camera in zip(found, cameras.values(), strict=True):
+        choice = record["choice"]
+        assert record["target"] == choice["target"] == max(choice["shares"], key=choice["shares"].get)
+        assert choice["source"] == camera
+        assert choice["photographs"] == list(cameras.values()).count(camera)
+        assert set(choice["shares"]) == set(LABELS)
+        assert choice["shares"].get(camera, 0) == 0
+        sources.setdefault(camera, []).append(record["target"])
+        assert record["encoding"] == (
+            "neutral" if record["target"] == LABELS[0] else record["target"].replace("_", " ")
+        )
+    assert all(len(set(targets)) == 1 for targets in sources.values())
+
+
+def test_shares_are_what_the_judge_says_of_the_changed_crops(model, tmp_path):
+    paths = photographs(tmp_path, {"a.jpg": LABELS[1]})
+    made = load_anonymizer(model)
+    record = choose_targets(list(paths.values()), made, 38)[paths["a.jpg"]]
+    crop = read_rgb(paths["a.jpg"])[:128, 16:144]
+    judge, _ = load_classifier(model.parent / "e.safetensors")
+    for target, label in enumerate(LABELS):
+        changed = transform(crop, made.generator, made.header.generator, target, CPU, 38)
+        expected = np.exp(predict(judge, torch.from_numpy(changed[None]), CPU))[0, target]
+        assert record["shares"][label] == pytest.approx(0 if label == LABELS[1] else expected, abs=0.02)
+
+
+def test_without_exif_the_judges_say_the_source(model, tmp_path):
+    paths = [tmp_path / name for name in ("a.jpg", "b.jpg")]
+    for number, path in enumerate(paths):
+        path.write_bytes(jpeg(scene(128, 160, seed=number), quality=93))
+    found = choose_targets(paths, load_anonymizer(model), 38)
+    assert found[paths[0]] is found[paths[1]]
+    record = found[paths[0]]
+    assert (record["source"], record["photographs"]) == ("", 2)
+    judge, labels = load_classifier(model.parent / "e.safetensors")
+    crops = np.stack([read_rgb(path)[:128, 16:144] for path in paths])
+    taken = labels[np.exp(predict(judge, torch.from_numpy(crops), CPU)).mean(0).argmax()]
+    assert record["shares"][taken] == 0
+    assert record["target"] != taken
+
+
+def test_what_cannot_be_read_fails_alone(model, tmp_path, capsys):
+    folder = tmp_path / "in"
+    photographs(folder, {"a.jpg": LABELS[0]})
+    (folder / "b.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+    photographs(folder, {"c.jpg": "Nikon_D70"}, size=(15, 64))
+    good, broken, small = run(capsys, folder, "--model", model, "--to", "auto", "--out", tmp_path / "out")
+    assert good["error"] is None
+    assert broken["output"] is None
+    assert small["error"].endswith("found no target for it, expected a larger picture or --to CAMERA")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_two_processes_choose_as_one_does(model, tmp_path, capsys):
+    photographs(tmp_path / "in", {"1.jpg": LABELS[0], "2.jpg": LABELS[2]})
+    words = (tmp_path / "in", "--model", model, "--to", "auto", "--out")
+    alone = run(capsys, *words, tmp_path / "a")
+    both = run(capsys, *words, tmp_path / "b", "--jobs", "2")
+    assert [record["choice"] for record in alone] == [record["choice"] for record in both]
+    assert [record["target"] for record in alone] == [record["target"] for record in both]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({"target": "auto", "profile": "p.json"}, "--to: found auto beside --profile, expected one of the two"),
+        ({"target": "Canon_1"}, "expected one of Alcyon_A10, Borealis_B2, Corvus_C300, auto, which"),
+        ({"target": "auto", "metadata": "target"}, "without a container profile of Alcyon_A10"),
+        ({"target": LABELS[1], "psnr": 19.9}, "--psnr: found 19.9, expected the PSNR in dB, 20 to 60"),
+        ({"target": LABELS[1], "psnr": float("nan")}, "--psnr: found nan, expected"),
+    ],
+)
+def test_what_does_not_fit_is_an_error_of_one_line(model, words, expected):
+    with pytest.raises(CamaError) as error:
+        PhotoAnonymizer.load(model, **words)
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_file_without_judges_cannot_choose(tmp_path):
+    file = model_file(tmp_path)
+    with pytest.raises(CamaError, match=r"--to: found auto, expected one of Alcyon_A10, .* has no judges to choose by"):
+        PhotoAnonymizer.load(file, "auto")
+
+
+@pytest.mark.parametrize("level", [36, 41])
+def test_a_psnr_that_is_asked_for_is_that_of_the_picture(model, tmp_path, capsys, level):
+    path = photographs(tmp_path, {"a.jpg": LABELS[0]})["a.jpg"]
+    words = (path, "--model", model, "--to", LABELS[1], "--encoding", "neutral", "--out")
+    (record,) = run(capsys, *words, tmp_path / "out.jpg", "--psnr", level)
+    (own,) = run(capsys, *words, tmp_path / "own.jpg")
+    assert (record["psnr"] < own["psnr"]) == (level < 38)
+    assert record["psnr"] == pytest.approx(level, abs=1.5)  # less what the encoding takes
+    assert record["choice"] is None
