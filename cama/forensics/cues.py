@@ -5,14 +5,15 @@ tell apart much better than real ones are too easy.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import dctn, fft2
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from cama.forensics.statistics import GREY, residual_statistics
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 RINGS = 10
 NUMBERS = 31  # of `cue_numbers`
@@ -93,8 +94,13 @@ def few_numbers(image: np.ndarray) -> np.ndarray:
         return np.nan_to_num(np.concatenate([cue_numbers(image), list(residual_statistics(image).values())]))
 
 
-def cue_regression() -> Pipeline:
+def cue_regression() -> "Pipeline":
     """A logistic regression of standardised features, not yet fitted."""
+    # imported here, since every network's stage imports this file, and scikit-learn takes a second
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
 
 

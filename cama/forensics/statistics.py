@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.fft import fft2
-from scipy.stats import kurtosis
 
 from cama.forensics.residual import noise_residual
 
@@ -41,6 +40,8 @@ def photograph_statistics(image: np.ndarray) -> dict[str, float]:
 
 def residual_statistics(image: np.ndarray) -> dict[str, float]:
     """Figures of the noise residual, in grey levels, of one crop (H, W, 3), uint8; of a flat one some are undefined."""
+    from scipy.stats import kurtosis  # which takes half a second, and every network's stage imports this file
+
     residual = noise_residual(image)
     neighbour = np.corrcoef(residual[:, :-1, 1].ravel(), residual[:, 1:, 1].ravel())[0, 1]
     colour = np.corrcoef(residual[..., 0].ravel(), residual[..., 1].ravel())[0, 1]
