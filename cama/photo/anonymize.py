@@ -28,7 +28,7 @@ from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile
-from cama.settings.attacks import LEVELS
+from cama.settings.attacks import checked_level
 from cama.settings.training import ComputeSpec
 from cama.storage.files import new_file
 
@@ -66,10 +66,13 @@ class PhotoAnonymizer:
         """Load a model file for `target`, one of its labels, or `auto` where its judges are to choose one. `encoding`: `target`
         for that of the `profile`, or of the model file's profile of the target, neutral where there is neither; or `neutral`.
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
-        that are asked. `psnr`: in dB, to which the change of each photograph is scaled, in place of the model file's own.
+        that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
+        leaves it as G makes it.
         """
-        if psnr is not None and not LEVELS[0] <= psnr <= LEVELS[1]:
-            raise CamaError(f"--psnr: found {psnr:g}, expected the PSNR in dB, {LEVELS[0]} to {LEVELS[1]}")
+        try:
+            level = None if psnr is None else checked_level(psnr)
+        except ValueError as error:
+            raise CamaError(f"--psnr: {error}") from None
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
         if target == AUTO and not anonymizer.judges:
@@ -91,7 +94,7 @@ class PhotoAnonymizer:
                 f"--metadata: found target without a container profile of {missing}, expected --profile FILE"
             )
         attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
-        level = header.psnr if psnr is None else psnr
+        level = header.psnr if level is None else level
         loaded = cls(anonymizer, target, profiles, metadata == "target", level, attributors)
         try:
             for name in targets:

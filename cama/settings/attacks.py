@@ -22,14 +22,15 @@ KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "purify", "le
 LEVELS = (20, 60)  # dB that may be asked for
 
 
-def _level(value: float) -> float:
+def checked_level(value: float) -> float:
+    """A PSNR that may be asked for; another is a ValueError."""
     low, high = LEVELS
     if value != 0 and not low <= value <= high:
         raise ValueError(f"found {value:g}, expected the PSNR in dB, {low} to {high}, or 0")
     return value
 
 
-Level = Annotated[float, AfterValidator(_level)]  # PSNR to which the change of a G is scaled, or 0
+Level = Annotated[float, AfterValidator(checked_level)]  # PSNR to which the change of a G is scaled, or 0
 
 
 class MethodSpec(Spec):
