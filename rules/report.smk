@@ -4,10 +4,7 @@
 use rule stage as tables with:
     input:
         plan.code("tables"),
-        rows=plan.rows(),
-        readers=plan.path("controls/scene_readers.csv"),
-        detections=plan.detections(),
-        devices=plan.devices(),
+        **plan.table_inputs(),
     output:
         plan.tables("md", "tex"),
         out=[report(path, **plan.caption(path)) for path in plan.tables("csv")],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,12 @@ def spread_crops(picture: np.ndarray, count: int = CROPS) -> np.ndarray:
     columns = max(1, min(width // side, count // rows))
     tops, lefts = _places(height, side, rows), _places(width, side, columns)
     return np.stack([picture[top : top + side, left : left + side] for top in tops for left in lefts])
+
+
+def evenly(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the items, at even distances."""
+    count = min(most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def _places(length: int, side: int, count: int) -> list[int]:

@@ -240,7 +240,7 @@ class PaperScale:
         spec = _attack_spec(self.config, method)
         model = [Path(path) for path in inputs.get("model", [])] or None
         oracle = Path(plan.path("oracle")) if "oracle" in inputs else None
-        attack(spec, inside, outside, model, None, oracle, None, file)
+        attack(spec, inside, outside, model, None, None, oracle, None, file)
         rows = pd.DataFrame(self._rows(method, file, {"in": inside, "out": outside}))
         write_text(Path(plan.path(f"rows/{method}.csv")), rows.to_csv(index=False, float_format="%.5g"))
         return summarise(rows, self.config.seed)

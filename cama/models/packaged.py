@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from cama.core.errors import CamaError
+from cama.jpeg.names import same_camera
 from cama.jpeg.profile import Profile
 from cama.models.classifiers import Classifier, restore_classifier
 from cama.models.evaluator import Evaluator
@@ -60,6 +61,18 @@ class Header(Spec):
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
     card: str = ""
+
+    def target_of(self, make: str, model: str) -> str:
+        """The target that is this camera, however its name is spelt; empty where none is."""
+        wanted = same_camera(make, model)
+        for label in self.labels:
+            spelt = [tuple(label.split("_", 1))]
+            if label in self.profiles:
+                camera = self.profiles[label].camera
+                spelt.append((camera.make, camera.model))
+            if wanted in [same_camera(*names) for names in spelt if len(names) == 2]:
+                return label
+        return ""
 
     @property
     def simulated(self) -> bool:

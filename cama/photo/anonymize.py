@@ -34,6 +34,7 @@ from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
+WEAKER = 0.5  # dB by which a change may be weaker than asked for without a warning
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
 UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."
@@ -46,7 +47,7 @@ class PhotoAnonymizer:
     """
 
     model: Anonymizer
-    target: str  # or `auto`, until `towards` names one
+    target: str | None  # None until `towards` names one
     profiles: Mapping[str, Profile]  # of the targets; none for the neutral encoding
     metadata: bool  # whether minimal EXIF in the target's style is written
     psnr: float  # dB to which the change of each photograph is scaled; 0 leaves it as G makes it
@@ -90,29 +91,30 @@ class PhotoAnonymizer:
         profiles = {} if encoding == "neutral" else {name: profiles[name] for name in targets if name in profiles}
         if metadata == "target" and len(profiles) < len(targets):
             missing = next(name for name in targets if name not in profiles)
-            raise CamaError(
-                f"--metadata: found target without a container profile of {missing}, expected --profile FILE"
-            )
+            other = "--to CAMERA" if target == AUTO else "--profile FILE"
+            raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
         attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
         level = header.psnr if level is None else level
-        loaded = cls(anonymizer, target, profiles, metadata == "target", level, attributors)
-        try:
-            for name in targets:
+        named = None if target == AUTO else target
+        loaded = cls(anonymizer, named, profiles, metadata == "target", level, attributors)
+        for name in targets:
+            try:
                 loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
-        except FAULTS as error:
-            raise CamaError(
-                f"{profile or model}: found a profile that cannot be imitated ({error}), expected another or --encoding neutral"
-            ) from error
+            except FAULTS as error:
+                raise CamaError(
+                    f"{profile or model}: found a profile of {name} that cannot be imitated ({error}), expected another or"
+                    " --encoding neutral"
+                ) from error
         return loaded
 
     def towards(self, target: str) -> "PhotoAnonymizer":
         """The same for this target."""
-        return self if target == self.target else replace(self, target=target)
+        return replace(self, target=target)
 
     @property
     def profile(self) -> Profile | None:
         """The profile of the target; None for the neutral encoding."""
-        return self.profiles.get(self.target)
+        return self.profiles.get(self.target or "")
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, bytes]:
         """A picture (H, W, 3), uint8, as a JPEG, neutral or with a coding of the profile, drawn by the picture's hash as
@@ -168,9 +170,9 @@ def anonymize(
         raise CamaError(f"{out}: found the photograph itself, expected another name")
     picture, orientation, warnings = read_srgb(photo)
     before = _attribution(picture, anonymizer)
-    changed = _apply_generator(photo, picture, anonymizer, progress)
+    pixels = _apply_generator(photo, picture, anonymizer, progress)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
-    changed = np.ascontiguousarray(orient(changed, orientation))
+    changed = np.ascontiguousarray(orient(pixels, orientation))
     data, exif = anonymizer.encode(changed)
     check_pixels_only(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
@@ -194,7 +196,7 @@ def anonymize(
         "before": before,
         "after": after,
         "caution": anonymizer.caution,
-        "warnings": [*warnings, *_warnings(anonymizer.target, before["target"], after["target"])],
+        "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before["target"], after["target"])],
     }
     _write(data, out, force)
     return record
@@ -208,10 +210,18 @@ def check_free(out: Path, force: bool) -> None:
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
 
 
-def _warnings(target: str, before: float, after: float) -> list[str]:
-    if after >= before:
-        return []
-    return [f"the model's own evaluator gives {target} less after than before: {after:.4f} instead of {before:.4f}"]
+def _warnings(anonymizer: PhotoAnonymizer, level: float, before: float, after: float) -> list[str]:
+    """Sentences on what is not as the user will expect. `level`: of the changed pixels, in dB, before they are encoded."""
+    asked, measured, found = anonymizer.psnr, anonymizer.model.header.psnr, []
+    if asked != measured:
+        other = f"{measured:g} dB" if measured else "no PSNR held"
+        found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
+    if asked and level > asked + WEAKER:
+        found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
+    if after < before:
+        less = f"{after:.4f} instead of {before:.4f}"
+        found.append(f"the model's own evaluator gives {anonymizer.target} less after than before: {less}")
+    return found
 
 
 def _apply_generator(

@@ -14,7 +14,7 @@ import torch
 
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
-from cama.photo.anonymize import AUTO, PhotoAnonymizer, anonymize
+from cama.photo.anonymize import PhotoAnonymizer, anonymize
 from cama.photo.auto import choose_targets
 from cama.photo.decoding import read_srgb
 from cama.photo.inputs import Input, list_inputs
@@ -48,7 +48,7 @@ def anonymize_files(
     results: list[dict[str, Any]] = []
     with plan_outputs(out, several, force) as (file, folder):
         anonymizer = PhotoAnonymizer.load(**settings)
-        choices = _choices(inputs, anonymizer)
+        choices = _choices(inputs, anonymizer, settings, jobs)
         tasks = [
             Task(photo, error, file or folder / f"picture-{secrets.token_hex(4)}.jpg", choices.get(photo))
             for photo, error in inputs
@@ -72,19 +72,25 @@ def anonymize_files(
     return len(written) == len(results)
 
 
-def _choices(inputs: Sequence[Input], anonymizer: PhotoAnonymizer) -> dict[Path, dict[str, Any]]:
+def _choices(
+    inputs: Sequence[Input], anonymizer: PhotoAnonymizer, settings: dict[str, Any], jobs: int
+) -> dict[Path, dict[str, Any]]:
     """How the target of each photograph was chosen, where that is left to the judges."""
-    if anonymizer.target != AUTO:
+    photos = [photo for photo, error in inputs if error is None]
+    if anonymizer.target or not photos:
         return {}
-    progress = Progress("choosing targets", 0)
-
-    def report(done: int, total: int) -> None:
-        progress.total = total
-        progress.update(done)
-
-    return choose_targets(
-        [photo for photo, error in inputs if error is None], anonymizer.model, anonymizer.psnr, report
-    )
+    if jobs == 1:
+        return choose_targets(photos, anonymizer.model, anonymizer.psnr)
+    # in a process of its own, whose memory is free again when the others start
+    with ProcessPoolExecutor(
+        1, get_context("spawn"), partial(_initialize, settings, False, torch.get_num_threads())
+    ) as pool:
+        try:
+            return pool.submit(_choose_in_process, photos).result()
+        except BrokenProcessPool:
+            raise CamaError(
+                "found that the process which chooses targets had ended, perhaps for lack of memory"
+            ) from None
 
 
 def _say(line: str) -> None:
@@ -133,7 +139,7 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progres
         if task.error is not None:
             raise task.error
         target = task.choice["target"] if task.choice else anonymizer.target
-        if target == AUTO:
+        if target is None:
             read_srgb(task.photo)  # most often it has an error of its own
             raise CamaError(f"{task.photo}: found no target for it, expected a larger picture or --to CAMERA")
         return anonymize(task.photo, task.out, anonymizer.towards(target), force, report, task.choice)
@@ -151,6 +157,10 @@ _process: dict[str, Any] = {}  # the anonymizer of a process of the pool
 def _initialize(settings: dict[str, Any], force: bool, threads: int) -> None:
     torch.set_num_threads(threads)
     _process.update(anonymizer=PhotoAnonymizer.load(**settings), force=force)
+
+
+def _choose_in_process(photos: list[Path]) -> dict[Path, dict[str, Any]]:
+    return choose_targets(photos, _process["anonymizer"].model, _process["anonymizer"].psnr)
 
 
 def _run_in_process(task: Task) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from cama.core.errors import CamaError
+from cama.jpeg.division import divide, find_start
 from cama.jpeg.exif import ASCII, INTEROP_INDEX, ORIENTATION, UTF8, Exif, read_exif
 from cama.jpeg.exif_text import text_of
 from cama.jpeg.names import camera_name
@@ -75,16 +76,15 @@ def read_photograph(photo: Path) -> Photograph:
 
 def read_camera(photo: Path) -> tuple[str, str]:
     """Make and model in the EXIF of a photograph, without decoding its picture; empty where there are none."""
-    data, name = read_file(photo), str(photo)
-    container = read_container(data, name)
-    exif = _first_exif([container.exif] if container and container.exif else [])
-    if container is None:
-        exif = _exif_of(read_tolerant(data, name))
+    data = read_file(photo)
+    container, start = read_container(data, str(photo)), find_start(data)
+    if container is not None:
+        payloads = [container.exif] if container.exif else []
+    else:
+        segments = divide(data, start, True, frozenset()).segments if start is not None else []
+        payloads = [segment.payload for segment in segments if segment.kind == "Exif"]
+    exif = _first_exif(payloads)
     return camera_name(exif) if exif else ("", "")
-
-
-def _exif_of(file: Reading) -> Exif | None:
-    return _first_exif([segment.payload for segment in file.jpeg.of_kind("Exif")])
 
 
 def decode(file: Reading | Container, name: str) -> Photograph:
@@ -97,7 +97,7 @@ def decode(file: Reading | Container, name: str) -> Photograph:
         image = load(open_picture(file.picture, name, ("JPEG",)), name)
         profile, odd = join_profile([segment.payload for segment in jpeg.of_kind("ICC")])
         warnings += [odd] if odd else []
-        exif = _exif_of(file)
+        exif = _first_exif([segment.payload for segment in jpeg.of_kind("Exif")])
         xmp = b"".join(segment.payload for segment in jpeg.of_kind("XMP"))
     else:
         check_size(container.width, container.height, name)

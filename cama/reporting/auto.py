@@ -1,27 +1,26 @@
-"""The table of methods that choose the target of each photograph: how well they do, and what their choice tells."""
+"""The table of methods that choose one target for each source camera: how well they do, and what their choice tells."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
 
 from cama.evaluation.rates import rate
+from cama.reporting.tables import without_informed
 
 CELL = ["method", "set", "save"]
 
 
-def auto_table(rows: pd.DataFrame, methods: Sequence[str], resamples: int, seed: int) -> pd.DataFrame:
-    """One row for each of these methods, set and save, over the F that know the targets alone and have seen no attack.
+def auto_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """One row for each method, set and save, over the F that know the targets alone and have seen no attack.
 
     `targeted`, `untargeted`: shares of all photographs under all F, with bounds; `targets`: how many were chosen;
-    `source_guessed`: how often a photograph's camera model is guessed from its target, as that of most other photographs with
-    this target; `source_chance`: how often without it, as the most frequent one.
+    `source_guessed`: how often who knows the choice for each camera model guesses that of a photograph from its target;
+    `source_chance`: how often without it, as the most frequent one.
     """
-    own = rows[rows.method.isin(methods) & (rows.role != "informed") & (rows.labels == rows.labels.min())]
+    own = without_informed(rows)
     table = []
-    for keys, group in own.groupby(CELL, sort=False):
-        once = group.drop_duplicates(["run", "photograph", "row", "column"])
+    for keys, group in own[own.labels == own.labels.min()].groupby(CELL, sort=False):
         known = group[group.known]
+        once = group.drop_duplicates(["run", "photograph"])
+        guessed = once.groupby(["run", "target"]).source.agg(lambda sources: sources.value_counts().max()).sum()
         table.append(
             {
                 **dict(zip(CELL, keys, strict=True)),
@@ -29,7 +28,7 @@ def auto_table(rows: pd.DataFrame, methods: Sequence[str], resamples: int, seed:
                 **_bounded("targeted", group.predicted == group.target, group, resamples, seed),
                 **_bounded("untargeted", known.predicted != known.source, known, resamples, seed),
                 "targets": once.target.nunique(),
-                "source_guessed": _guessed(once.source, once.target),
+                "source_guessed": guessed / len(once),
                 "source_chance": once.source.value_counts(normalize=True).max(),
             }
         )
@@ -39,17 +38,3 @@ def auto_table(rows: pd.DataFrame, methods: Sequence[str], resamples: int, seed:
 def _bounded(name: str, hit: pd.Series, group: pd.DataFrame, resamples: int, seed: int) -> dict[str, float]:
     figures = rate(hit, group.photograph, resamples, seed, None, group.run)
     return dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-
-
-def _guessed(source: pd.Series, target: pd.Series) -> float:
-    """The share of photographs whose source is the most frequent one of the others with their target; of several such, in as
-    many parts.
-    """
-    counts = pd.crosstab(target, source)
-    hits = []
-    for own, aim in zip(source, target, strict=True):
-        others = counts.loc[aim].copy()
-        others[own] -= 1
-        best = others == others.max()
-        hits.append(best[own] / best.sum())
-    return float(np.mean(hits)) if hits else np.nan

@@ -17,8 +17,8 @@ def model_card(header: Header) -> str:
     parts = [
         f"# {header.name}",
         f"A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
-        f" others, and the evaluator E that it was trained against ({', '.join(header.evaluators)}). Both were trained on"
-        f" {trained} photographs of {owner}: {_counted(header.photographs)}.",
+        f" others, and the evaluator E that it was trained against ({', '.join(header.evaluators)}).{_judges(header)} All were"
+        f" trained on {trained} photographs of {owner}: {_counted(header.photographs)}.",
         _strength(header),
         "## Measured",
         *_measured(header),
@@ -30,6 +30,14 @@ def model_card(header: Header) -> str:
         ", ".join(f"{name} {version}" for name, version in header.versions.items()) + ".",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _judges(header: Header) -> str:
+    """What other classifiers the file holds."""
+    if not header.judges:
+        return ""
+    names = ", ".join(header.judges)
+    return f" Judges that it was not trained with ({names}) chose among its states, and choose a target (`auto`)."
 
 
 def _strength(header: Header) -> str:

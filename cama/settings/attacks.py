@@ -59,8 +59,8 @@ class MethodSpec(Spec):
     )
     auto: bool = Field(
         False,
-        description="whether each photograph is changed towards one target alone, which the generator's judges choose"
-        " (`learned`)",
+        description="whether the photographs of a camera are changed towards one target alone, which the generator's judges"
+        " choose (`learned`)",
     )
     options: dict[str, Any] = Field({}, description="settings of an attack from another package")
     photographs: int = Field(0, ge=0, description="this method's own `attack.photographs`; 0 to use that")

@@ -248,7 +248,7 @@ class Config(Spec):
             *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),
             ("detection.devices", self.detection.devices, methods),
-            ("tables.baseline", self.tables.baseline, methods),
+            ("tables.baseline", self.tables.baseline, [name for name, spec in methods.items() if not spec.auto]),
             (
                 "plots.methods",
                 self.plots.methods,

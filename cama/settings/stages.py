@@ -174,7 +174,6 @@ class TablesStageSpec(Spec):
 
     seed: int = 1
     tables: TablesSpec = TablesSpec()
-    auto: tuple[str, ...] = Field((), description="methods that choose their targets")
 
 
 class JoinStageSpec(Spec):
@@ -377,7 +376,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "examples": _examples,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
-    "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables, auto=c.auto_methods),
+    "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
     "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
     "package": lambda c, method: PackageStageSpec(
         name=method, dataset=c.dataset.described, psnr=c.attack.methods[method].psnr

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cama.attacks.auto import choose_target, spread_crops
+from cama.attacks.auto import CROPS, choose_target, evenly, spread_crops
 from cama.attacks.classical import Attack
 from cama.attacks.factory import build_attack
 from cama.attacks.oracle import oracle_pictures
@@ -35,7 +35,7 @@ def attack(
     """Attack the crops of the test roles `inside` and `outside` towards every other label of `targets`, or one that is chosen.
 
     `model`: files of a generator, one a training, or of the denoiser; `evaluators`: E's classifiers; `judges`: those that
-    choose the target of each photograph, where the method leaves it to them; `patches`: those of the adversary, from which
+    choose the target for each camera model, where the method leaves it to them; `patches`: those of the adversary, from which
     `spectrum` is made.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
@@ -53,15 +53,15 @@ def attack(
             else:
                 apply = build_attack(spec.method, spec.targets, spec.compute, spec.seed, path, evaluators, patches)
                 picture = partial(_attacked, apply, spec.targets)
-            for kind, row, given in pairs:
-                target = choose(apply, tests[kind], row) if choose else given
+            aimed = _chosen(pairs, tests, partial(choose, apply)) if choose else pairs
+            for kind, row, target in aimed:
                 yield run, (kind, row, target), picture(tests[kind], row, target)
 
     write_attacked(out, len(trainings) * len(pairs), attacked(), spec.targets, progress.update)
 
 
-def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Attack, Patches, int], int]:
-    """What chooses the target of a test crop under an attack."""
+def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Attack, Patches, list[int]], int]:
+    """What chooses the target of the test crops in some rows, all of one camera model, under an attack."""
     loaded = [load_classifier(path) for path in judges or []]
     if not loaded or any(labels != spec.targets for _, labels in loaded):
         raise CamaError(
@@ -70,16 +70,25 @@ def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Atta
     compute = Compute(spec.compute)
     networks = [compute.to_device(fuse_batch_norms_(judge)) for judge, _ in loaded]
 
-    def choose(apply: Attack, test: Patches, row: int) -> int:
+    def choose(apply: Attack, test: Patches, rows: list[int]) -> int:
         def change(picture: np.ndarray, label: int) -> np.ndarray:
             return apply(picture[None], np.array([-1]), np.array([label]))[0]
 
-        crops = spread_crops(test.arrays["rgb"][row].numpy())
-        source = _source(spec.targets, test, row)
-        own = source if source >= 0 else None
-        return choose_target([crops], change, networks, len(spec.targets), compute, own).target
+        shown = evenly(rows, CROPS)
+        crops = [spread_crops(test.arrays["rgb"][row].numpy(), CROPS // len(shown)) for row in shown]
+        source = _source(spec.targets, test, rows[0])
+        return choose_target(crops, change, networks, len(spec.targets), compute, None if source < 0 else source).target
 
     return choose
+
+
+def _chosen(pairs: list[Pair], tests: dict[str, Patches], choose: Callable[[Patches, list[int]], int]) -> list[Pair]:
+    """The pairs with one target for all rows of a camera model, as `cama anonymize --to auto` has one a source camera."""
+    targets = {}
+    for kind, label in {(kind, int(tests[kind].label[row])) for kind, row, _ in pairs}:
+        rows = [row for one, row, _ in pairs if one == kind and tests[kind].label[row] == label]
+        targets[kind, label] = choose(tests[kind], rows)
+    return [(kind, row, targets[kind, int(tests[kind].label[row])]) for kind, row, _ in pairs]
 
 
 def _oracle_picture(oracle: Path, targets: tuple[str, ...], test: Patches, row: int, target: int) -> np.ndarray:

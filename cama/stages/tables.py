@@ -24,14 +24,16 @@ from cama.storage.files import read_csv
 def tables(
     spec: TablesStageSpec,
     rows: list[Path],
+    auto: list[Path] | None,
     readers: Path,
     detections: list[Path] | None,
     devices: list[Path] | None,
     out: Path,
 ) -> None:
     """Write the tables to the folder `out` as CSV, Markdown and LaTeX: transfer, per label, summary, and those of the
-    baseline, of the methods that choose their targets, of the detectors and of the devices where there are any. `readers`: the
-    table of the F that read scenes.
+    baseline, of the methods that choose their targets, of the detectors and of the devices where there are any. `rows`: of
+    the methods that are scored towards every target; `auto`: of those that choose one; `readers`: the table of the F that read
+    scenes.
     """
     scored = read_rows(rows)
     found = read_csv(readers)
@@ -46,9 +48,10 @@ def tables(
     }
     if spec.tables.baseline:
         results["paired"] = paired_table(scored, spec.tables.baseline, resamples, seed)
-    if spec.auto:
-        results["auto"] = auto_table(scored, spec.auto, resamples, seed)
     results = {name: with_interval_kind(table, scored) for name, table in results.items()}
+    if auto:
+        chosen = pd.concat(map(read_csv, auto))
+        results["auto"] = with_interval_kind(auto_table(chosen, resamples, seed), chosen)
     if detections:
         results["detection"] = detection_table(pd.concat(map(read_csv, detections)), resamples, seed)
         results["summary"] = with_detection(results["summary"], results["detection"])

@@ -127,6 +127,7 @@ def _generators(config: Config) -> Iterator[Cost]:
             _nets(config, spec.evaluators),
             config.adversary.estimator.net,
             config.patches.size,
+            _nets(config, spec.opponents),
         )
         trainings = config.second_trainings.get(name, spec.runs)
         yield _trainings(f"generator {name}", spec.training, each, "generator", trainings)
@@ -169,7 +170,9 @@ def _attack_operations(config: Config, method: MethodSpec) -> float:
     """Operations of the networks in an attack on one picture."""
     known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
     if method.generator:
-        return generator_forward(known, config.adversary.generators[method.generator].generator, crop)
+        return generator_forward(
+            known, config.adversary.generators[method.generator].generator, crop
+        )  # auto: little more
     if method.kind == "purify":
         return estimator_forward(config.adversary.denoiser.net, crop)
     steps = 1 if method.kind == "fgsm" else method.steps

@@ -64,19 +64,25 @@ def generator_training(
     evaluators: tuple[ClassifierNetSpec, ...],
     estimator: BodySpec,
     side: int,
+    opponents: tuple[ClassifierNetSpec, ...] = (),
 ) -> float:
-    """One step of D and one of G, as in `cama.training.generator`."""
+    """One step of D, of the opponents and of G, as in `cama.training.generator`."""
     g = Generator(labels, generator).to("meta")
     ds = [Discriminator(labels, spec).to("meta") for spec in discriminators]
     fixed = _fixed(labels, evaluators, estimator)
+    opposed = [_classifier(labels, net, estimator).eval() for net in opponents]
     y = _targets()
 
     def step() -> None:
         x = _images(side)
         fake = g(x, y)
+        for images in (x, fake.detach()) if opposed else ():
+            torch.stack([score.sum() for score in _scores(opposed, images)]).sum().backward()
         for d in ds:
             (d(x, y) + d(fake.detach(), y) + d(x, y)).sum().backward()
-        scores = [d(fake, y).sum() for d in ds] + [score.sum() for score in _scores(fixed, fake)]
+        scores = [d(fake, y).sum() for d in ds] + [
+            score.sum() for score in _scores(fixed, fake) + _scores(opposed, fake)
+        ]
         torch.stack(scores).sum().backward(inputs=list(g.parameters()))
 
     return _count(step)

@@ -206,8 +206,15 @@ class Plan(Paths):
     # ---- results
 
     def rows(self) -> list[str]:
-        """The rows of all methods."""
-        return self.paths("rows/{}.csv", self.config.attack.methods)
+        """The rows of all methods but those that choose their targets."""
+        chosen = self.config.auto_methods
+        return self.paths("rows/{}.csv", [name for name in self.config.attack.methods if name not in chosen])
+
+    def table_inputs(self) -> Files:
+        """What the tables are made of, by the options of the stage."""
+        auto = self.paths("rows/{}.csv", self.config.auto_methods)
+        found = {"rows": self.rows(), "auto": auto, "readers": [self.path("controls/scene_readers.csv")]}
+        return {**found, "detections": self.detections(), "devices": self.devices()}
 
     def join_inputs(self) -> Files:
         """What is joined of all catalogues, by the options of the stage."""

@@ -1,4 +1,4 @@
-"""The table of methods that choose the target of each photograph."""
+"""The table of methods that choose one target for each source camera."""
 
 import pandas as pd
 import pytest
@@ -23,8 +23,13 @@ CHOSEN = {
     "3": ("A", "B", "C"),
     "4": ("B", "C", "C"),
     "5": ("C", "B", "B"),
-    "6": ("C", "A", "A"),
+    "6": ("C", "B", "B"),
 }
+
+
+def only(table: pd.DataFrame) -> pd.Series:
+    (row,) = auto_table(table, 100, 1).to_dict("records")
+    return pd.Series(row)
 
 
 def test_shares_are_of_photographs_over_all_classifiers():
@@ -33,33 +38,46 @@ def test_shares_are_of_photographs_over_all_classifiers():
         rows(again, classifier="g"),
         rows(CHOSEN, role="informed", classifier="h"),
         rows(CHOSEN, labels=5, classifier="i"),
-        rows(CHOSEN, method="cama"),
     ]
-    (found,) = auto_table(pd.concat([rows(CHOSEN), *others]), ["auto"], 100, 1).to_dict("records")
-    assert found["method"] == "auto"
+    found = only(pd.concat([rows(CHOSEN), *others]))
     assert found["photographs"] == 6
-    assert found["targeted"] == pytest.approx((4 + 1) / 12)
-    assert found["targeted_low"] <= found["targeted"] <= found["targeted_high"]
-    assert found["untargeted"] == pytest.approx((5 + 3) / 12)
-    assert found["targets"] == 3
+    assert found.targeted == pytest.approx((4 + 0) / 12)
+    assert found.targeted_low <= found.targeted <= found.targeted_high
+    assert found.untargeted == pytest.approx((5 + 3) / 12)
+    assert found.targets == 2
 
 
-def test_the_source_is_guessed_from_the_target_of_the_other_photographs():
-    found = auto_table(rows(CHOSEN), ["auto"], 100, 1).iloc[0]
-    # of B's four: each A has two other A and a C, and C has three A; 4 and 6 stand alone: one of three sources
-    assert found.source_guessed == pytest.approx((3 + 0 + 1 / 3 + 1 / 3) / 6)
+def test_each_method_set_and_save_has_a_row():
+    table = pd.concat([rows(CHOSEN), rows(CHOSEN, save="target"), rows(CHOSEN, set="out"), rows(CHOSEN, method="b")])
+    found = auto_table(table, 100, 1)
+    assert len(found) == len(found.drop_duplicates(["method", "set", "save"])) == 4
+
+
+def test_who_knows_the_choices_guesses_the_source_from_the_target():
+    found = only(rows(CHOSEN))
+    assert found.source_guessed == pytest.approx(
+        (3 + 1) / 6
+    )  # of B's five photographs three are of A; C has one of B's
     assert found.source_chance == pytest.approx(3 / 6)
+
+
+def test_several_crops_and_runs_are_no_further_photographs():
+    crops = pd.concat([rows(CHOSEN), rows(CHOSEN, row=64)])
+    assert only(crops).source_guessed == only(rows(CHOSEN)).source_guessed
+    other = {name: (source, "D", predicted) for name, (source, _, predicted) in CHOSEN.items()}
+    runs = only(pd.concat([rows(CHOSEN), rows(other, run=2)]))
+    assert runs.source_guessed == pytest.approx((4 / 6 + 3 / 6) / 2)
 
 
 def test_a_target_for_each_source_gives_it_away_and_one_for_all_does_not():
     sources = "AAABBBCCC"
     each = {str(number): (source, {"A": "B", "B": "C", "C": "A"}[source], "A") for number, source in enumerate(sources)}
-    assert auto_table(rows(each), ["auto"], 100, 1).source_guessed.item() == 1
+    assert only(rows(each)).source_guessed == 1
     one = {str(number): (source, "D", "A") for number, source in enumerate(sources)}
-    assert auto_table(rows(one), ["auto"], 100, 1).source_guessed.item() < 0.4
+    assert only(rows(one)).source_guessed == only(rows(one)).source_chance == pytest.approx(1 / 3)
 
 
 def test_sources_that_f_does_not_know_have_no_untargeted_rate():
-    found = auto_table(rows(CHOSEN, known=False, set="out"), ["auto"], 100, 1).iloc[0]
+    found = only(rows(CHOSEN, known=False, set="out"))
     assert pd.isna(found.untargeted)
     assert found.targeted == pytest.approx(4 / 6)

@@ -48,6 +48,9 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     assert "untouched photographs: rgb 1.00, con_conv 0.88." in card
     assert "| Borealis_B2 | 0.50 |" in card
     assert "15 photographs of simulated, invented cameras" in card
+    assert "Judges" not in card
+    judged = model_card(header(judges={"numbers": {"net": {"architecture": "numbers"}}}))
+    assert "Judges that it was not trained with (numbers) chose among its states" in judged
     assert "nothing was measured against classifiers of real ones" in card
     assert "Container profiles\n\nNone" in card
 

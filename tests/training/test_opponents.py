@@ -1,12 +1,14 @@
 """Classifiers that keep training against G."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
 
 from cama.compute.tensors import to_float
 from cama.models.evaluator import Evaluator
-from cama.settings.training import LossWeights, OptimiserSpec, TrainingSpec
+from cama.settings.training import LossWeights, OptimiserSpec
 from cama.storage.checkpoints import Checkpoint
 from cama.training.generator import GeneratorTraining, train_generator
 from cama.training.opponents import Opponents
@@ -31,7 +33,8 @@ def test_opponents_begin_as_e_and_share_its_estimator():
     assert tuple(found) == NAMES
     for name in NAMES:
         assert torch.allclose(found[name], expected[name], atol=1e-5)
-    assert opponents.streams[0].frontend.estimator is fixed.estimator
+    assert opponents.estimator is opponents.streams[0].frontend.estimator
+    assert same(copy_of(fixed.estimator), opponents.estimator)
     assert not any(parameter.requires_grad for parameter in fixed.parameters())
     assert {"estimator" in name for name, p in opponents.named_parameters() if not p.requires_grad} == {True}
     assert {"estimator" in name for name, p in opponents.named_parameters() if p.requires_grad} == {False}
@@ -71,20 +74,30 @@ def test_their_weight_alone_makes_them_fooled(patches, tmp_path):
     assert curve.opponents.tail(5).mean() < 0.95 * curve.opponents.head(5).mean()
 
 
-def test_a_training_with_opponents_resumes_bit_for_bit(patches):
-    def trained(steps: list[int]) -> dict[str, torch.Tensor]:
-        spec = cama_spec(6, opponents=NAMES, opponent_optimiser=FAST, training=TrainingSpec(steps=6, batch=9))
-        state = None
-        for begin, end in zip([0, *steps], [*steps, 6], strict=True):
-            training = GeneratorTraining(patches, evaluator(), spec, CPU, 1)
-            if state is not None:
-                for name, part in training.parts().items():
-                    part.load_state_dict(state[name])
-            for index in range(begin, end):
-                torch.manual_seed(index)
-                training.step(index)
-            state = {name: part.state_dict() for name, part in training.parts().items()}
-        return {**state["generator"], **state["opponents"]}
+def test_a_training_with_opponents_resumes_bit_for_bit(patches, tmp_path, monkeypatch):
+    """They share E0, which is no part of what is trained."""
+    spec = cama_spec(
+        6, opponents=("prnu_lp", "prnu_lp_low"), evaluators=("prnu_lp", "prnu_lp_low"), opponent_optimiser=FAST
+    )
 
-    whole, resumed = trained([]), trained([3])
+    def trained(folder: str) -> dict[str, torch.Tensor]:
+        made = train_generator("cama", patches, evaluator(), spec, CPU, 1, Checkpoint(tmp_path / folder, {}))
+        return {**made[0].state_dict(), **{str(key): value for key, value in made[1].state_dict().items()}}
+
+    whole = trained("whole")
+    step = GeneratorTraining.step
+
+    def killed(self: GeneratorTraining, index: int) -> dict[str, torch.Tensor]:
+        row = step(self, index)
+        if index == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return row
+
+    with monkeypatch.context() as context, pytest.raises(SystemExit):
+        context.setattr(GeneratorTraining, "step", killed)
+        trained("killed")
+    resumed = trained("killed")
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    fixed = cama_spec(6, evaluators=("prnu_lp", "prnu_lp_low"))
+    other, *_ = train_generator("cama", patches, evaluator(), fixed, CPU, 1, Checkpoint(tmp_path / "fixed", {}))
+    assert not all(torch.equal(value, whole[name]) for name, value in other.state_dict().items())

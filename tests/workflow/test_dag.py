@@ -12,7 +12,8 @@ NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
 
 
-PURIFY = {"attack": {"methods": {"purify": {"kind": "purify", "psnr": 36}}}}
+CHOSEN = {"kind": "learned", "generator": "cama", "auto": True}
+PURIFY = {"attack": {"methods": {"purify": {"kind": "purify", "psnr": 36}, "chosen": CHOSEN}}}
 
 
 def ancestors(workflow: Workflow, overlay: dict | None = None) -> tuple[dict[str, str], dict[str, set[str]]]:
@@ -62,7 +63,7 @@ def test_no_attack_and_no_profile_depends_on_anything_of_the_examiner(tmp_path):
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
     attacks = [node for node, label in labels.items() if label.startswith(("attack", "devices", "profiles"))]
     assert len([node for node in examiner if labels[node].startswith(("examples", "detect"))]) == 3
-    assert len(attacks) == 9
+    assert len(attacks) == 10
     for attack in attacks:
         assert not above[attack] & examiner
     (purify,) = [node for node in attacks if "method: purify" in labels[node]]
@@ -114,7 +115,7 @@ def planned(tmp_path_factory) -> list[str]:
 
 def test_every_command_is_one_that_its_stage_takes(planned):
     """The names of inputs and outputs are the options of the stages, which would not take another."""
-    assert len(planned) == 51
+    assert len(planned) == 53
     for block in planned:
         command = re.search(r"^Shell command: python -m cama (.*) 2>&1 \| tee '?(\S+?)'?$", block, re.MULTILINE)
         assert command is not None, block

@@ -97,22 +97,34 @@ def test_every_transformation_is_a_row(finished):
     assert (rows.source != rows.target).all()
 
 
-def test_a_method_may_choose_its_target(finished):
+def test_a_method_may_choose_its_targets(finished, tmp_path):
+    """In the tiny run, with two targets, known cameras can only go to the other."""
     chosen = {"attack": {"methods": {"chosen": {"kind": "learned", "generator": "cama", "auto": True}}}}
     finished.run("results/rows/chosen.csv", overlay=chosen)
-    rows = pd.read_csv(finished.folder / "results" / "rows" / "chosen.csv")
-    every = pd.read_csv(finished.folder / "results" / "rows" / "cama.csv")
+    results = finished.folder / "results"
+    rows, every = (pd.read_csv(results / "rows" / f"{name}.csv") for name in ("chosen", "cama"))
     every = every[every.classifier != "knowing"]  # which learnt from cama's pictures, and scores these alone
     same = ["set", "save", "classifier", "photograph", "row", "column"]
     assert not rows.duplicated(same).any()
     assert set(map(tuple, rows[same].values)) == set(map(tuple, every[same].values))
     assert (rows.source != rows.target).all()
+    assert (rows.groupby(["set", "source"]).target.nunique() == 1).all()
     towards = every.merge(rows, on=[*same, "target"], suffixes=("", "_chosen"))
-    assert len(towards) <= len(rows)
-    assert (towards.psnr == towards.psnr_chosen).all()  # each is one of cama's own pictures
+    assert len(towards) == len(rows)
+    same_picture = (towards.psnr == towards.psnr_chosen) | towards.psnr.isna()
+    assert same_picture.all()  # each is one of cama's own pictures
     assert (towards.predicted == towards.predicted_chosen).all()
-    planned = finished.planned(overlay=chosen)
-    assert planned == SCORES
+    assert finished.planned(overlay=chosen) == {"tables": 1, "package": 2, **ENDS}
+    files = {"readers": results / "controls" / "scene_readers.csv", "auto": results / "rows" / "chosen.csv"}
+    words = [word for name, file in files.items() for word in (f"--{name}", str(file))]
+    given = [str(results / "rows" / f"{name}.csv") for name in ("identity", "cama")]
+    assert main(["stage", "tables", *words, "--rows", *given, "--out", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "auto.csv")
+    assert len(table) == 2 * 3
+    assert "chosen" not in set(pd.read_csv(tmp_path / "summary.csv").method)
+    known = table[table.set == "in"]
+    assert (known.source_guessed == 1).all()
+    assert (known.source_chance == 0.5).all()
 
 
 def test_a_second_run_has_nothing_to_do(finished):
