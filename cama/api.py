@@ -163,7 +163,7 @@ def inspect(
 
 def load_config(*paths: str | Path) -> "Config":
     """A config and the overlays on it, checked; a fault is a CamaError that names the key."""
-    from cama.settings.config import load_config
+    from cama.settings.loading import load_config
 
     if not paths:
         raise CamaError("load_config: found no file, expected config.yaml, and what is laid over it")

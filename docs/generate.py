@@ -24,7 +24,7 @@ from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.reporting.joined import figures  # noqa: E402
 from cama.reporting.joined_page import differences_table, headline_table  # noqa: E402
 from cama.reporting.tables import read_rows  # noqa: E402
-from cama.settings.config import load_config  # noqa: E402
+from cama.settings.loading import load_config  # noqa: E402
 from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
 README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"

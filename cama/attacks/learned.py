@@ -8,7 +8,7 @@ from cama.attacks.classical import Attack
 from cama.attacks.tiles import transform
 from cama.compute.device import Compute
 from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.generator import load_generator
+from cama.models.mixture import load_generator
 from cama.settings.training import ComputeSpec
 
 

@@ -6,7 +6,7 @@ so that filtering the picture with its mirror images is a product in its DCT: no
 and the mean stays, but for values clipped to the range. It does not depend on place, so that a JPEG grid stays where it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,16 +46,8 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
     patches = Patches.read(path, "rgb", memory=0)
     if patches.labels != targets:
         raise CamaError(f"{path}: found the labels {list(patches.labels)}, expected {list(targets)}")
-    powers = _mean_powers(path, patches)
-    # the last, which is also at -1, of an unknown source
-    powers = np.concatenate([powers, powers.mean(0, keepdims=True)])
-
-    def log_gain(source: int, target: int) -> np.ndarray:
-        gain = np.log(powers[target] / powers[source]) / 2
-        gain[:LOWEST, :LOWEST] = 0
-        return gain
-
-    pairs = [(take(patches.arrays["rgb"], rows), source, target) for rows, source, target in _pairs(path, patches)]
+    log_gain = _log_gains(path, patches)
+    pairs = _pictures(path, patches)
     strengths = {"unknown": _strength(method.psnr, [(x, log_gain(-1, target)) for x, _, target in pairs])}
     if method.source == "known":
         strengths["known"] = _strength(method.psnr, [(x, log_gain(*labels)) for x, *labels in pairs])
@@ -69,6 +61,35 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
         return at_psnr(images, np.stack(changed), method.psnr)
 
     return attack, strengths
+
+
+def filter_gains(path: Path, patches: Patches, psnr: float) -> tuple[np.ndarray, Strength]:
+    """The logarithms (L, F, F, 3) of the gains from an unknown source to each label, and how strong they are: with the alpha at
+    which the mean PSNR of the adversary's validation photographs is `psnr`.
+    """
+    log_gain = _log_gains(path, patches)
+    strength = _strength(psnr, [(x, log_gain(-1, target)) for x, _, target in _pictures(path, patches)])
+    return np.stack([strength.alpha * log_gain(-1, target) for target in range(len(patches.labels))]), strength
+
+
+def _log_gains(path: Path, patches: Patches) -> Callable[[int, int], np.ndarray]:
+    """The logarithm (F, F, 3) of the gain from a source, -1 for an unknown one, to a target, for an alpha of 1."""
+    powers = _mean_powers(path, patches)
+    # the last, which is also at -1, of an unknown source
+    powers = np.concatenate([powers, powers.mean(0, keepdims=True)])
+
+    def log_gain(source: int, target: int) -> np.ndarray:
+        gain = np.log(powers[target] / powers[source]) / 2
+        gain[:LOWEST, :LOWEST] = 0
+        return gain
+
+    return log_gain
+
+
+def _pictures(path: Path, patches: Patches) -> list[tuple[np.ndarray, int, int]]:
+    """The patches themselves of each of `validation_pairs`, with its labels."""
+    pairs = validation_pairs(path, patches)
+    return [(take(patches.arrays["rgb"], rows), source, target) for rows, source, target in pairs]
 
 
 def _strength(level: float, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Strength:
@@ -120,8 +141,8 @@ def _mean_powers(path: Path, patches: Patches) -> np.ndarray:
     return np.maximum(powers, ROUNDING)
 
 
-def _pairs(path: Path, patches: Patches) -> list[tuple[np.ndarray, int, int]]:
-    """The patches of a validation photograph, its label and another label: all of these, or some chosen at random."""
+def validation_pairs(path: Path, patches: Patches) -> list[tuple[np.ndarray, int, int]]:
+    """The rows of a validation photograph, its label and another label: all of these, or some chosen at random."""
     pairs = [
         (rows[patches.photograph[rows] == name], source, target)
         for source, rows in _rows(path, patches, validation=True)

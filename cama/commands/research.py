@@ -31,7 +31,7 @@ def _add_check_config(parser: ArgumentParser) -> None:
 
 
 def _check_config(options: Namespace) -> None:
-    from cama.settings.config import load_config
+    from cama.settings.loading import load_config
 
     load_config(*options.files)
     print(f"{' + '.join(map(str, options.files))}: fine")
@@ -63,7 +63,7 @@ def _add_cost(parser: ArgumentParser) -> None:
 
 
 def _cost(options: Namespace) -> None:
-    from cama.settings.config import load_config
+    from cama.settings.loading import load_config
     from cama.workflow.cost import as_text, costs, count_pictures, disk, measured_rates, over_catalogues
 
     if not 0 < options.tflops < float("inf"):
@@ -119,7 +119,7 @@ def _paper_scale(options: Namespace) -> None:
 
     begun = time.monotonic()
     from cama.commands.paper_scale import PaperScale
-    from cama.settings.config import load_config
+    from cama.settings.loading import load_config
 
     if options.minutes is not None and not 0 < options.minutes < float("inf"):
         raise CamaError(f"--minutes: found {options.minutes:g}, expected more than 0")

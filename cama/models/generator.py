@@ -1,4 +1,4 @@
-"""The generator G, and G as a file."""
+"""The generator G, and G as a file, which `mixture` reads."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cama.models.body import build_body, label_maps
-from cama.settings.networks import GeneratorSpec
-from cama.settings.spec import parse
-from cama.storage.model_files import load_weights, read_model, save_model
+from cama.settings.networks import GeneratorSpec, MixtureNetSpec
+from cama.storage.model_files import save_model
 
 
 class Generator(nn.Module):
@@ -43,19 +42,11 @@ class Generator(nn.Module):
 
 
 def save_generator(
-    path: Path, generator: Generator, spec: GeneratorSpec, labels: tuple[str, ...], extra: dict[str, Any]
+    path: Path,
+    generator: nn.Module,
+    spec: GeneratorSpec | MixtureNetSpec,
+    labels: tuple[str, ...],
+    extra: dict[str, Any],
 ) -> None:
-    """Write G. `extra` goes to the header too: spec, inputs."""
+    """Write G, or a mixture. `extra` goes to the header too: spec, inputs."""
     save_model(path, generator, {"kind": "generator", "net": spec.model_dump(), "labels": list(labels), **extra})
-
-
-def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...]]:
-    """Read G, in evaluation mode, what it was built from, and its labels."""
-    state, header = read_model(path, "generator")
-    spec, labels = parse(GeneratorSpec, header["net"], str(path)), tuple(header["labels"])
-    return restore_generator(state, spec, labels, path), spec, labels
-
-
-def restore_generator(state: dict[str, Tensor], spec: GeneratorSpec, labels: tuple[str, ...], path: Path) -> Generator:
-    """G, in evaluation mode, with the weights `state` from the file `path`."""
-    return load_weights(lambda: Generator(len(labels), spec), state, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from cama.core.errors import CamaError
+from cama.models.mixture import Mixture
 from cama.models.packaged import load_anonymizer
 from cama.storage.files import atomic
 
@@ -15,17 +16,20 @@ SIDE = 64  # pixels, of the picture that the exporter traces; other sizes work t
 
 def export_onnx(model: Path, out: Path) -> None:
     """Write the G of a model file to `out`: inputs `images` (N, 3, H, W), float32 in [-1, 1], and `labels` (N,), int64, the
-    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. The file's metadata
-    holds the `labels`, as JSON, and as `input` what the images are to be: `rgb`, or `remosaic` for photographs whose mosaic was
-    sampled and demosaiced anew, which the network does not do itself; and as `psnr` the PSNR in dB to which the change is to be
-    scaled (`at_psnr`), which it does not do either, or 0.
+    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. Mixtures: N is 1.
+
+    The file's metadata holds the `labels`, as JSON, and as `input` what the images are to be: `rgb`, or `remosaic` for
+    photographs whose mosaic was sampled and demosaiced anew, which the network does not do itself; and as `psnr` the PSNR in dB
+    to which the change is to be scaled (`at_psnr`), which it does not do either, or 0.
     """
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             raise CamaError(f"models export: found no package {package}, expected it: pip install onnx onnxscript")
     anonymizer = load_anonymizer(model)
-    images, labels = torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, dtype=torch.int64)
-    batch = torch.export.Dim("batch")
+    mixed = isinstance(anonymizer.generator, Mixture)  # which has a filter for each picture
+    count = 1 if mixed else 2
+    images, labels = torch.zeros(count, 3, SIDE, SIDE), torch.zeros(count, dtype=torch.int64)
+    batch = {} if mixed else {0: torch.export.Dim("batch")}
     sixteenths = {name: torch.export.Dim(name) for name in ("rows", "columns")}
     shapes = {2: 16 * sixteenths["rows"], 3: 16 * sixteenths["columns"]}
     program = torch.onnx.export(
@@ -33,7 +37,7 @@ def export_onnx(model: Path, out: Path) -> None:
         (images, labels),
         input_names=["images", "labels"],
         output_names=["changed"],
-        dynamic_shapes={"images": {0: batch, **shapes}, "labels": {0: batch}},
+        dynamic_shapes={"images": {**batch, **shapes}, "labels": batch},
         dynamo=True,
         verbose=False,
     )

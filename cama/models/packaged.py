@@ -14,9 +14,10 @@ from cama.jpeg.profile import Profile
 from cama.models.classifiers import Classifier, restore_classifier
 from cama.models.evaluator import Evaluator
 from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.generator import Generator, restore_generator
+from cama.models.generator import Generator
+from cama.models.mixture import Mixture, restore_generator
 from cama.settings.attacks import Level
-from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
+from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec, MixtureNetSpec
 from cama.settings.spec import Spec, parse
 from cama.storage.model_files import read_model, save_tensors
 
@@ -46,7 +47,7 @@ class Header(Spec):
     version: Literal[1] = 1
     name: str
     labels: list[str] = Field(min_length=2, description="the camera models that are its targets")
-    generator: GeneratorSpec
+    generator: GeneratorSpec | MixtureNetSpec
     psnr: Level = Field(
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
@@ -84,7 +85,7 @@ class Header(Spec):
 class Anonymizer:
     """A model file's networks, in evaluation mode, and its header."""
 
-    generator: Generator
+    generator: Generator | Mixture
     evaluator: Evaluator
     judges: tuple[Classifier, ...]
     header: Header

@@ -43,7 +43,7 @@ class MethodSpec(Spec):
     strength: float = Field(
         0, allow_inf_nan=False, description="; ".join(f"`{kind}`: {text}" for kind, (text, *_) in STRENGTHS.items())
     )
-    generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
+    generator: str = Field("", description="name of one of the adversary's generators or mixtures (`learned`)")
     evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
     psnr: float = Field(

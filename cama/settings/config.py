@@ -1,9 +1,6 @@
 """`config.yaml` as a whole."""
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -15,7 +12,7 @@ from cama.core.seeds import derive_seed
 from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.owners import AdversarySpec, DetectionSpec, ExaminerSpec
-from cama.settings.spec import Spec, parse
+from cama.settings.spec import Spec
 from cama.settings.training import ClassifierRole, ComputeSpec, TargetSpec
 
 FEWEST_FOR_A_CLAIM = 6  # catalogues; with fewer a t interval is too wide to say much
@@ -65,8 +62,24 @@ class Config(Spec):
 
     @property
     def used_generators(self) -> list[str]:
-        """The generators that methods use."""
-        return list(dict.fromkeys(method.generator for method in self.attack.methods.values() if method.generator))
+        """The generators that methods use, and those of the mixtures that they use."""
+        used = (method.generator for method in self.attack.methods.values() if method.generator)
+        return list(dict.fromkeys(name for one in used for name in self.members(one)))
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The generators of a mixture; of a generator itself."""
+        return self.adversary.mixtures[name].members if name in self.adversary.mixtures else (name,)
+
+    def judges(self, name: str) -> tuple[str, ...]:
+        """The judges of a mixture, or of a generator."""
+        named = self.adversary.mixtures if name in self.adversary.mixtures else self.adversary.generators
+        return named[name].judges
+
+    @property
+    def used_mixtures(self) -> list[str]:
+        """The mixtures that methods use."""
+        used = [method.generator for method in self.attack.methods.values()]
+        return [name for name in self.adversary.mixtures if name in used]
 
     @property
     def auto_methods(self) -> tuple[str, ...]:
@@ -87,13 +100,14 @@ class Config(Spec):
     @property
     def adversary_classifiers(self) -> list[str]:
         """These, and the judges of those generators."""
-        judges = [name for used in self.used_generators for name in self.adversary.generators[used].judges]
+        judges = [name for used in (*self.used_generators, *self.used_mixtures) for name in self.judges(used)]
         return list(dict.fromkeys([*self.used_evaluators, *judges]))
 
     @property
     def second_trainings(self) -> dict[str, int]:
         """The generators of which an examiner makes one more training, by another seed, and the number of that training."""
-        used = {self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()}
+        methods = [self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()]
+        used = {name for method in methods for name in self.members(method)}
         return {name: spec.runs + 1 for name, spec in self.adversary.generators.items() if name in used}
 
     def roles(self, method: str) -> dict[str, ClassifierRole]:
@@ -102,8 +116,10 @@ class Config(Spec):
         with one that judged its generator, and `other_family` where it does not. A method without E stands to all of them.
         """
         spec = self.attack.methods[method]
-        learned = self.adversary.generators[spec.generator] if spec.generator else None
-        own = [*learned.evaluators, *learned.judges] if learned else spec.evaluators
+        own = list(spec.evaluators)
+        if spec.generator:
+            learned = [self.adversary.generators[name] for name in self.members(spec.generator)]
+            own = [name for one in learned for name in (*one.evaluators, *one.judges)] + [*self.judges(spec.generator)]
         known = {
             family
             for name in own or self.adversary_classifiers
@@ -153,6 +169,7 @@ class Config(Spec):
         self._names_exist()
         self._evaluators_have_gradients()
         self._judges_are_held_out()
+        self._mixtures_fit()
         self._methods_fit()
         self._detection_fits()
         return self
@@ -219,7 +236,7 @@ class Config(Spec):
 
     def _names_exist(self) -> None:
         classifiers, evaluators = self.examiner.classifiers, self.adversary.evaluators
-        generators, methods = self.adversary.generators, self.attack.methods
+        generators, methods, mixtures = self.adversary.generators, self.attack.methods, self.adversary.mixtures
         if not classifiers:
             raise ValueError("examiner.classifiers: found none, expected at least one target classifier")
         if methods.get("identity") is None or methods["identity"].kind != "identity":
@@ -243,7 +260,9 @@ class Config(Spec):
             *((f"adversary.generators.{n}.opponents", s.opponents, list(s.evaluators)) for n, s in generators.items()),
             *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
-            *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
+            *((f"adversary.mixtures.{n}.members", s.members, generators) for n, s in mixtures.items()),
+            *((f"adversary.mixtures.{n}.judges", s.judges, evaluators) for n, s in mixtures.items()),
+            *((f"attack.methods.{n}.generator", s.generator, [*generators, *mixtures]) for n, s in methods.items()),
             *((f"examiner.informed.{n}.classifier", s.classifier, networks) for n, s in informed.items()),
             *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),
@@ -285,6 +304,19 @@ class Config(Spec):
                     f"adversary.generators.{name}.judges: found some, expected none where split.validation is 0"
                 )
 
+    def _mixtures_fit(self) -> None:
+        for name, spec in self.adversary.mixtures.items():
+            key, generators = f"adversary.mixtures.{name}", self.adversary.generators
+            if name in generators:
+                raise ValueError(f"{key}: found the name of a generator, expected another")
+            for member in spec.members:
+                if generators[member].generator.input != "rgb":
+                    raise ValueError(f"{key}.members: found {member!r}, expected generators whose input is rgb")
+                if generators[member].runs != generators[spec.members[0]].runs:
+                    raise ValueError(f"{key}.members: found {list(spec.members)}, expected equal runs of all")
+            if not self.split.validation:
+                raise ValueError(f"{key}.judges: found some, expected none where split.validation is 0")
+
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf
         for name, method in methods.items():
@@ -293,7 +325,7 @@ class Config(Spec):
                     f"attack.methods.{name}: found the kind {method.kind!r}, expected a method called 'oracle' to be of that"
                     " kind, and no other"
                 )
-            if method.auto and not self.adversary.generators[method.generator].judges:
+            if method.auto and not self.judges(method.generator):
                 raise ValueError(f"attack.methods.{name}.auto: found true, expected judges of {method.generator}")
             if method.kind not in KINDS:
                 _try_options(name, method, self.models.in_distribution)
@@ -347,29 +379,3 @@ def _try_options(name: str, method: MethodSpec, targets: tuple[str, ...]) -> Non
         raise
     except Exception as error:
         raise ValueError(f"attack.methods.{name}.options: {type(error).__name__}: {error}") from error
-
-
-def load_config(*paths: Path) -> Config:
-    """Read `config.yaml` and lay overlays over it, as Snakemake does: mappings merge, all else is replaced."""
-    import yaml
-
-    merged: dict[str, Any] = {}
-    for path in paths:
-        if not path.exists():
-            raise CamaError(f"{path}: no such config file")
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise CamaError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-        if not isinstance(values, dict):
-            raise CamaError(f"{path}: found a {type(values).__name__}, expected keys and values")
-        merged = _merge(merged, values)
-    return parse(Config, merged, str(paths[-1]))
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged

@@ -75,9 +75,12 @@ def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:
         return kind.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
+        location = tuple(
+            part for part in fault["loc"] if not str(part).endswith("Spec")
+        )  # which of several it might be
+        key = ".".join(map(str, location))
         if fault["type"] == "extra_forbidden":
-            block, name = _block_of(kind, fault["loc"]), str(fault["loc"][-1])
+            block, name = _block_of(kind, location), str(location[-1])
             if name in block.RENAMED:
                 raise CamaError(f"{source}: {key} is now called {block.RENAMED[name]!r}") from None
             near = difflib.get_close_matches(name, block.model_fields, n=1, cutoff=0.5)

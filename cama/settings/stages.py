@@ -20,6 +20,7 @@ from cama.settings.training import (
     ComputeSpec,
     EstimatorSpec,
     LearnedSpec,
+    MixtureSpec,
 )
 
 
@@ -107,6 +108,13 @@ class AttackStageSpec(Spec):
     method: MethodSpec = MethodSpec()
     targets: tuple[str, ...]
     photographs: int = Field(0, description="most photographs of each camera model that are attacked; 0 for all")
+    compute: ComputeSpec = ComputeSpec()
+
+
+class MixSpec(Spec):
+    """Stage `mix`."""
+
+    mixture: MixtureSpec
     compute: ComputeSpec = ComputeSpec()
 
 
@@ -370,6 +378,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "classifier": _classifier,
     "informed": _informed,
     "generator": _generator,
+    "mix": lambda c, name: MixSpec(mixture=c.adversary.mixtures[run_of(name)[0]], compute=c.compute),
     "attack": _attack,
     "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
     "evaluate": _evaluate,

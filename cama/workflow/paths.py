@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cama.data.listing import list_photographs, list_scenes
 from cama.settings.config import Config
@@ -92,3 +93,14 @@ class Paths:
         """
         phase = "whole" if self.config.patches.margin else ""
         return {"inside": [self.patches("test", phase)], "outside": [self.patches("test_outdist", phase)]}
+
+    def caption(self, path: str) -> dict[str, Any]:
+        """How Snakemake's own report shows a result: its category, the file of its caption, and the label of a plot."""
+        folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).stem
+        captions = {"plots": name.partition("_")[0], "tables": "tables"}
+        if folder == "tables" and name in ("detection", "devices"):
+            captions["tables"] = "detectability"
+        if folder == "tables" and name.startswith("joined"):
+            captions["tables"] = "joined"
+        labels = {"labels": {"plot": name}} if folder == "plots" else {}
+        return {"category": folder.capitalize(), "caption": f"captions/{captions.get(folder, folder)}.rst", **labels}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from cama.core.errors import CamaError
@@ -59,8 +59,11 @@ class Plan(Paths):
 
     @property
     def runs(self) -> dict[str, list[str]]:
-        """The trainings of each generator."""
-        return {name: run_names(name, one.runs) for name, one in self.config.adversary.generators.items()}
+        """The trainings of each generator, and of each mixture those of its members together."""
+        adversary = self.config.adversary
+        trained = {name: run_names(name, one.runs) for name, one in adversary.generators.items()}
+        mixed = {name: run_names(name, len(trained[one.members[0]])) for name, one in adversary.mixtures.items()}
+        return trained | mixed
 
     def generators(self, name: str) -> list[str]:
         """The models of all trainings of a generator."""
@@ -70,6 +73,26 @@ class Plan(Paths):
     def _second_trainings(self) -> list[str]:
         """The trainings of generators for informed classifiers."""
         return [run_names(name, run)[-1] for name, run in self.config.second_trainings.items()]
+
+    @property
+    def mixture_runs(self) -> list[str]:
+        """All mixtures, those for informed classifiers among them."""
+        names = [self.config.attack.methods[spec.method].generator for spec in self.config.examiner.informed.values()]
+        mixtures = self.config.adversary.mixtures
+        found = [run for name in mixtures for run in self.runs[name]]
+        return [
+            *found,
+            *(run_names(name, len(self.runs[name]) + 1)[-1] for name in dict.fromkeys(names) if name in mixtures),
+        ]
+
+    def mixture_inputs(self, run: str) -> Files:
+        """What a mixture is made of beside the patches, by the options of the stage."""
+        name, number = run_of(run)
+        members = [run_names(member, number)[-1] for member in self.config.members(name)]
+        return {
+            "members": self.paths("adversary/generators/{}.safetensors", members),
+            "judges": self.evaluators(self.config.judges(name)),
+        }
 
     def all_generators(self) -> list[str]:
         """The models of all trainings of all generators."""
@@ -118,8 +141,8 @@ class Plan(Paths):
     def _attacker_for(self, informed: str) -> str:
         """The method that an informed classifier learns from, with the number of the generator's training."""
         method = self.config.examiner.informed[informed].method
-        run = self.config.second_trainings[self.config.attack.methods[method].generator]
-        return run_names(method, run)[-1]
+        first = self.config.members(self.config.attack.methods[method].generator)[0]
+        return run_names(method, self.config.second_trainings[first])[-1]
 
     def estimator(self, owner: str, name: str) -> list[str]:
         """The owner's own estimator, where the owner's classifier of this name needs one."""
@@ -164,7 +187,7 @@ class Plan(Paths):
         if spec.generator:
             inputs["model"] = self.generators(spec.generator)
         if spec.auto:
-            inputs["judges"] = self.evaluators(self.config.adversary.generators[spec.generator].judges)
+            inputs["judges"] = self.evaluators(self.config.judges(spec.generator))
         if spec.kind == "purify":
             inputs["model"] = [self.path("adversary/denoiser.safetensors")]
         if spec.evaluators:
@@ -199,9 +222,13 @@ class Plan(Paths):
         return self.paths("attacks/{}.h5", self.config.attack.methods if methods is None else methods)
 
     def package_inputs(self, method: str) -> Files:
-        """The trainings of a method's generator, the classifiers of E that they were made with, and their judges."""
+        """The trainings of a method's generator, the classifiers of E that they were made with, and its judges."""
         generator = self.config.attack.methods[method].generator
-        return {"model": self.generators(generator), **self.generator_inputs(generator)}
+        used = [self.config.adversary.generators[name].evaluators for name in self.config.members(generator)]
+        names = list(dict.fromkeys(name for evaluators in used for name in evaluators))
+        judges = self.config.judges(generator)
+        found = {"model": self.generators(generator), "evaluators": self.evaluators(names)}
+        return {**found, "judges": self.evaluators(judges) if judges else []}
 
     # ---- results
 
@@ -310,17 +337,6 @@ class Plan(Paths):
         methods = self.config.attack.methods.items()
         return self.paths("models/{}.safetensors", [name for name, spec in methods if spec.generator and not spec.auto])
 
-    def caption(self, path: str) -> dict[str, Any]:
-        """How Snakemake's own report shows a result: its category, the file of its caption, and the label of a plot."""
-        folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).stem
-        captions = {"plots": name.partition("_")[0], "tables": "tables"}
-        if folder == "tables" and name in ("detection", "devices"):
-            captions["tables"] = "detectability"
-        if folder == "tables" and name.startswith("joined"):
-            captions["tables"] = "joined"
-        labels = {"labels": {"plot": name}} if folder == "plots" else {}
-        return {"category": folder.capitalize(), "caption": f"captions/{captions.get(folder, folder)}.rst", **labels}
-
     # ---- jobs
 
     def spec(self, stage: str, **wildcards: str) -> str:
@@ -340,7 +356,11 @@ class Plan(Paths):
             "phase": ("aligned", "random", "whole"),
             "owner": ("adversary", "examiner"),
             "evaluator": config.adversary.evaluators,
-            "generator": [*(run for runs in self.runs.values() for run in runs), *self._second_trainings],
+            "generator": [
+                *(run for name in config.adversary.generators for run in self.runs[name]),
+                *self._second_trainings,
+            ],
+            "mixture": self.mixture_runs,
             "informed": config.examiner.informed,
             "name": config.examiner.classifiers,
             "method": config.attack.methods,

@@ -10,7 +10,7 @@ import torch
 from cama.commands import paper_scale, speed
 from cama.commands.paper_scale import PaperScale, summarise
 from cama.core.errors import CamaError
-from cama.settings.config import load_config
+from cama.settings.loading import load_config
 from cama.settings.stages import TrainEstimatorSpec
 from tests.commands.helpers import PROJECT, refusal
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from cama.reporting.joined import figures, joined_table, paired_figures
-from cama.settings.config import Config, load_config
+from cama.settings.config import Config
+from cama.settings.loading import load_config
 from tests.reporting.test_joined_page import EVERY
 
 PROJECT = Path(__file__).parents[2]

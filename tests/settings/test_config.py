@@ -12,8 +12,9 @@ from cama.commands.stage import STAGES
 from cama.core.errors import CamaError
 from cama.core.names import run_names, run_of
 from cama.settings.attacks import PlotsSpec
-from cama.settings.config import Config, load_config
+from cama.settings.config import Config
 from cama.settings.data import SimulationSpec
+from cama.settings.loading import load_config
 from cama.settings.spec import Spec, parse, parse_json
 from cama.settings.stages import TrainEstimatorSpec, TrainGeneratorSpec, stage_spec
 from cama.settings.training import ClassifierSpec, LearnedSpec, Ramp
@@ -334,6 +335,7 @@ def test_each_owner_has_a_crop_phase_and_the_test_crops_have_the_examiners(owner
 
 
 LEARNED = {"kind": "learned", "generator": "cama"}
+MIXTURE = {"members": ["cama"], "judges": ["high"]}
 
 
 @pytest.mark.parametrize(
@@ -376,6 +378,24 @@ LEARNED = {"kind": "learned", "generator": "cama"}
             ["held_out"],
             "opponents: found 'held_out', expected one of ['high', 'low']",
         ),
+        (
+            "adversary.mixtures",
+            {"both": {**MIXTURE, "members": ["cama", "spoc"]}},
+            "adversary.mixtures.both.members: found 'spoc', expected one of",
+        ),
+        ("adversary.mixtures", {"both": {**MIXTURE, "judges": []}}, "adversary.mixtures.both.judges: "),
+        (
+            "adversary.mixtures",
+            {"both": {**MIXTURE, "judges": ["x"]}},
+            "mixtures.both.judges: found 'x', expected one of",
+        ),
+        ("adversary.mixtures", {"cama": MIXTURE}, "mixtures.cama: found the name of a generator, expected another"),
+        (
+            "adversary.mixtures",
+            {"both": {**MIXTURE, "psnr": 0}},
+            "adversary.mixtures.both.psnr: Input should be greater",
+        ),
+        ("adversary.mixtures", {"both": {**MIXTURE, "taps": 30}}, "adversary.mixtures.both.taps: "),
         ("attack.methods.chosen", {**LEARNED, "auto": True}, "auto: found true, expected judges of cama"),
         ("attack.methods.jpeg.auto", True, "auto: found true, but jpeg has no judges"),
         ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
@@ -573,6 +593,7 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found[("denoiser",)] = {}, "train-estimator"
     found |= {("evaluator", n): ({"name": n}, "train-classifier") for n in config.adversary.evaluators}
     found |= {("generator", n): ({"name": n}, "train-generator") for n in config.adversary.generators}
+    found |= {("mix", n): ({"name": n}, "mix") for n in config.adversary.mixtures}
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
@@ -608,7 +629,8 @@ def test_every_job_has_a_spec_that_its_command_reads_back(job):
 
 
 def test_every_command_of_the_workflow_has_a_job():
-    assert {command for _, command in jobs(default(examiner__informed={"f": INFORMED})).values()} == set(STAGES)
+    config = default(examiner__informed={"f": INFORMED}, adversary__mixtures={"both": MIXTURE})
+    assert {command for _, command in jobs(config).values()} == set(STAGES)
 
 
 def test_json_has_sorted_keys_at_every_depth():

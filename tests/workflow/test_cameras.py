@@ -9,7 +9,7 @@ import yaml
 
 from cama.data.conventions import folder
 from cama.data.listing import list_photographs
-from cama.settings.config import load_config
+from cama.settings.loading import load_config
 from cama.settings.stages import stage_spec
 from cama.workflow.cost import count_pictures
 from tests.real_photographs import DRESDEN

@@ -7,7 +7,7 @@ import pytest
 from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
-from cama.settings.config import load_config
+from cama.settings.loading import load_config
 from cama.workflow import cost
 from tests.workflow.conftest import PROJECT, TINY
 

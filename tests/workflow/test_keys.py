@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from cama.core.errors import CamaError
 from cama.core.names import run_names
-from cama.settings.config import Config, load_config
+from cama.settings.config import Config
+from cama.settings.loading import load_config
 from cama.settings.spec import parse
 from cama.settings.stages import stage_spec
 from cama.workflow.plan import Plan

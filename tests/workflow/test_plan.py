@@ -10,7 +10,7 @@ import pytest
 
 from cama.core.errors import CamaError
 from cama.settings.attacks import MethodSpec
-from cama.settings.config import load_config
+from cama.settings.loading import load_config
 from cama.settings.stages import EvaluateStageSpec, PatchesStageSpec, stage_spec
 from cama.settings.training import InformedSpec
 from cama.workflow.code_inputs import PACKAGE
@@ -298,6 +298,37 @@ def test_a_model_file_needs_all_trainings_and_their_evaluators():
     }
     assert TINY_PLAN.package_inputs("cama")["judges"] == TINY_PLAN.evaluators(["held_out"])
     assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
+
+
+def test_a_mixture_needs_its_members_trainings_and_judges():
+    values = TINY_PLAN.config.model_dump(mode="json")
+    values["adversary"]["mixtures"] = {"both": {"members": ["plus"], "judges": ["held_out"]}}
+    values["adversary"]["generators"]["plus"]["generator"]["input"] = "rgb"
+    values["attack"]["methods"]["mixed"] = {"kind": "learned", "generator": "both"}
+    plan = make_plan(values)
+    assert plan.runs["both"] == ["both", "both~2"]
+    assert plan.mixture_inputs("both~2") == {
+        "members": ["results/adversary/generators/plus~2.safetensors"],
+        "judges": plan.evaluators(["held_out"]),
+    }
+    assert plan.attack_inputs("mixed") == {"model": plan.generators("both")}
+    assert plan.package_inputs("mixed") == {
+        "model": plan.generators("both"),
+        "evaluators": plan.evaluators(["low", "rgb"]),
+        "judges": plan.evaluators(["held_out"]),
+    }
+    patterns = plan.wildcards()
+    assert patterns["mixture"] == r"both|both\~2"
+    assert "both" not in patterns["generator"]
+    assert TINY_PLAN.wildcards()["mixture"] == "none"
+    assert plan.config.roles("mixed")["rgb"] == "same_family"
+    values["examiner"]["informed"] = {"x": {"classifier": "rgb", "method": "mixed"}}
+    more = make_plan(values)
+    assert more.attackers == ["cama", "mixed~3"]
+    assert re.fullmatch(more.wildcards()["mixture"], "both~3")
+    assert re.fullmatch(more.wildcards()["generator"], "plus~3")
+    assert more.mixture_inputs("both~3")["members"] == ["results/adversary/generators/plus~3.safetensors"]
+    assert more.example_inputs("mixed~3")["model"] == ["results/adversary/generators/both~3.safetensors"]
 
 
 def test_with_a_margin_windows_around_the_crops_are_attacked_on_any_crop_phase():
