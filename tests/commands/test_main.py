@@ -98,7 +98,7 @@ def test_the_help_shows_every_command_in_its_group(capsys):
 def test_the_help_of_stage_names_every_stage(capsys):
     text = shown_help(capsys, "stage")
     assert [name for name in STAGES if f"    {name}" not in text] == []
-    assert len(STAGES) == 21
+    assert len(STAGES) == 22
 
 
 @pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
@@ -159,7 +159,7 @@ def test_the_line_names_a_command_below_another(tmp_path, capsys):
     ],
 )
 def test_memory_and_disks_are_one_line(error, expected, monkeypatch, capsys):
-    monkeypatch.setattr("cama.settings.config.load_config", raising(error))
+    monkeypatch.setattr("cama.settings.loading.load_config", raising(error))
     assert expected in refusal(capsys, "check-config", "config.yaml")
 
 
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_work(arguments, 
 
 
 def test_a_fault_of_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr("cama.settings.config.load_config", raising(RuntimeError("a bug")))
+    monkeypatch.setattr("cama.settings.loading.load_config", raising(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         main(["check-config", "config.yaml"])
 
@@ -203,7 +203,7 @@ def test_wrong_usage_is_status_2(arguments, capsys):
 
 def test_sigterm_is_status_143_and_its_handler_is_put_back(monkeypatch, capsys):
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("cama.settings.config.load_config", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("cama.settings.loading.load_config", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as end:
         main(["check-config", "config.yaml"])
     assert end.value.code == 143
@@ -221,7 +221,7 @@ def raising(error: BaseException):
 
 
 def test_an_interrupt_is_status_130_without_a_traceback(monkeypatch, capsys):
-    monkeypatch.setattr("cama.settings.config.load_config", raising(KeyboardInterrupt()))
+    monkeypatch.setattr("cama.settings.loading.load_config", raising(KeyboardInterrupt()))
     assert main(["check-config", "config.yaml"]) == 130
     assert capsys.readouterr() == ("", "")
 

@@ -99,5 +99,6 @@ def test_a_dry_run_plans_every_stage(tmp_path: Path, quick: bool):
     config = QUICK if quick else CONFIG
     assert planned["attack"] == planned["evaluate"] == len(config.attack.methods)
     assert planned["train_classifier"] == len(config.examiner.classifiers)
-    for rule in ("manifest", "check_split", "profiles", "train_generator", "controls", "tables", "report", "package"):
+    for rule in ("manifest", "check_split", "profiles", "train_generator", "controls", "tables", "report", "mix"):
         assert planned[rule] == 1
+    assert planned["package"] == 2  # cama, and the mixture

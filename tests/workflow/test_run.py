@@ -99,7 +99,8 @@ def test_every_transformation_is_a_row(finished):
 
 def test_a_method_may_choose_its_targets(finished, tmp_path):
     """In the tiny run, with two targets, known cameras can only go to the other."""
-    chosen = {"attack": {"methods": {"chosen": {"kind": "learned", "generator": "cama", "auto": True}}}}
+    method = {"kind": "learned", "generator": "cama", "psnr": 36, "auto": True}
+    chosen = {"attack": {"methods": {"chosen": method}}}
     finished.run("results/rows/chosen.csv", overlay=chosen)
     results = finished.folder / "results"
     rows, every = (pd.read_csv(results / "rows" / f"{name}.csv") for name in ("chosen", "cama"))
