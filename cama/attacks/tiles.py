@@ -10,7 +10,7 @@ from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
 from cama.compute.tensors import to_bytes
 from cama.forensics.mosaic import remosaic
-from cama.models.generator import Generator
+from cama.models.generator import Generator, blur_radius
 from cama.models.mixture import Mixture
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 
@@ -25,6 +25,7 @@ def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
     down = sum(2**level for level in range(spec.downsamplings))
     inner = 2 * spec.blocks * 2**spec.downsamplings
     own = 2 * (spec.kernel // 2) + 2 * down + inner + 2**spec.downsamplings
+    own += blur_radius(spec.detail)
     return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
 
 

@@ -1,9 +1,11 @@
 """The generator G, and G as a file, which `mixture` reads."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cama.models.body import build_body, label_maps
@@ -14,13 +16,14 @@ from cama.storage.model_files import save_model
 class Generator(nn.Module):
     """G: an image and a target label to an image that looks the same.
 
-    `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input
-    and begins as the identity. `label: maps` gives the target beside the image (the paper), `modulation` in every norm.
+    `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input and begins
+    as the identity, with `detail` without what a blur leaves of that output. `label: maps` gives the target beside the image
+    (the paper), `modulation` in every norm.
     """
 
     def __init__(self, classes: int, spec: GeneratorSpec) -> None:
         super().__init__()
-        self.output = spec.output
+        self.output, self.detail = spec.output, spec.detail
         modulated = spec.label == "modulation"
         self.maps = 0 if modulated else classes
         self.body = build_body(3 + self.maps, 3, spec, classes if modulated else 0)
@@ -38,7 +41,24 @@ class Generator(nn.Module):
         else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture
             with torch.autocast(features.device.type, enabled=False):
                 change = self.body[-1](features.float())
+        if self.detail:
+            change = change.float() - blurred(change.float(), self.detail)
         return images + change if self.output == "residual" else torch.tanh(change)
+
+
+def blur_radius(sigma: float) -> int:
+    """How far, in pixels, `blurred` reaches."""
+    return math.ceil(3 * sigma)
+
+
+def blurred(images: Tensor, sigma: float) -> Tensor:
+    """Images (N, 3, H, W), float32, after a Gaussian blur; pixels at the border are repeated."""
+    radius = blur_radius(sigma)
+    weights = torch.exp(-torch.arange(-radius, radius + 1, device=images.device).square() / (2 * sigma**2))
+    weights = (weights / weights.sum()).expand(3, 1, 1, -1)
+    with torch.autocast(images.device.type, enabled=False):
+        rows = F.conv2d(F.pad(images, (radius, radius, 0, 0), mode="replicate"), weights, groups=3)
+        return F.conv2d(F.pad(rows, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3), groups=3)
 
 
 def save_generator(

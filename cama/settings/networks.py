@@ -49,6 +49,19 @@ class GeneratorSpec(BodySpec):
         "maps",
         description="how G takes the target label: as one-hot maps beside the image, or as scale and shift of each layer",
     )
+    detail: float = Field(
+        0.0,
+        ge=0,
+        le=32,
+        description="standard deviation, in pixels, of the Gaussian blur of G's change that is taken off it, so that colour and"
+        " brightness of areas stay as they are (`output: residual`); 0 for none",
+    )
+
+    @model_validator(mode="after")
+    def _adds_detail(self) -> "GeneratorSpec":
+        if self.detail and self.output != "residual":
+            raise ValueError(f"detail: found {self.detail:g}, expected 0 unless output is residual")
+        return self
 
 
 class MixtureNetSpec(Spec):

@@ -15,6 +15,9 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_+][A-Za-z0-9]+)*")
 # words that tables or files of the workflow have another meaning for
 RESERVED = {"all", "na", "nan", "null", "none", "controls", "photographs", "cameras"}
 
+# what pydantic puts into the place of a fault where a block may be one of several specs
+ALTERNATIVE = re.compile(r"\w+Spec|function-\w+\[.*Spec\]")
+
 
 class Spec(BaseModel):
     """A frozen block of settings that refuses unknown keys."""
@@ -75,9 +78,7 @@ def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:
         return kind.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        location = tuple(
-            part for part in fault["loc"] if not str(part).endswith("Spec")
-        )  # which of several it might be
+        location = tuple(part for part in fault["loc"] if not ALTERNATIVE.fullmatch(str(part)))
         key = ".".join(map(str, location))
         if fault["type"] == "extra_forbidden":
             block, name = _block_of(kind, location), str(location[-1])

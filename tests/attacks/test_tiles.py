@@ -23,6 +23,8 @@ SPECS = {
     "remosaic": {"features": 4, "downsamplings": 1, "blocks": 1, "kernel": 3, "output": "direct", "input": "remosaic"},
     "modulation": {"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3, "output": "residual", "input": "rgb"}
     | {"label": "modulation"},
+    "detail": {"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3, "output": "residual", "input": "rgb"}
+    | {"detail": 3},
 }
 
 
@@ -41,7 +43,8 @@ def test_tiles_are_as_one_pass(name, size):
     tiled = transform(picture, net, spec, 1, EXACT, tile=32)
     assert tiled.shape == picture.shape
     assert np.abs(whole.astype(int) - tiled).max() <= 1
-    assert np.abs(whole.astype(int) - picture).max() > 3  # it does something
+    if name != "detail" or min(size) > 3:  # a picture without details
+        assert np.abs(whole.astype(int) - picture).max() > 3  # it does something
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -50,7 +53,8 @@ def test_bfloat16_rounds_far_below_what_the_generator_changes(name):
     picture = scene(96, 128)
     exact, fast = (transform(picture, net, spec, 1, compute, tile=64) for compute in (EXACT, FAST))
     assert not np.array_equal(exact, fast)
-    assert psnr(exact, fast) > psnr(picture, exact) + 35
+    # what a blur takes off is rounded too
+    assert psnr(exact, fast) > psnr(picture, exact) + (20 if name == "detail" else 35)
     assert np.array_equal(fast, transform(picture, net, spec, 1, FAST, tile=4096))
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 import torch
+from pydantic import ValidationError
+from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from cama.core.errors import CamaError
@@ -87,6 +89,37 @@ def test_a_residual_generator_can_leave_the_identity_by_its_first_step():
     generator, images = tiny_generator("residual"), pictures()
     generator(images, torch.tensor([0, 1])).sum().backward()
     assert generator.body[-1].weight.grad.abs().max() > 0
+
+
+def test_a_generator_of_details_leaves_colour_and_brightness_of_areas():
+    specs = [
+        GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3, output="residual", detail=d) for d in (0, 4)
+    ]
+    plain, fine = (shake(Generator(3, spec)).eval() for spec in specs)
+    fine.load_state_dict(plain.state_dict())
+    images, labels = pictures(2, 96), torch.tensor([0, 2])
+    with torch.no_grad():
+        whole, detail = (net(images, labels) - images for net in (plain, fine))
+    expected = torch.from_numpy(
+        whole.numpy() - gaussian_filter(whole.numpy(), (0, 0, 4, 4), mode="nearest", truncate=3)
+    )
+    assert torch.allclose(detail, expected, atol=1e-4)
+    assert detail.mean((2, 3)).abs().max() < 0.05 * whole.mean((2, 3)).abs().max()
+    assert detail.square().mean() > 0.1 * whole.square().mean()
+
+
+@torch.no_grad()
+def test_a_generator_of_details_does_without_bfloat16_in_its_blur():
+    spec = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3, output="residual", detail=4)
+    net, images, labels = shake(Generator(3, spec)).eval(), pictures(1, 64), torch.tensor([1])
+    exact = net(images, labels)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (net(images, labels) - exact).abs().max() < 0.02 * (exact - images).abs().max()
+
+
+def test_details_alone_are_for_residual_generators():
+    with pytest.raises(ValidationError, match="detail: found 8, expected 0 unless output is residual"):
+        GeneratorSpec(detail=8)
 
 
 def test_a_direct_generator_ends_within_the_range_and_not_as_the_identity():

@@ -187,6 +187,10 @@ def test_a_model_file_of_before_loads(tmp_path):
     tensors = {f"generator.{name}": value for name, value in generator.items()}
     save_tensors(path, tensors | {f"evaluators.rgb.{name}": value for name, value in classifier.items()}, OLD_HEADER)
     made = load_anonymizer(path)
-    assert made.header.model_dump(mode="json") == OLD_HEADER | {"psnr": 0, "judges": {}}
+    assert made.header.model_dump(mode="json") == OLD_HEADER | {
+        "psnr": 0,
+        "judges": {},
+        "generator": {**OLD_HEADER["generator"], "detail": 0},
+    }
     assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())
     assert made.evaluator.names == ("rgb",)
