@@ -61,7 +61,7 @@ def results_table(results: Path) -> str:
     return to_markdown(merge_intervals(table, 2), 2)
 
 
-def claim_tables(results: Path, methods: list[str], saves: list[str]) -> list[str]:
+def joined_tables(results: Path, methods: list[str], saves: list[str]) -> list[str]:
     """What joined catalogues say after each save, and the differences from the baseline, in this order."""
     joined, paired = (pd.read_csv(results / "tables" / f"{name}.csv") for name in ("joined", "joined_paired"))
     parts = []
@@ -99,28 +99,6 @@ def paired_table(results: Path, method: str = "cama-plus") -> str:
     names = ("difference", "fewer_failures")
     columns = [f"{name}{bound}" for name in names for bound in ("", "_low", "_high")]
     return to_markdown(merge_intervals(chosen[["classifier", *columns]], 2))
-
-
-def ablation_table(results: Path) -> str:
-    """Each variant's mean over F of the known labels, its difference from cama on the same photographs, and its PSNR."""
-    summary, paired = (_of_known_labels(results, name) for name in ("summary", "paired"))
-    summary = summary.set_index(["method", "set", "save"])
-    paired = paired[(paired.save == "png") & (paired.classifier == "all")].set_index(["method", "set"])
-    rows = []
-    for method in summary.index.unique("method"):
-        psnr = summary.loc[(method, "in", "png")].psnr
-        if pd.isna(psnr):  # the untouched photographs
-            continue
-        cells: dict[str, object] = {"method": method}
-        for kind in ("in", "out"):
-            cells[f"{kind}, png"] = _with_bounds(summary.loc[(method, kind, "png")])
-            if (method, kind) in paired.index:
-                pair = paired.loc[(method, kind)]
-                bounds = f"({pair.difference_low:+.2f} to {pair.difference_high:+.2f})"
-                cells[f"{kind}, beside cama"] = f"{pair.difference:+.2f} {bounds}"
-        cells["in, jpeg85"] = f"{summary.loc[(method, 'in', 'jpeg85')].targeted:.2f}"
-        rows.append({**cells, "in, dB": psnr})
-    return to_markdown(pd.DataFrame(rows).fillna(""), 1)
 
 
 def _of_known_labels(results: Path, name: str) -> pd.DataFrame:
@@ -293,12 +271,13 @@ def main() -> None:
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
-    if options.claim:
-        claim = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim.yaml")
-        tables = claim_tables(options.claim, list(claim.attack.methods), list(claim.evaluation.saves))
-        parts.append((README, "claim", "\n\n".join(tables)))
-        if options.reruns:
-            parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
+    for name in ("claim", "ablation"):
+        if folder := getattr(options, name):
+            config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{name}.yaml")
+            tables = joined_tables(folder, list(config.attack.methods), list(config.evaluation.saves))
+            parts.append((README, name, "\n\n".join(tables)))
+    if options.reruns and options.claim:
+        parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
     elif options.reruns:
         parser.error("--reruns: found no --claim, expected the folder of the claim that they are held against")
     if options.cameras:
@@ -307,8 +286,6 @@ def main() -> None:
         parts.append((README, "comparison", comparison_table(options.compare)))
         parts.append((README, "paired", paired_table(options.compare)))
         copy_plots(options.compare, COMPARED_PLOTS, "compare_")
-    if options.ablation:
-        parts.append((README, "ablation", ablation_table(options.ablation)))
     if options.bench:
         parts.append((RUNNING, "bench", bench_table(options.bench)))
     if options.cost:

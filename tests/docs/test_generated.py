@@ -108,13 +108,13 @@ def test_chance_and_the_oracle_stand_in_each_cell_of_the_comparison(generate, tm
     assert table[2] == "| cama | 0.60 (0.50 to 0.70) [0.10, 0.90] | 0.50 [0.10, 0.90] | 0.40 [0.25] | 36.0 |"
 
 
-def test_a_claim_has_each_save_and_the_differences_from_the_baseline(generate, tmp_path):
+def test_joined_tables_have_each_save_and_the_differences_from_the_baseline(generate, tmp_path):
     every = pd.concat([EVERY, EVERY.assign(save="jpeg85", predicted="A")])
     (tmp_path / "tables").mkdir()
     joined_table(figures(every)).to_csv(tmp_path / "tables" / "joined.csv", index=False)
     joined_table(paired_figures(every, "identity")).to_csv(tmp_path / "tables" / "joined_paired.csv", index=False)
     methods = list(EVERY.method.unique())
-    table, differences = (part.splitlines() for part in generate.claim_tables(tmp_path, methods, ["png", "jpeg85"]))
+    table, differences = (part.splitlines() for part in generate.joined_tables(tmp_path, methods, ["png", "jpeg85"]))
     cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in table[2:]]
     assert cells == [["in", save, method] for save in ("png", "jpeg85") for method in methods]
     assert len(differences) == 2 + 2 * (len(methods) - 2)  # but the baseline and the oracle
