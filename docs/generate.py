@@ -87,7 +87,9 @@ def comparison_table(results: Path) -> str:
             if (method, kind, save) in table.index:
                 row = table.loc[(method, kind, save)]
                 cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {_beside(row)}"
-        rows.append({**cells, "in, png, dB": table.loc[(method, "in", "png")].psnr, "photographs": first.photographs})
+        rows.append(
+            {**cells, "in, png, dB": table.loc[(method, "in", "png")].psnr, "photographs": f"{first.photographs:.0f}"}
+        )
     return to_markdown(pd.DataFrame(rows), 1)
 
 
