@@ -75,7 +75,7 @@ def mix(
     The table has a row for each target and shares: `target`, a column for each member, `filter`, `judged` (the mean
     probability of the target over photographs, patches and judges), and `chosen`.
     """
-    patches = Patches.read(path, "rgb")
+    patches = Patches.read(path, "rgb", memory=0)  # few of them are used at once
     mixture = Mixture(len(patches.labels), spec).eval()
     for own, member in zip(mixture.members, members, strict=True):
         own.load_state_dict(member.state_dict())
