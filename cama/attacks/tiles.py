@@ -26,6 +26,8 @@ def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
     inner = 2 * spec.blocks * 2**spec.downsamplings
     own = 2 * (spec.kernel // 2) + 2 * down + inner + 2**spec.downsamplings
     own += blur_radius(spec.detail)
+    if spec.output == "filters":
+        own = max(own, spec.taps // 2)
     return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
 
 

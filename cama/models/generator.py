@@ -12,12 +12,16 @@ from cama.models.body import build_body, label_maps
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 from cama.storage.model_files import save_model
 
+FIRST_TAPS = 0.002  # standard deviation of a filter's taps before it is trained: nearly no change
+
 
 class Generator(nn.Module):
     """G: an image and a target label to an image that looks the same.
 
     `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input and begins
-    as the identity, with `detail` without what a blur leaves of that output. `label: maps` gives the target beside the image
+    as the identity, with `detail` without what a blur leaves of that output. `output: filters` adds what small linear filters
+    of the target make of its input, mixed at each pixel in shares that its body gives (basis prediction: Xia et al. 2020); the
+    filters have no mean, so that colour and brightness of areas stay. `label: maps` gives the target beside the image
     (the paper), `modulation` in every norm.
     """
 
@@ -26,9 +30,12 @@ class Generator(nn.Module):
         self.output, self.detail = spec.output, spec.detail
         modulated = spec.label == "modulation"
         self.maps = 0 if modulated else classes
-        self.body = build_body(3 + self.maps, 3, spec, classes if modulated else 0)
+        outputs = spec.filters if spec.output == "filters" else 3
+        self.body = build_body(3 + self.maps, outputs, spec, classes if modulated else 0)
         if spec.output == "residual":
             nn.init.zeros_(self.body[-1].weight)
+        if spec.output == "filters":
+            self.filters = nn.Parameter(FIRST_TAPS * torch.randn(classes, spec.filters, 3, 3, spec.taps, spec.taps))
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
@@ -41,9 +48,21 @@ class Generator(nn.Module):
         else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture
             with torch.autocast(features.device.type, enabled=False):
                 change = self.body[-1](features.float())
+        if self.output == "filters":
+            return images + self._filtered(images, change, labels)
         if self.detail:
             change = change.float() - blurred(change.float(), self.detail)
         return images + change if self.output == "residual" else torch.tanh(change)
+
+    def _filtered(self, images: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+        """What the filters of the labels (N,) make of images (N, 3, H, W), mixed by the softmax of scores (N, K, H, W)."""
+        with torch.autocast(images.device.type, enabled=False):
+            shares = scores.float().softmax(1)
+            filters = (self.filters - self.filters.mean((-2, -1), keepdim=True))[labels].flatten(1, 2)
+            padded = F.pad(images.float(), (filters.shape[-1] // 2,) * 4, mode="reflect")
+            # one by one, since other programs know no convolution in which each picture has weights of its own
+            each = torch.cat([F.conv2d(padded[n : n + 1], filters[n]) for n in range(len(images))])
+            return (shares.unsqueeze(2) * each.unflatten(1, (-1, 3))).sum(1)
 
 
 def blur_radius(sigma: float) -> int:

@@ -16,7 +16,8 @@ SIDE = 64  # pixels, of the picture that the exporter traces; other sizes work t
 
 def export_onnx(model: Path, out: Path) -> None:
     """Write the G of a model file to `out`: inputs `images` (N, 3, H, W), float32 in [-1, 1], and `labels` (N,), int64, the
-    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. Mixtures: N is 1.
+    places of the targets among its labels; output `changed` (N, 3, H, W). Sides are multiples of 16 pixels. Where G
+    filters, a mixture too, N is 1.
 
     The file's metadata holds the `labels`, as JSON, and as `input` what the images are to be: `rgb`, or `remosaic` for
     photographs whose mosaic was sampled and demosaiced anew, which the network does not do itself; and as `psnr` the PSNR in dB
@@ -26,14 +27,15 @@ def export_onnx(model: Path, out: Path) -> None:
         if importlib.util.find_spec(package) is None:
             raise CamaError(f"models export: found no package {package}, expected it: pip install onnx onnxscript")
     anonymizer = load_anonymizer(model)
-    mixed = isinstance(anonymizer.generator, Mixture)  # which has a filter for each picture
-    count = 1 if mixed else 2
+    generator = anonymizer.generator
+    filtering = isinstance(generator, Mixture) or generator.output == "filters"  # with other filters for each picture
+    count = 1 if filtering else 2
     images, labels = torch.zeros(count, 3, SIDE, SIDE), torch.zeros(count, dtype=torch.int64)
-    batch = {} if mixed else {0: torch.export.Dim("batch")}
+    batch = {} if filtering else {0: torch.export.Dim("batch")}
     sixteenths = {name: torch.export.Dim(name) for name in ("rows", "columns")}
     shapes = {2: 16 * sixteenths["rows"], 3: 16 * sixteenths["columns"]}
     program = torch.onnx.export(
-        anonymizer.generator,
+        generator,
         (images, labels),
         input_names=["images", "labels"],
         output_names=["changed"],

@@ -38,10 +38,13 @@ class BodySpec(Spec):
 class GeneratorSpec(BodySpec):
     """G."""
 
-    output: Literal["direct", "residual"] = Field(
+    output: Literal["direct", "residual", "filters"] = Field(
         "direct",
-        description="whether the last layer gives the picture (`direct`, by tanh) or what is added to the input",
+        description="whether the last layer gives the picture (`direct`, by tanh), what is added to the input (`residual`), or"
+        " how much each pixel is changed by each of the target's linear filters (`filters`)",
     )
+    filters: int = Field(8, ge=1, le=64, description="number of linear filters of each target (`output: filters`)")
+    taps: Odd = Field(7, ge=3, le=63, description="side of these filters in pixels, odd")
     input: Literal["rgb", "remosaic"] = Field(
         "remosaic", description="G's input: the photograph, or the photograph remosaiced and demosaiced"
     )

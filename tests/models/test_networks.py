@@ -4,10 +4,11 @@ import copy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import correlate, gaussian_filter
 from torch import nn
 
 from cama.core.errors import CamaError
@@ -120,6 +121,51 @@ def test_a_generator_of_details_does_without_bfloat16_in_its_blur():
 def test_details_alone_are_for_residual_generators():
     with pytest.raises(ValidationError, match="detail: found 8, expected 0 unless output is residual"):
         GeneratorSpec(detail=8)
+
+
+def filtering_generator(**changes: object) -> Generator:
+    settings = {
+        "features": 4,
+        "downsamplings": 0,
+        "blocks": 1,
+        "kernel": 3,
+        "output": "filters",
+        "filters": 3,
+        "taps": 5,
+    }
+    torch.manual_seed(0)
+    return Generator(3, GeneratorSpec(**settings | changes))
+
+
+def test_a_filtering_generator_begins_near_the_identity_and_can_leave_it():
+    generator, images = filtering_generator(), pictures()
+    changed = generator(images, torch.tensor([0, 1]))
+    assert 0 < (changed - images).abs().max() < 0.1
+    changed.square().sum().backward()
+    assert all(p.grad.abs().max() > 0 for p in generator.parameters() if p.ndim > 1)
+
+
+@torch.no_grad()
+def test_a_filtering_generator_adds_what_the_filters_of_its_label_make_in_the_shares_of_each_pixel():
+    generator, images, labels = shake(filtering_generator()).eval(), pictures(2, 16), torch.tensor([2, 0])
+    changed = (generator(images, labels) - images).numpy()
+    maps = label_maps(labels, 3, 16, 16)
+    shares = generator.body(torch.cat([images, maps], 1), labels).softmax(1).numpy()
+    taps = generator.filters.numpy()
+    for n, label in enumerate(labels):
+        expected = np.zeros_like(changed[n])
+        for filter_number, out, inside in np.ndindex(3, 3, 3):
+            kernel = taps[label, filter_number, out, inside]
+            made = correlate(images[n, inside].numpy(), kernel - kernel.mean(), mode="mirror")
+            expected[out] += shares[n, filter_number] * made
+        assert np.allclose(changed[n], expected, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_filtering_generator_leaves_colour_and_brightness_of_areas():
+    generator = shake(filtering_generator()).eval()
+    flat = torch.tensor([0.3, -0.5, 0.9]).reshape(1, 3, 1, 1).expand(1, 3, 32, 32)
+    assert torch.allclose(generator(flat, torch.tensor([1])), flat, atol=1e-5)
 
 
 def test_a_direct_generator_ends_within_the_range_and_not_as_the_identity():
