@@ -194,7 +194,7 @@ class PaperScale:
             evaluators = [Path(path) for path in plan.generator_evaluators(name)]
             self._training(
                 f"generator {name}",
-                lambda s=spec, e=evaluators, w=where: train_generator(s, adversary, e, None, **w),
+                lambda s=spec, e=evaluators, w=where: train_generator(s, adversary, e, None, None, **w),
             )
 
     def _scale(self) -> float:

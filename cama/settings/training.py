@@ -265,6 +265,11 @@ class LearnedSpec(Spec):
         validate_default=True,
         description="PSNR in dB that the pixel weight is adjusted to keep in training, a number or a ramp; 0 for none",
     )
+    encode: bool = Field(
+        False,
+        description="whether D and E see G's pictures as their targets' cameras would save them, the JPEG grid at any place,"
+        " with gradients passed on",
+    )
     augmentation: AugmentationSpec = AugmentationSpec()
     training: TrainingSpec = TrainingSpec(steps=234_375)
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)

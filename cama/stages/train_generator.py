@@ -15,11 +15,13 @@ from cama.models.discriminator import save_discriminators
 from cama.models.evaluator import load_evaluator
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import save_generator
+from cama.photo.encoders import target_encoders
 from cama.settings.stages import TrainGeneratorSpec
 from cama.stages.resume import begin
 from cama.storage.checkpoints import Checkpoint
 from cama.storage.files import write_text
 from cama.training import generator as training
+from cama.training.encoding import TargetEncoders
 from cama.training.selection import Selection
 
 
@@ -28,6 +30,7 @@ def train_generator(
     patches: Path,
     evaluators: list[Path],
     judges: list[Path] | None,
+    profiles: Path | None,
     out: Path,
     discriminators: Path,
     curve: Path,
@@ -35,16 +38,21 @@ def train_generator(
 ) -> Checkpoint | None:
     """Write G, its discriminators and the training curve; gives the state, to be marked as finished.
 
-    `evaluators`: the fixed classifiers of E, in the spec's order; `judges`: those that choose among the states of G.
+    `evaluators`: the fixed classifiers of E, in the spec's order; `judges`: those that choose among the states of G;
+    `profiles`: the folder of the targets' container profiles, where G's pictures are encoded as theirs.
     """
     processes.start(spec.learned.training.processes, spec.compute.device)
-    checkpoint, record = begin("train_generator", spec, state, patches, *evaluators, *(judges or []))
+    folder = sorted(profiles.glob("*.json")) if profiles else []
+    checkpoint, record = begin("train_generator", spec, state, patches, *evaluators, *(judges or []), *folder)
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     compute = Compute(spec.compute)
     selection = _selection(spec, data, judges or [], compute)
+    encoders: TargetEncoders | None = None
+    if spec.learned.encode:
+        encoders = TargetEncoders(target_encoders(["target"], profiles, data.labels), data.labels)
     g, d, history = training.train_generator(
-        spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection
+        spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection, encoders
     )
     if processes.rank():
         return None

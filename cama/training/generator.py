@@ -17,6 +17,7 @@ from cama.models.generator import Generator
 from cama.settings.training import LearnedSpec, Ramp
 from cama.storage.checkpoints import Checkpoint
 from cama.training.augmentation import draw_augmentation
+from cama.training.encoding import TargetEncoders
 from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
 from cama.training.opponents import Opponents
@@ -34,13 +35,14 @@ def train_generator(
     seed: int,
     checkpoint: Checkpoint,
     selection: Selection | None = None,
+    encoders: TargetEncoders | None = None,
 ) -> tuple[Generator, nn.ModuleList, pd.DataFrame]:
     """Train on `rgb`, and on `remosaic` where G's input is that; gives G, its discriminators and the training curve.
 
     Whatever G's input, D's real sample and the pixel loss take the untouched photograph. With `selection`, G is the state
-    that it chooses.
+    that it chooses; with `encoders`, D and E see what these make of G's pictures.
     """
-    training = GeneratorTraining(patches, evaluator, spec, compute, seed, selection)
+    training = GeneratorTraining(patches, evaluator, spec, compute, seed, selection, encoders)
     curve = run(name, training.parts(), training.step, training.steps, derive_seed(seed, "steps"), checkpoint)
     return training.trained_generator(), training.discriminators, curve
 
@@ -66,6 +68,7 @@ class GeneratorTraining:
         compute: Compute,
         seed: int,
         selection: Selection | None = None,
+        encoders: TargetEncoders | None = None,
     ) -> None:
         torch.manual_seed(derive_seed(seed, "weights"))
         self.spec, self.compute, self.steps = spec, compute, spec.training.steps
@@ -97,7 +100,7 @@ class GeneratorTraining:
         self.spectrum: SpectrumLoss | None = None
         if spec.loss_weights.spectrum.start or spec.loss_weights.spectrum.end:
             self.spectrum = SpectrumLoss(patches, compute).to(compute.device)
-        self.selection = selection
+        self.selection, self.encoders = selection, encoders
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""
@@ -134,7 +137,8 @@ class GeneratorTraining:
         batch = self.draw(index)
         augment = draw_augmentation(self.spec.augmentation)
         anonymized = self.forward(batch)
-        fake = augment(anonymized)
+        delivered = self.encoders(anonymized, batch.target) if self.encoders is not None else anonymized
+        fake = augment(delivered)
         real = augment(batch.real)
         losses = {"d_loss": self.update_d(batch, real, fake.detach(), index)}
         if self.opponents is not None:

@@ -79,11 +79,9 @@ class Plan(Paths):
         """All mixtures, those for informed classifiers among them."""
         names = [self.config.attack.methods[spec.method].generator for spec in self.config.examiner.informed.values()]
         mixtures = self.config.adversary.mixtures
+        further = [name for name in dict.fromkeys(names) if name in mixtures]
         found = [run for name in mixtures for run in self.runs[name]]
-        return [
-            *found,
-            *(run_names(name, len(self.runs[name]) + 1)[-1] for name in dict.fromkeys(names) if name in mixtures),
-        ]
+        return [*found, *(run_names(name, len(self.runs[name]) + 1)[-1] for name in further)]
 
     def mixture_inputs(self, run: str) -> Files:
         """What a mixture is made of beside the patches, by the options of the stage."""
@@ -104,8 +102,12 @@ class Plan(Paths):
 
     def generator_inputs(self, run: str) -> Files:
         """What a generator's training needs beside the patches, by the options of the stage."""
-        judges = self.config.adversary.generators[run_of(run)[0]].judges
-        return {"evaluators": self.generator_evaluators(run), "judges": self.evaluators(judges) if judges else []}
+        spec = self.config.adversary.generators[run_of(run)[0]]
+        return {
+            "evaluators": self.generator_evaluators(run),
+            "judges": self.evaluators(spec.judges) if spec.judges else [],
+            "profiles": [self.path("adversary/profiles")] if spec.encode else [],
+        }
 
     def evaluators(self, names: Iterable[str] | None = None) -> list[str]:
         """The classifiers of E with these names, or all."""

@@ -1,12 +1,17 @@
 """The differentiable JPEG save against the encoder and decoder that it stands for."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from cama.compute.tensors import to_bytes, to_float
-from cama.jpeg.differentiable import jpeg_through, round_to_bytes
+from cama.jpeg.differentiable import jpeg_through, round_to_bytes, save_through
+from cama.jpeg.quantisation import CHROMINANCE, LUMINANCE
+from cama.jpeg.writing import PILLOWS
 from cama.storage.images import save_and_decode
 
 LEVELS = torch.arange(256) / 127.5 - 1
@@ -32,6 +37,34 @@ def test_it_is_what_a_decoder_gives_back(quality):
     error = np.abs(found - expected)
     assert (error <= 1).mean() > 0.80
     assert (error <= 2).mean() > 0.90
+
+
+@pytest.mark.parametrize("subsampling", PILLOWS)
+def test_tables_and_subsampling_are_those_of_the_encoder(subsampling):
+    """Tables that are neither symmetrical nor alike: turned or exchanged ones fit a decoded picture worse."""
+    slope = np.exp(0.1 * (np.arange(8) - 3.5))
+    luma, chroma = (
+        np.clip(np.rint(t * 0.2 * s), 1, 255) for t, s in ((LUMINANCE, slope), (CHROMINANCE, slope[:, None]))
+    )
+    images = photographs(1)
+    stream = BytesIO()
+    tables = [[int(step) for step in table.ravel()] for table in (luma, chroma)]
+    Image.fromarray(images[0]).save(stream, "JPEG", qtables=tables, subsampling=subsampling)
+    expected = np.asarray(Image.open(stream)).astype(int)
+
+    def error(*tables: np.ndarray) -> np.ndarray:
+        given = [torch.from_numpy(table) for table in tables]
+        return np.abs(to_bytes(save_through(to_float(images), *given, subsampling))[0].astype(int) - expected)
+
+    assert (error(luma, chroma) <= 1).mean() > 0.85
+    assert error(luma, chroma).mean() < 0.8 * min(error(luma.T, chroma.T).mean(), error(chroma, luma).mean())
+
+
+def test_columns_that_share_a_chroma_sample_are_as_rows_of_the_turned_picture():
+    images = to_float(photographs(1))
+    luma, chroma = (torch.from_numpy(table * 0.3) for table in (LUMINANCE, CHROMINANCE))
+    turned = save_through(images.transpose(2, 3), luma.T, chroma.T, "4:2:2").transpose(2, 3)
+    assert torch.allclose(save_through(images, luma, chroma, "4:4:0"), turned, atol=1e-6)
 
 
 def test_the_quality_is_the_encoders():

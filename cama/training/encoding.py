@@ -1,0 +1,68 @@
+"""G's pictures as the target cameras deliver them, between G and the networks that look at them in training.
+
+D compares with real photographs of the target, which its camera has saved once. Without this G learns to imitate the traces of
+that save, and the save of what is delivered adds them again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cama.core.errors import CamaError
+from cama.jpeg.differentiable import SUBSAMPLINGS, save_through
+from cama.jpeg.imitation import Imitation
+
+GRID = 16  # pixels after which the grid of blocks and of chroma samples repeats
+
+
+class Encoding(NamedTuple):
+    """One of a camera's encodings: tables (8, 8), subsampling, and the share of its photographs that have it."""
+
+    luma: Tensor
+    chroma: Tensor
+    subsampling: str
+    share: float
+
+
+def encodings(name: str, imitation: Imitation) -> list[Encoding]:
+    """The encodings of a camera of this name in luma and chroma, of which there must be some."""
+    found = []
+    for (coding, _), share in zip(imitation.choices, imitation.shares, strict=True):
+        if coding["subsampling"] in SUBSAMPLINGS:
+            luma, chroma = (
+                torch.tensor(coding["quantisation"][str(component[3])], dtype=torch.float32).reshape(8, 8)
+                for component in coding["components"][:2]
+            )
+            found.append(Encoding(luma, chroma, coding["subsampling"], float(share)))
+    if not found:
+        seen = sorted({coding["subsampling"] for coding, _ in imitation.choices})
+        raise CamaError(f"profile of {name}: found the subsamplings {seen}, expected one of {list(SUBSAMPLINGS)}")
+    return found
+
+
+class TargetEncoders:
+    """The encoders of all targets, as one differentiable function of pictures and their targets."""
+
+    def __init__(self, imitations: Mapping[str, Imitation], labels: Sequence[str]) -> None:
+        """`imitations`: the encoder of each of `labels`, the targets."""
+        self.encodings = [encodings(name, imitations[name]) for name in labels]
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in [-1, 1], sides multiples of 16, as decoded after a save by their targets' cameras (N,).
+        Where the grid of blocks lies, one place for all, and which of its encodings each target takes are drawn from torch's
+        random state.
+        """
+        above, before = (int(place) for place in torch.randint(0, GRID, (2,)))
+        padded = F.pad(images, (before, GRID - before, above, GRID - above), mode="reflect")
+        places, saved = [], []
+        for label, choices in enumerate(self.encodings):
+            shares = torch.tensor([choice.share for choice in choices])
+            chosen = choices[int(torch.multinomial(shares, 1))]  # drawn for each, so that no draw depends on the labels
+            rows = torch.nonzero(labels == label).flatten()
+            places.append(rows)
+            saved.append(save_through(padded[rows], chosen.luma, chosen.chroma, chosen.subsampling))
+        whole = torch.cat(saved)[torch.argsort(torch.cat(places))]
+        return whole[:, :, above : above + images.shape[2], before : before + images.shape[3]]
