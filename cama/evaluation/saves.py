@@ -1,38 +1,16 @@
 """How a picture is saved before it is scored, from its pixels to those of the decoded file."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from cama.core.errors import CamaError
 from cama.jpeg.imitation import Imitation
-from cama.jpeg.profile import Profile
 from cama.jpeg.writing import encode_neutral
 from cama.storage.images import decoded, save_and_decode
 
 UPLOADED = "jpeg80"  # the save of a picture that an uploader has shrunk
 SHARE = 2, 3  # of the sides that it leaves
-
-
-def load_imitations(
-    folder: Path | None, profiles: Mapping[str, Profile], targets: tuple[str, ...]
-) -> dict[str, Imitation]:
-    """The encoder of each target. A target without a profile, or with one that cannot be imitated, is an error of one line."""
-    if folder is None:
-        raise CamaError("--profiles: found none, expected the folder of container profiles, for the save 'target'")
-    found = {}
-    for target in targets:
-        if target not in profiles:
-            raise CamaError(f"{folder}: found no container profile of {target}, expected one, for the save 'target'")
-        try:
-            found[target] = Imitation(profiles[target])
-        except CamaError as error:
-            raise CamaError(
-                f"{folder / target}.json: found a profile that cannot be imitated ({error}), expected one for the save 'target'"
-            ) from error
-    return found
 
 
 def saved(picture: np.ndarray, save: str) -> np.ndarray:

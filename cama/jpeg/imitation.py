@@ -1,5 +1,7 @@
 """Writing pictures as a camera model writes its files, from its container profile."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,3 +48,22 @@ class Imitation:
         """
         coding, order = self.choices[np.random.default_rng(seed).choice(len(self.choices), p=self.shares)]
         return encode_like(picture, coding, order, exif)
+
+
+def load_imitations(
+    folder: Path | None, profiles: Mapping[str, Profile], targets: tuple[str, ...]
+) -> dict[str, Imitation]:
+    """The encoder of each target. A target without a profile, or with one that cannot be imitated, is an error of one line."""
+    if folder is None:
+        raise CamaError("--profiles: found none, expected the folder of container profiles, for the save 'target'")
+    found = {}
+    for target in targets:
+        if target not in profiles:
+            raise CamaError(f"{folder}: found no container profile of {target}, expected one, for the save 'target'")
+        try:
+            found[target] = Imitation(profiles[target])
+        except CamaError as error:
+            raise CamaError(
+                f"{folder / target}.json: found a profile that cannot be imitated ({error}), expected one for the save 'target'"
+            ) from error
+    return found

@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from cama.evaluation.saves import load_imitations
-from cama.jpeg.imitation import Imitation
+from cama.jpeg.imitation import Imitation, load_imitations
 from cama.photo.profile import read_profiles
 
 

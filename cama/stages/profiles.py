@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cama.core.errors import CamaError
 from cama.data.manifest import read_table
-from cama.evaluation.saves import load_imitations
+from cama.jpeg.imitation import load_imitations
 from cama.jpeg.profile import Profile, SeenTraits
 from cama.photo.profile import learn_profile, write_profile
 from cama.settings.stages import ProfilesStageSpec

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from cama.core.errors import CamaError
-from cama.evaluation.saves import load_imitations, saved, saved_as, scaled
-from cama.jpeg.imitation import Imitation
+from cama.evaluation.saves import saved, saved_as, scaled
+from cama.jpeg.imitation import Imitation, load_imitations
 from cama.photo.profile import learn_profile
 from tests.jpeg.helpers import scene
 from tests.photo.helpers import camera_file

@@ -137,7 +137,8 @@ def test_modules_take_specs_alone_from_the_settings():
         if not name.startswith("cama.settings.")
     }
     assert len(taken) > 20
-    constants = {(name, value) for name, module, value in taken if not callable(getattr(sys.modules[module], value))}
+    found = {(name, value): getattr(importlib.import_module(module), value) for name, module, value in taken}
+    constants = {place for place, value in found.items() if not callable(value)}
     assert not constants
 
 
