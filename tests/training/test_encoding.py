@@ -106,7 +106,7 @@ def test_a_profile_whose_samplings_are_unknown_is_one_line(imitations):
         TargetEncoders(imitations, LABELS)
 
 
-def trained(patches, imitations: dict[str, Imitation], weights: LossWeights, encoders: object) -> GeneratorTraining:
+def trained(patches, weights: LossWeights, encoders: object) -> GeneratorTraining:
     training = GeneratorTraining(patches, tiny_evaluator(), cama_spec(3, loss_weights=weights), CPU, 1, None, encoders)
     for index in range(3):
         training.step(index)
@@ -127,15 +127,13 @@ def test_d_and_e_see_what_the_encoders_make_and_the_distance_is_of_what_g_made(p
     training.step(0)
     assert all(torch.equal(before[name], value) for name, value in training.generator.named_parameters())
     assert seen[0][0].shape[0] == len(seen[0][1])
-    sighted = trained(patches, imitations, LossWeights(adversarial=0, pixel=1, evaluator=0), nothing)
+    sighted = trained(patches, LossWeights(adversarial=0, pixel=1, evaluator=0), nothing)
     assert not same(before, sighted.generator)
 
 
 def test_encoders_that_change_nothing_change_no_training(patches, imitations):
     weights = LossWeights(adversarial=1, pixel=3, evaluator=0.2)
-    plain, same_pictures = (
-        trained(patches, imitations, weights, one).generator for one in (None, lambda images, labels: images)
-    )
+    plain, same_pictures = (trained(patches, weights, one).generator for one in (None, lambda images, labels: images))
     assert same(copy_of(plain), same_pictures)
-    encoded = trained(patches, imitations, weights, TargetEncoders(imitations, LABELS)).generator
+    encoded = trained(patches, weights, TargetEncoders(imitations, LABELS)).generator
     assert not same(copy_of(plain), encoded)
