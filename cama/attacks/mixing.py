@@ -15,26 +15,13 @@ from cama.compute.psnr import at_psnr
 from cama.data.arrays import take
 from cama.data.patches import Patches
 from cama.models.classifiers import Classifier
+from cama.models.colour_filters import kernel
 from cama.models.generator import Generator
 from cama.models.mixture import Mixture
 from cama.settings.networks import MixtureNetSpec
 from cama.training.classifier import predict
 
 SHOWN = 16  # most patches of a photograph that judges see
-
-
-def kernel(log_gain: np.ndarray, taps: int) -> np.ndarray:
-    """The filter of `taps` x `taps` pixels that is nearest to a gain, whose logarithm (F, F) is given at F frequencies from 0
-    to half a cycle a pixel, vertical and horizontal, and even in both. It leaves the mean as it is.
-    """
-    mirrored = np.concatenate([log_gain, log_gain[-2:0:-1]])
-    response = np.fft.irfft2(np.exp(mirrored), s=(len(mirrored),) * 2)
-    reach = taps // 2
-    central = np.fft.fftshift(response)[
-        tuple(slice(side // 2 - reach, side // 2 + reach + 1) for side in response.shape)
-    ]
-    tapered = central * np.outer(np.hanning(taps + 2)[1:-1], np.hanning(taps + 2)[1:-1])
-    return tapered / tapered.sum()
 
 
 def shares(members: int, parts: int) -> Iterator[tuple[float, ...]]:

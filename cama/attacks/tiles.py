@@ -28,6 +28,7 @@ def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
     own += blur_radius(spec.detail)
     if spec.output == "filters":
         own = max(own, spec.taps // 2)
+    own += spec.matched_taps // 2
     return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
 
 

@@ -5,16 +5,13 @@ a generator or a mixture from a file.
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cama.jpeg.differentiable import TO_YCC
+from cama.models.colour_filters import filter_channels
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import load_weights, read_model
-
-FROM_YCC = torch.linalg.inv(TO_YCC)
 
 
 class Mixture(nn.Module):
@@ -32,17 +29,7 @@ class Mixture(nn.Module):
     def changes(self, images: Tensor, labels: Tensor) -> list[Tensor]:
         """What each member and last the filter changes, unweighted: (N, 3, H, W) each."""
         changed = [member(images, labels) for member in self.members]
-        return [one.float() - images for one in (*changed, self.filtered(images, labels))]
-
-    def filtered(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] after the filter of their labels (N,); mirrored at the borders."""
-        with torch.autocast(images.device.type, enabled=False):
-            channels = torch.einsum("ij,njhw->nihw", TO_YCC.to(images), images.float())
-            reach = self.kernels.shape[-1] // 2
-            padded = F.pad(channels, (reach,) * 4, mode="reflect")
-            kernels = self.kernels[labels].unsqueeze(2)
-            each = [F.conv2d(padded[n : n + 1], kernels[n], groups=3) for n in range(len(images))]
-            return torch.einsum("ij,njhw->nihw", FROM_YCC.to(images), torch.cat(each))
+        return [one.float() - images for one in (*changed, filter_channels(images, self.kernels[labels]))]
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W), float32."""

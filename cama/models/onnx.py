@@ -28,7 +28,7 @@ def export_onnx(model: Path, out: Path) -> None:
             raise CamaError(f"models export: found no package {package}, expected it: pip install onnx onnxscript")
     anonymizer = load_anonymizer(model)
     generator = anonymizer.generator
-    filtering = isinstance(generator, Mixture) or generator.output == "filters"  # with other filters for each picture
+    filtering = isinstance(generator, Mixture) or generator.filtering  # with other filters for each picture
     count = 1 if filtering else 2
     images, labels = torch.zeros(count, 3, SIDE, SIDE), torch.zeros(count, dtype=torch.int64)
     batch = {} if filtering else {0: torch.export.Dim("batch")}

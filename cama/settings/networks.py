@@ -45,6 +45,13 @@ class GeneratorSpec(BodySpec):
     )
     filters: int = Field(8, ge=1, le=64, description="number of linear filters of each target (`output: filters`)")
     taps: Odd = Field(7, ge=3, le=63, description="side of these filters in pixels, odd")
+    matched_taps: int = Field(
+        0,
+        ge=0,
+        le=31,
+        description="side in pixels, odd, of a fixed linear filter of the target that pictures pass first, and that takes the"
+        " spectrum of a photograph to the target's; 0 for none",
+    )
     input: Literal["rgb", "remosaic"] = Field(
         "remosaic", description="G's input: the photograph, or the photograph remosaiced and demosaiced"
     )
@@ -64,6 +71,10 @@ class GeneratorSpec(BodySpec):
     def _adds_detail(self) -> "GeneratorSpec":
         if self.detail and self.output != "residual":
             raise ValueError(f"detail: found {self.detail:g}, expected 0 unless output is residual")
+        if self.matched_taps and (self.output == "direct" or not self.matched_taps % 2):
+            raise ValueError(
+                f"matched_taps: found {self.matched_taps}, expected an odd number, and 0 where output is direct"
+            )
         return self
 
 

@@ -20,6 +20,7 @@ from cama.training.augmentation import draw_augmentation
 from cama.training.encoding import TargetEncoders
 from cama.training.loop import Optimiser, Stateful, run
 from cama.training.losses import PIXEL, adversarial_loss, discriminator_loss, evaluator_loss
+from cama.training.matched import matched_filters
 from cama.training.opponents import Opponents
 from cama.training.psnr_controller import PsnrController
 from cama.training.selection import Selection
@@ -101,6 +102,11 @@ class GeneratorTraining:
         if spec.loss_weights.spectrum.start or spec.loss_weights.spectrum.end:
             self.spectrum = SpectrumLoss(patches, compute).to(compute.device)
         self.selection, self.encoders = selection, encoders
+        if spec.generator.matched_taps:
+            filters = matched_filters(
+                patches, encoders, spec.generator.matched_taps, spec.matched_gain, derive_seed(seed, "matched"), compute
+            )
+            self.generator.matched.copy_(filters)
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""

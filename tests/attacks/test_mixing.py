@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cama.api import load_model
-from cama.attacks.mixing import as_good_as_best, kernel, mix, shares
+from cama.attacks.mixing import as_good_as_best, mix, shares
 from cama.attacks.spectrum import filter_gains, filtered
 from cama.attacks.tiles import reach, transform
 from cama.commands.main import main
@@ -18,6 +18,7 @@ from cama.compute.psnr import psnr
 from cama.compute.tensors import to_float
 from cama.data.patches import Patches
 from cama.models.classifiers import save_classifier
+from cama.models.colour_filters import filter_channels, kernel
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator, save_generator
 from cama.models.mixture import Mixture, load_generator
@@ -81,12 +82,12 @@ def test_a_filter_of_few_taps_is_nearly_that_of_its_gain(patches):
     data = Patches.read(patches, "rgb")
     gains, strength = filter_gains(patches, data, 30)
     assert 0 < strength.alpha <= 3
-    made = Mixture(3, MixtureNetSpec(members=(MEMBER,), taps=31)).eval()
     pictures = coloured(0, 4, 96, 96, seed=5)
-    for target, gain in enumerate(gains):
-        made.kernels[target] = torch.from_numpy(np.stack([kernel(gain[..., c], 31) for c in range(3)])).float()
+    for gain in gains:
+        kernels = torch.from_numpy(np.stack([kernel(gain[..., c], 31) for c in range(3)])).float()
         expected = filtered(pictures, gain) - pictures
-        found = (made.filtered(to_float(pictures), torch.full((4,), target)) - to_float(pictures)).numpy() * 127.5
+        changed = filter_channels(to_float(pictures), kernels.expand(4, -1, -1, -1))
+        found = (changed - to_float(pictures)).numpy() * 127.5
         error = np.moveaxis(found, 1, -1) - expected
         assert np.square(error).mean() < 0.03 * np.square(expected).mean()
 

@@ -26,7 +26,7 @@ SPECS = {
     "detail": {"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3, "output": "residual", "input": "rgb"}
     | {"detail": 3},
     "filters": {"features": 4, "downsamplings": 0, "blocks": 0, "kernel": 3, "output": "filters", "input": "rgb"}
-    | {"filters": 3, "taps": 9},
+    | {"filters": 3, "taps": 9, "matched_taps": 15},
 }
 
 

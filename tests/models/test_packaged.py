@@ -190,7 +190,7 @@ def test_a_model_file_of_before_loads(tmp_path):
     assert made.header.model_dump(mode="json") == OLD_HEADER | {
         "psnr": 0,
         "judges": {},
-        "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7},
+        "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7, "matched_taps": 0},
     }
     assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())
     assert made.evaluator.names == ("rgb",)

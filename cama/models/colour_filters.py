@@ -1,0 +1,34 @@
+"""Linear filters of Y, Cb and Cr, of which each picture has its own."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cama.jpeg.differentiable import TO_YCC
+
+FROM_YCC = torch.linalg.inv(TO_YCC)
+
+
+def filter_channels(images: Tensor, kernels: Tensor) -> Tensor:
+    """Images (N, 3, H, W) after the kernels (N, 3, T, T) of their Y, Cb and Cr, float32; mirrored at the borders."""
+    with torch.autocast(images.device.type, enabled=False):
+        channels = torch.einsum("ij,njhw->nihw", TO_YCC.to(images), images.float())
+        padded = F.pad(channels, (kernels.shape[-1] // 2,) * 4, mode="reflect")
+        # one by one, since other programs know no convolution in which each picture has weights of its own
+        each = [F.conv2d(padded[n : n + 1], kernels[n].unsqueeze(1), groups=3) for n in range(len(images))]
+        return torch.einsum("ij,njhw->nihw", FROM_YCC.to(images), torch.cat(each))
+
+
+def kernel(log_gain: np.ndarray, taps: int) -> np.ndarray:
+    """The filter of `taps` x `taps` pixels that is nearest to a gain, whose logarithm (F, F) is given at F frequencies from 0
+    to half a cycle a pixel, vertical and horizontal, and even in both. It leaves the mean as it is.
+    """
+    mirrored = np.concatenate([log_gain, log_gain[-2:0:-1]])
+    response = np.fft.irfft2(np.exp(mirrored), s=(len(mirrored),) * 2)
+    reach = taps // 2
+    central = np.fft.fftshift(response)[
+        tuple(slice(side // 2 - reach, side // 2 + reach + 1) for side in response.shape)
+    ]
+    tapered = central * np.outer(np.hanning(taps + 2)[1:-1], np.hanning(taps + 2)[1:-1])
+    return tapered / tapered.sum()
