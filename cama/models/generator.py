@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cama.models.body import build_body, label_maps
-from cama.models.colour_filters import filter_channels
+from cama.models.colour_filters import filter_channels, filter_each
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 from cama.storage.model_files import save_model
 
@@ -67,9 +67,7 @@ class Generator(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             shares = scores.float().softmax(1)
             filters = (self.filters - self.filters.mean((-2, -1), keepdim=True))[labels].flatten(1, 2)
-            padded = F.pad(images.float(), (filters.shape[-1] // 2,) * 4, mode="reflect")
-            # one by one, since other programs know no convolution in which each picture has weights of its own
-            each = torch.cat([F.conv2d(padded[n : n + 1], filters[n]) for n in range(len(images))])
+            each = filter_each(images, filters)
             return (shares.unsqueeze(2) * each.unflatten(1, (-1, 3))).sum(1)
 
 
