@@ -3,6 +3,8 @@
 `to_float` and `to_bytes` are the only ways across.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,3 +28,8 @@ def symmetry(images: np.ndarray, index: int) -> np.ndarray:
     """One of the 8 symmetries of the square, applied to (..., H, W): quarter turns index % 4, mirrored from 4 up. A view."""
     images = np.rot90(images, index % 4, (-2, -1))
     return images[..., ::-1] if index >= 4 else images
+
+
+def single_precision(values: Tensor) -> AbstractContextManager:
+    """The context in which autocast is off where these values are. Those without memory (`meta`) know no autocast."""
+    return nullcontext() if values.is_meta else torch.autocast(values.device.type, enabled=False)

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cama.compute.tensors import single_precision
 from cama.jpeg.differentiable import TO_YCC
 
 FROM_YCC = torch.linalg.inv(TO_YCC)
@@ -14,7 +15,7 @@ def filter_each(images: Tensor, kernels: Tensor) -> Tensor:
     """Images (N, C, H, W), each after its own kernels (N, C', C / groups, T, T), to (N, C', H, W), float32; mirrored at the
     borders.
     """
-    with torch.autocast(images.device.type, enabled=False):
+    with single_precision(images):
         padded = F.pad(images.float(), (kernels.shape[-1] // 2,) * 4, mode="reflect")
         # all pictures as channels of one, in groups: a convolution of each would take five times as long
         groups = padded.shape[0] * padded.shape[1] // kernels.shape[2]
@@ -24,7 +25,7 @@ def filter_each(images: Tensor, kernels: Tensor) -> Tensor:
 
 def filter_channels(images: Tensor, kernels: Tensor) -> Tensor:
     """Images (N, 3, H, W) after the kernels (N, 3, T, T) of their Y, Cb and Cr, float32; mirrored at the borders."""
-    with torch.autocast(images.device.type, enabled=False):
+    with single_precision(images):
         channels = torch.einsum("ij,njhw->nihw", TO_YCC.to(images), images.float())
         return torch.einsum("ij,njhw->nihw", FROM_YCC.to(images), filter_each(channels, kernels.unsqueeze(2)))
 

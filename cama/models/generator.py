@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cama.compute.tensors import single_precision
 from cama.models.body import build_body, label_maps
 from cama.models.colour_filters import filter_channels, filter_each
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
@@ -54,7 +55,7 @@ class Generator(nn.Module):
         if self.training:
             change = self.body[-1](features)
         else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture
-            with torch.autocast(features.device.type, enabled=False):
+            with single_precision(features):
                 change = self.body[-1](features.float())
         if self.output == "filters":
             return images + self._filtered(images, change, labels)
@@ -64,7 +65,7 @@ class Generator(nn.Module):
 
     def _filtered(self, images: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
         """What the filters of the labels (N,) make of images (N, 3, H, W), mixed by the softmax of scores (N, K, H, W)."""
-        with torch.autocast(images.device.type, enabled=False):
+        with single_precision(images):
             shares = scores.float().softmax(1)
             filters = (self.filters - self.filters.mean((-2, -1), keepdim=True))[labels].flatten(1, 2)
             each = filter_each(images, filters)
@@ -81,7 +82,7 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
     radius = blur_radius(sigma)
     weights = torch.exp(-torch.arange(-radius, radius + 1, device=images.device).square() / (2 * sigma**2))
     weights = (weights / weights.sum()).expand(3, 1, 1, -1)
-    with torch.autocast(images.device.type, enabled=False):
+    with single_precision(images):
         rows = F.conv2d(F.pad(images, (radius, radius, 0, 0), mode="replicate"), weights, groups=3)
         return F.conv2d(F.pad(rows, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3), groups=3)
 

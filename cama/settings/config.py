@@ -190,11 +190,17 @@ class Config(Spec):
                 f"patches.crop: found {self.patches.crop}, expected a multiple of patches.size ({self.patches.size})"
             )
         for name, spec in self.adversary.generators.items():
-            if spec.augmentation.jpeg and self.patches.size % 16:
-                raise ValueError(
-                    f"adversary.generators.{name}.augmentation.jpeg: found {spec.augmentation.jpeg:g}, expected 0 unless"
-                    f" patches.size is a multiple of 16 (found {self.patches.size})"
-                )
+            for key, value, side in (
+                ("augmentation.jpeg", spec.augmentation.jpeg, 16),
+                ("encode", spec.encode, 16),
+                ("generator.matched_taps", spec.generator.matched_taps, 32),
+            ):
+                if value and self.patches.size % side:
+                    found = "found true, expected false" if value is True else f"found {value:g}, expected 0"
+                    raise ValueError(
+                        f"adversary.generators.{name}.{key}: {found} unless patches.size is a multiple of {side}"
+                        f" (found {self.patches.size})"
+                    )
         bodies = [self.adversary.estimator.net, self.examiner.estimator.net]
         bodies += [self.adversary.denoiser.net] if self.uses_denoiser else []
         for body in (*bodies, *(spec.generator for spec in self.adversary.generators.values())):

@@ -52,7 +52,7 @@ def classifier_forward(labels: int, net: ClassifierNetSpec, estimator: BodySpec,
 @torch.no_grad()
 def generator_forward(labels: int, spec: GeneratorSpec, side: int) -> float:
     """Forward through a generator."""
-    generator = Generator(labels, spec).to("meta").train()  # in evaluation it needs autocast, which `meta` lacks
+    generator = Generator(labels, spec).to("meta").eval()
     return _count(lambda: generator(_images(side), _targets()))
 
 

@@ -469,13 +469,19 @@ def test_devices_are_compared_at_one_place_of_the_sensor_alone():
     assert "detection.devices: found some, expected none: spcup2018 has one device" in refused(values)
 
 
-def test_jpeg_in_training_needs_patches_of_whole_blocks():
-    values = put(DEFAULT, "adversary.generators.cama.augmentation.jpeg", 0.5)
-    assert parse(Config, values, "config").adversary.generators["cama"].augmentation.jpeg == 0.5
-    values = put(put(values, "patches.size", 24), "patches.crop", 240)
-    assert "augmentation.jpeg: found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)" in refused(
-        values
-    )
+@pytest.mark.parametrize(
+    ("key", "value", "side", "text"),
+    [
+        ("augmentation.jpeg", 0.5, 24, "found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)"),
+        ("encode", True, 24, "found true, expected false unless patches.size is a multiple of 16 (found 24)"),
+        ("generator.matched_taps", 15, 48, "found 15, expected 0 unless patches.size is a multiple of 32 (found 48)"),
+    ],
+)
+def test_parts_of_a_training_need_patches_of_whole_blocks(key, value, side, text):
+    values = put(DEFAULT, f"adversary.generators.cama.{key}", value)
+    assert parse(Config, values, "config").adversary.generators["cama"]
+    values = put(put(values, "patches.size", side), "patches.crop", 240)
+    assert f"adversary.generators.cama.{key}: {text}" in refused(values)
 
 
 def test_expanded_labels_need_models_and_devices_to_expand_by():
