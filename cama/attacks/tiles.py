@@ -10,7 +10,7 @@ from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
 from cama.compute.tensors import to_bytes
 from cama.forensics.mosaic import remosaic
-from cama.models.generator import Generator, blur_radius
+from cama.models.generator import MATCHED_TAPS, Generator, blur_radius
 from cama.models.mixture import Mixture
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 
@@ -28,7 +28,7 @@ def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
     own += blur_radius(spec.detail)
     if spec.output == "filters":
         own = max(own, spec.taps // 2)
-    own += spec.matched_taps // 2
+    own += MATCHED_TAPS // 2 if spec.matched else 0
     return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
 
 

@@ -67,7 +67,8 @@ class Sampler:
     """Class-balanced batches with a random symmetry of the square; the batch of a step depends on seed and step alone. Of
     several processes each draws its share of it. Arrays that fit there are held on the GPU of `compute`, and drawn there.
 
-    With `change` the processor changes what is drawn, each patch by a seed of its own.
+    With `change` the processor changes what is drawn, each patch by a seed of its own. Unless `turned`, patches stay as they
+    lie in their photographs.
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class Sampler:
         seed: int,
         compute: Compute,
         change: Change | None = None,
+        turned: bool = True,
     ) -> None:
         self.batch, self.seed, self.classes = batch, seed, len(patches.labels)
-        self.change = change
+        self.change, self.turned, self.origin = change, turned, patches.origin
         self.arrays = [patches.arrays[name] for name in names]
         held = [array for array in self.arrays if isinstance(array, Tensor)]
         fits = len(held) == len(self.arrays) and sum(array.nbytes for array in held) <= compute.free_gpu_memory()
@@ -94,17 +96,25 @@ class Sampler:
 
     def draw(self, step: int) -> tuple[list[Tensor], Tensor]:
         """The step's batch: each array (batch, S, S, 3) as stored, and labels (batch,); or this process's share of it."""
+        labels, rows, turns, seeds = self._chosen(step)
+        drawn = [_drawn(array, rows, turns if self.turned else 0 * turns) for array in self.arrays]
+        if self.change is not None:
+            drawn = [torch.from_numpy(self.change(images.numpy(), seeds)) for images in drawn]
+        return drawn, torch.from_numpy(labels)
+
+    def places(self, step: int) -> Tensor:
+        """Where the step's patches begin in their photographs: rows and columns (batch, 2), or this process's share of them."""
+        return torch.from_numpy(self.origin[self._chosen(step)[1]])
+
+    def _chosen(self, step: int) -> tuple[np.ndarray, ...]:
+        """The labels, rows, symmetries and seeds (n,) of this process's share of the step's batch."""
         rng = np.random.default_rng([self.seed, step])
         labels = rng.permutation((np.arange(self.batch) + rng.integers(self.classes)) % self.classes)
         rows = np.array([self.members[label][rng.integers(len(self.members[label]))] for label in labels])
         turns = rng.integers(0, 8, self.batch)
         seeds = rng.integers(0, 2**63, self.batch)
         share = slice(processes.rank(), None, processes.count())
-        labels, rows, turns, seeds = (values[share] for values in (labels, rows, turns, seeds))
-        drawn = [_drawn(array, rows, turns) for array in self.arrays]
-        if self.change is not None:
-            drawn = [torch.from_numpy(self.change(images.numpy(), seeds)) for images in drawn]
-        return drawn, torch.from_numpy(labels)
+        return labels[share], rows[share], turns[share], seeds[share]
 
 
 def _drawn(array: PatchArray, rows: np.ndarray, turns: np.ndarray) -> Tensor:

@@ -23,16 +23,19 @@ def filter_each(images: Tensor, kernels: Tensor) -> Tensor:
         return filtered[0].unflatten(0, kernels.shape[:2])
 
 
-def filter_channels(images: Tensor, kernels: Tensor) -> Tensor:
-    """Images (N, 3, H, W) after the kernels (N, 3, T, T) of their Y, Cb and Cr, float32; mirrored at the borders."""
+def filter_channels(images: Tensor, kernels: Tensor, to_ycc: Tensor = TO_YCC, from_ycc: Tensor = FROM_YCC) -> Tensor:
+    """Images (N, 3, H, W) after the kernels (N, 3, T, T) of their Y, Cb and Cr, float32; mirrored at the borders. The matrices
+    are those of the colours; who has them on a GPU gives them, since it would wait for a copy.
+    """
     with single_precision(images):
-        channels = torch.einsum("ij,njhw->nihw", TO_YCC.to(images), images.float())
-        return torch.einsum("ij,njhw->nihw", FROM_YCC.to(images), filter_each(channels, kernels.unsqueeze(2)))
+        channels = torch.einsum("ij,njhw->nihw", to_ycc.to(images), images.float())
+        return torch.einsum("ij,njhw->nihw", from_ycc.to(images), filter_each(channels, kernels.unsqueeze(2)))
 
 
 def kernel(log_gain: np.ndarray, taps: int) -> np.ndarray:
-    """The filter of `taps` x `taps` pixels that is nearest to a gain, whose logarithm (F, F) is given at F frequencies from 0
-    to half a cycle a pixel, vertical and horizontal, and even in both. It leaves the mean as it is.
+    """A filter of `taps` x `taps` pixels for a gain whose logarithm (F, F) is given at F frequencies from 0 to half a cycle a
+    pixel, vertical and horizontal, and even in both. It leaves the mean as it is. With 2 F - 3 taps the response is the gain's
+    mean (1/4, 1/2, 1/4) over neighbouring frequencies; with fewer it is flatter, and weaker where the gain is 1 at the lowest.
     """
     mirrored = np.concatenate([log_gain, log_gain[-2:0:-1]])
     response = np.fft.irfft2(np.exp(mirrored), s=(len(mirrored),) * 2)

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cama.compute.tensors import single_precision
+from cama.jpeg.differentiable import TO_YCC
 from cama.models.body import build_body, label_maps
-from cama.models.colour_filters import filter_channels, filter_each
+from cama.models.colour_filters import FROM_YCC, filter_channels, filter_each
 from cama.settings.networks import GeneratorSpec, MixtureNetSpec
 from cama.storage.model_files import save_model
 
+MATCHED_TAPS = 31  # a side of the matched filter, which reaches less far than the smallest picture, 16 pixels, is wide
 FIRST_TAPS = 0.002  # standard deviation of a filter's taps before it is trained: nearly no change
 
 
@@ -23,9 +25,9 @@ class Generator(nn.Module):
     `output: direct` ends in tanh and gives the picture (the paper); `output: residual` adds its output to its input and begins
     as the identity, with `detail` without what a blur leaves of that output. `output: filters` adds what small linear filters
     of the target make of its input, mixed at each pixel in shares that its body gives (basis prediction: Xia et al. 2020); the
-    filters have no mean, so that colour and brightness of areas stay. With `matched_taps` the picture
-    first passes a fixed filter of the target; the buffer `matched` is that filter less the identity. `label: maps` gives the
-    target beside the image (the paper), `modulation` in every norm.
+    filters have no mean, so that colour and brightness of areas stay. With `matched` the picture first passes a fixed filter of
+    the target; the buffer `matched` is that filter less the identity. `label: maps` gives the target beside the image (the
+    paper), `modulation` in every norm.
     """
 
     def __init__(self, classes: int, spec: GeneratorSpec) -> None:
@@ -37,17 +39,19 @@ class Generator(nn.Module):
         self.body = build_body(3 + self.maps, outputs, spec, classes if modulated else 0)
         if spec.output == "residual":
             nn.init.zeros_(self.body[-1].weight)
-        if spec.matched_taps:
-            self.register_buffer("matched", torch.zeros(classes, 3, spec.matched_taps, spec.matched_taps))
-        self.matching = bool(spec.matched_taps)
-        self.filtering = self.matching or spec.output == "filters"
+        self.matching = spec.matched
+        self.filtering = spec.matched or spec.output == "filters"
+        if spec.matched:
+            self.register_buffer("matched", torch.zeros(classes, 3, MATCHED_TAPS, MATCHED_TAPS))  # of Y, Cb and Cr
+            self.register_buffer("to_ycc", TO_YCC.clone(), persistent=False)
+            self.register_buffer("from_ycc", FROM_YCC.clone(), persistent=False)
         if spec.output == "filters":
             self.filters = nn.Parameter(FIRST_TAPS * torch.randn(classes, spec.filters, 3, 3, spec.taps, spec.taps))
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
         if self.matching:
-            images = images + filter_channels(images, self.matched[labels])
+            images = images + filter_channels(images, self.matched[labels], self.to_ycc, self.from_ycc)
         inputs = images
         if self.maps:
             inputs = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)

@@ -192,8 +192,8 @@ class Config(Spec):
         for name, spec in self.adversary.generators.items():
             for key, value, side in (
                 ("augmentation.jpeg", spec.augmentation.jpeg, 16),
-                ("encode", spec.encode, 16),
-                ("generator.matched_taps", spec.generator.matched_taps, 32),
+                ("encode", spec.encode, 32),
+                ("generator.matched", spec.generator.matched, 32),
             ):
                 if value and self.patches.size % side:
                     found = "found true, expected false" if value is True else f"found {value:g}, expected 0"

@@ -45,12 +45,10 @@ class GeneratorSpec(BodySpec):
     )
     filters: int = Field(8, ge=1, le=64, description="number of linear filters of each target (`output: filters`)")
     taps: Odd = Field(7, ge=3, le=63, description="side of these filters in pixels, odd")
-    matched_taps: int = Field(
-        0,
-        ge=0,
-        le=31,
-        description="side in pixels, odd, of a fixed linear filter of the target that pictures pass first, and that takes the"
-        " spectrum of a photograph to the target's; 0 for none",
+    matched: bool = Field(
+        False,
+        description="whether pictures first pass a fixed linear filter of the target, which takes the spectrum of photographs"
+        " to the target's",
     )
     input: Literal["rgb", "remosaic"] = Field(
         "remosaic", description="G's input: the photograph, or the photograph remosaiced and demosaiced"
@@ -68,13 +66,11 @@ class GeneratorSpec(BodySpec):
     )
 
     @model_validator(mode="after")
-    def _adds_detail(self) -> "GeneratorSpec":
+    def _adds(self) -> "GeneratorSpec":
         if self.detail and self.output != "residual":
             raise ValueError(f"detail: found {self.detail:g}, expected 0 unless output is residual")
-        if self.matched_taps and (self.output == "direct" or not self.matched_taps % 2):
-            raise ValueError(
-                f"matched_taps: found {self.matched_taps}, expected an odd number, and 0 where output is direct"
-            )
+        if self.matched and self.output == "direct":
+            raise ValueError("matched: found true, expected false where output is direct")
         return self
 
 

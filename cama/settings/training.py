@@ -268,14 +268,14 @@ class LearnedSpec(Spec):
     encode: bool = Field(
         False,
         description="whether D and E see G's pictures as their targets' cameras would save them, the JPEG grid at any place,"
-        " with gradients passed on",
+        " with gradients passed on, and whether the filter of `generator.matched` is corrected for that save",
     )
     matched_gain: float = Field(
         1.5,
         ge=0,
         le=4,
         description="how much of the difference between the target's spectrum and the mean of the other cameras' the filter of"
-        " `generator.matched_taps` makes; above 1, since a photograph's own camera is not known, and may be farther off",
+        " `generator.matched` makes; above 1, since a photograph's own camera is not known, and may be farther off",
     )
     augmentation: AugmentationSpec = AugmentationSpec()
     training: TrainingSpec = TrainingSpec(steps=234_375)

@@ -1,7 +1,8 @@
 """G's pictures as the target cameras deliver them, between G and the networks that look at them in training.
 
 D compares with real photographs of the target, which its camera has saved once. Without this G learns to imitate the traces of
-that save, and the save of what is delivered adds them again.
+that save, and the save of what is delivered adds them again. The grid of blocks is where it lies in the photograph, which
+both its own camera and the target's save from the first pixel on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,19 +51,29 @@ class TargetEncoders:
         """`imitations`: the encoder of each of `labels`, the targets."""
         self.encodings = [encodings(name, imitations[name]) for name in labels]
 
-    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in [-1, 1], sides multiples of 16, as decoded after a save by their targets' cameras (N,).
-        Where the grid of blocks lies, one place for all, and which of its encodings each target takes are drawn from torch's
-        random state.
+    def __call__(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in [-1, 1], sides multiples of 16 and 32 or more, as decoded after a save by their targets'
+        cameras (N,). They begin at `places` (N, 2), rows and columns, in the photographs that are saved. Which of its encodings
+        each target takes is drawn from torch's random state.
         """
-        above, before = (int(place) for place in torch.randint(0, GRID, (2,)))
-        padded = F.pad(images, (before, GRID - before, above, GRID - above), mode="reflect")
-        places, saved = [], []
+        height, width = images.shape[2:]
+        around = F.pad(images, (GRID,) * 4, mode="reflect").unbind()
+        offsets = [(int(row) % GRID, int(column) % GRID) for row, column in places.tolist()]
+        onto = [
+            one[:, GRID - row : 2 * GRID - row + height, GRID - column : 2 * GRID - column + width]
+            for one, (row, column) in zip(around, offsets, strict=True)
+        ]
+        on_grid, indices, saved = torch.stack(onto), [], []
         for label, choices in enumerate(self.encodings):
             shares = torch.tensor([choice.share for choice in choices])
             chosen = choices[int(torch.multinomial(shares, 1))]  # drawn for each, so that no draw depends on the labels
             rows = torch.nonzero(labels == label).flatten()
-            places.append(rows)
-            saved.append(save_through(padded[rows], chosen.luma, chosen.chroma, chosen.subsampling))
-        whole = torch.cat(saved)[torch.argsort(torch.cat(places))]
-        return whole[:, :, above : above + images.shape[2], before : before + images.shape[3]]
+            indices.append(rows)
+            saved.append(save_through(on_grid[rows], chosen.luma, chosen.chroma, chosen.subsampling))
+        whole = torch.cat(saved)[torch.argsort(torch.cat(indices))].unbind()
+        return torch.stack(
+            [
+                one[:, row : row + height, column : column + width]
+                for one, (row, column) in zip(whole, offsets, strict=True)
+            ]
+        )

@@ -56,6 +56,7 @@ class Batch:
     input: Tensor  # what G takes: x, or x remosaiced
     source: Tensor  # y, the labels of the photographs
     target: Tensor  # y', for each another label than y
+    places: Tensor  # where they begin in their photographs (N, 2), on the processor
 
 
 class GeneratorTraining:
@@ -74,7 +75,12 @@ class GeneratorTraining:
         torch.manual_seed(derive_seed(seed, "weights"))
         self.spec, self.compute, self.steps = spec, compute, spec.training.steps
         self.classes = len(patches.labels)
-        self.generator = compute.for_training(Generator(self.classes, spec.generator), self.steps).train()
+        generator = Generator(self.classes, spec.generator)
+        if spec.generator.matched:
+            matching = derive_seed(seed, "matched")
+            filters = matched_filters(patches, spec.generator.input, encoders, spec.matched_gain, matching, compute)
+            generator.matched.copy_(filters)
+        self.generator = compute.for_training(generator, self.steps).train()
         discriminators = [
             compute.for_training(Discriminator(self.classes, one), self.steps) for one in spec.discriminators
         ]
@@ -82,7 +88,14 @@ class GeneratorTraining:
         self.evaluator = compute.for_training(evaluator, self.steps)
 
         arrays = list(dict.fromkeys(("rgb", spec.generator.input)))
-        self.sampler = Sampler(patches, arrays, spec.training.batch, derive_seed(seed, "batches"), compute)
+        self.sampler = Sampler(
+            patches,
+            arrays,
+            spec.training.batch,
+            derive_seed(seed, "batches"),
+            compute,
+            turned=encoders is None,  # the grid, the tables and the sampling of a save do not turn
+        )
         first = compute.images(self.sampler.draw(0)[0][0])
         for discriminator in self.discriminators:
             discriminator.frontend.calibrate(first)
@@ -102,11 +115,6 @@ class GeneratorTraining:
         if spec.loss_weights.spectrum.start or spec.loss_weights.spectrum.end:
             self.spectrum = SpectrumLoss(patches, compute).to(compute.device)
         self.selection, self.encoders = selection, encoders
-        if spec.generator.matched_taps:
-            filters = matched_filters(
-                patches, encoders, spec.generator.matched_taps, spec.matched_gain, derive_seed(seed, "matched"), compute
-            )
-            self.generator.matched.copy_(filters)
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""
@@ -143,7 +151,9 @@ class GeneratorTraining:
         batch = self.draw(index)
         augment = draw_augmentation(self.spec.augmentation)
         anonymized = self.forward(batch)
-        delivered = self.encoders(anonymized, batch.target) if self.encoders is not None else anonymized
+        delivered = anonymized
+        if self.encoders is not None:
+            delivered = self.encoders(anonymized, batch.target, batch.places)
         fake = augment(delivered)
         real = augment(batch.real)
         losses = {"d_loss": self.update_d(batch, real, fake.detach(), index)}
@@ -159,7 +169,8 @@ class GeneratorTraining:
         arrays, labels = self.sampler.draw(index)
         target = (labels + torch.randint(1, self.classes, labels.shape)) % self.classes
         source, target = self.compute.upload(labels), self.compute.upload(target)
-        return Batch(self.compute.images(arrays[0]), self.compute.images(arrays[-1]), source, target)
+        real, given = self.compute.images(arrays[0]), self.compute.images(arrays[-1])
+        return Batch(real, given, source, target, self.sampler.places(index))
 
     def forward(self, batch: Batch) -> Tensor:
         """G's pictures (N, 3, H, W), float32."""

@@ -26,14 +26,19 @@ SPECS = {
     "detail": {"features": 4, "downsamplings": 0, "blocks": 1, "kernel": 3, "output": "residual", "input": "rgb"}
     | {"detail": 3},
     "filters": {"features": 4, "downsamplings": 0, "blocks": 0, "kernel": 3, "output": "filters", "input": "rgb"}
-    | {"filters": 3, "taps": 9, "matched_taps": 15},
+    | {"filters": 3, "taps": 9},
+    "matched": {"features": 4, "downsamplings": 0, "blocks": 0, "kernel": 3, "output": "residual", "input": "rgb"}
+    | {"matched": True},
 }
 
 
 def generator(name: str) -> tuple[Generator, GeneratorSpec]:
     spec = GeneratorSpec(**SPECS[name])
     torch.manual_seed(0)
-    return shake(Generator(3, spec), 0.15).eval(), spec
+    net = shake(Generator(3, spec), 0.15).eval()
+    if spec.matched:
+        net.matched.normal_(0, 0.02)
+    return net, spec
 
 
 @pytest.mark.parametrize("size", [(160, 208), (150, 97), (33, 16), (5, 3), (1, 1)])

@@ -116,12 +116,18 @@ def test_a_card_does_not_command_the_terminal(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("label", ["maps", "modulation"])
-@pytest.mark.parametrize(("output", "downsamplings"), [("residual", 0), ("direct", 2), ("filters", 0)])
-def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
-    spec = GeneratorSpec(features=8, downsamplings=downsamplings, blocks=1, kernel=5, output=output, label=label)
+@pytest.mark.parametrize(
+    ("output", "downsamplings", "matched"),
+    [("residual", 0, False), ("direct", 2, False), ("filters", 0, False), ("residual", 0, True)],
+)
+def test_onnx_gives_the_same_picture(label, output, downsamplings, matched, tmp_path):
+    settings = {"output": output, "label": label, "matched": matched}
+    spec = GeneratorSpec(features=8, downsamplings=downsamplings, blocks=1, kernel=5, **settings)
     torch.manual_seed(0)
     model_file(tmp_path)
     generator = shake(Generator(3, spec), 0.05).eval()
+    if matched:
+        generator.matched.normal_(0, 0.02)
     save_generator(tmp_path / "g.safetensors", generator, spec, LABELS, {})
     tensors, parts = read_parts(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"})
     path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, generator=parts["generator"], psnr=36)
@@ -130,7 +136,7 @@ def test_onnx_gives_the_same_picture(label, output, downsamplings, tmp_path):
     session = onnxruntime.InferenceSession(out)
     told = session.get_modelmeta().custom_metadata_map
     assert (json.loads(told["labels"]), told["input"], told["psnr"]) == (list(LABELS), spec.input, "36")
-    for count, height, width in ((1, 64, 64), (1 if output == "filters" else 3, 96, 160)):
+    for count, height, width in ((1, 64, 64), (1 if generator.filtering else 3, 96, 160)):
         images, labels = torch.rand(count, 3, height, width) * 2 - 1, 2 - torch.arange(count)
         (found,) = session.run(None, {"images": images.numpy(), "labels": labels.numpy()})
         with torch.no_grad():
@@ -190,7 +196,7 @@ def test_a_model_file_of_before_loads(tmp_path):
     assert made.header.model_dump(mode="json") == OLD_HEADER | {
         "psnr": 0,
         "judges": {},
-        "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7, "matched_taps": 0},
+        "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7, "matched": False},
     }
     assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())
     assert made.evaluator.names == ("rgb",)

@@ -473,8 +473,13 @@ def test_devices_are_compared_at_one_place_of_the_sensor_alone():
     ("key", "value", "side", "text"),
     [
         ("augmentation.jpeg", 0.5, 24, "found 0.5, expected 0 unless patches.size is a multiple of 16 (found 24)"),
-        ("encode", True, 24, "found true, expected false unless patches.size is a multiple of 16 (found 24)"),
-        ("generator.matched_taps", 15, 48, "found 15, expected 0 unless patches.size is a multiple of 32 (found 48)"),
+        ("encode", True, 48, "found true, expected false unless patches.size is a multiple of 32 (found 48)"),
+        (
+            "generator.matched",
+            True,
+            48,
+            "found true, expected false unless patches.size is a multiple of 32 (found 48)",
+        ),
     ],
 )
 def test_parts_of_a_training_need_patches_of_whole_blocks(key, value, side, text):

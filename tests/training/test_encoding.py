@@ -1,6 +1,7 @@
 """Tests of cama.training.encoding: what D and E see of G is what the target's camera would deliver."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,33 +45,27 @@ def encoded(picture: np.ndarray, imitation: Imitation, above: int, before: int) 
     return whole[above : above + 64, before : before + 64]
 
 
-def test_each_picture_has_been_saved_by_its_targets_camera_at_a_place_on_the_grid(imitations):
+PLACES = torch.tensor([[0, 0], [3, 8], [45, 16], [7, 31], [160, 5]])
+
+
+def test_each_picture_has_been_saved_by_its_targets_camera_where_it_lies_on_the_grid(imitations):
     images, labels = pictures(5), torch.tensor([2, 0, 1, 0, 2])
-    torch.manual_seed(3)
-    found = to_bytes(TargetEncoders(imitations, LABELS)(to_float(images), labels)).astype(int)
-    torch.manual_seed(3)
-    place = [int(one) for one in torch.randint(0, GRID, (2,))]
-    assert place[0] != place[1]
-    for picture, label, made in zip(images, labels, found, strict=True):
+    found = to_bytes(TargetEncoders(imitations, LABELS)(to_float(images), labels, PLACES)).astype(int)
+    for picture, label, place, made in zip(images, labels, PLACES % GRID, found, strict=True):
+        place = place.tolist()
         errors = {name: np.abs(made - encoded(picture, one, *place)) for name, one in imitations.items()}
-        assert (errors[LABELS[label]] <= 1).mean() > 0.75  # the rest: see tests/jpeg/test_differentiable.py
+        assert (errors[LABELS[label]] <= 1).mean() > 0.7  # the rest: see tests/jpeg/test_differentiable.py
         assert min(errors, key=lambda name: errors[name].mean()) == LABELS[label]
-        turned = np.abs(made - encoded(picture, imitations[LABELS[label]], *reversed(place)))
-        assert errors[LABELS[label]].mean() < turned.mean()
+        if place[0] != place[1]:
+            turned = np.abs(made - encoded(picture, imitations[LABELS[label]], *reversed(place)))
+            assert errors[LABELS[label]].mean() < turned.mean()
 
 
-def test_places_vary_and_depend_on_torchs_random_state_alone(imitations):
-    encoders, image, label = TargetEncoders(imitations, LABELS), to_float(pictures(1)), torch.tensor([0])
-    torch.manual_seed(0)
-    first, second = encoders(image, label), encoders(image, label)
-    assert not torch.equal(first, second)
-    torch.manual_seed(0)
-    assert torch.equal(encoders(image, label), first)
-    # the same numbers are drawn whatever the labels
-    states = []
+def test_what_is_drawn_does_not_depend_on_the_labels(imitations):
+    encoders, states = TargetEncoders(imitations, LABELS), []
     for labels in ([0], [0, 1, 2], [2, 2]):
         torch.manual_seed(0)
-        encoders(to_float(pictures(len(labels))), torch.tensor(labels))
+        encoders(to_float(pictures(len(labels))), torch.tensor(labels), PLACES[: len(labels)])
         states.append(torch.get_rng_state())
     assert torch.equal(states[0], states[1])
     assert torch.equal(states[0], states[2])
@@ -79,7 +74,8 @@ def test_places_vary_and_depend_on_torchs_random_state_alone(imitations):
 def test_gradients_reach_every_pixel(imitations):
     images = to_float(pictures(2)).requires_grad_()
     weights = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
-    (TargetEncoders(imitations, LABELS)(images, torch.tensor([1, 2])) * weights).sum().backward()
+    found = TargetEncoders(imitations, LABELS)(images, torch.tensor([1, 2]), PLACES[1:3])
+    (found * weights).sum().backward()
     assert torch.isfinite(images.grad).all()
     assert (images.grad != 0).float().mean() > 0.9
 
@@ -93,7 +89,7 @@ def test_a_camera_with_several_encodings_takes_each_as_often_as_it_has_it(tmp_pa
     assert {(one.subsampling, one.share) for one in encodings("D5", imitation)} == {("4:2:0", 0.75), ("4:2:2", 0.25)}
     encoders, image, label = TargetEncoders({"D5": imitation}, ["D5"]), to_float(pictures(1)), torch.tensor([0])
     torch.manual_seed(0)
-    errors = [(encoders(image, label) - image).abs().mean().item() for _ in range(100)]
+    errors = [(encoders(image, label, PLACES[:1]) - image).abs().mean().item() for _ in range(100)]
     coarse = Counter(error > (min(errors) + max(errors)) / 2 for error in errors)
     assert 60 < coarse[True] < 90
 
@@ -117,8 +113,8 @@ def test_d_and_e_see_what_the_encoders_make_and_the_distance_is_of_what_g_made(p
     """Of encoders that leave nothing no gradient comes back to G, but for the distance to the photograph."""
     seen = []
 
-    def nothing(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        seen.append((images.detach(), labels))
+    def nothing(images: torch.Tensor, labels: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        seen.append((images.detach(), labels, places))
         return torch.zeros_like(images)
 
     blind = LossWeights(adversarial=1, pixel=0, evaluator=1)
@@ -131,9 +127,23 @@ def test_d_and_e_see_what_the_encoders_make_and_the_distance_is_of_what_g_made(p
     assert not same(before, sighted.generator)
 
 
-def test_encoders_that_change_nothing_change_no_training(patches, imitations):
+def test_what_a_step_encodes_lies_in_its_photograph_where_the_encoders_are_told(patches, imitations):
+    """Of encoders that give back the untouched photograph from there, D's fake pictures are the real ones."""
+    placed = replace(
+        patches, origin=np.stack([np.arange(len(patches.label)), 2 * np.arange(len(patches.label))], axis=1)
+    )
+    training = GeneratorTraining(placed, tiny_evaluator(), cama_spec(1), CPU, 1, None, lambda images, *_: images)
+    batch = training.draw(0)
+    rows = batch.places[:, 0]
+    assert torch.equal(batch.places[:, 1], 2 * rows)
+    assert torch.equal(batch.real, CPU.images(patches.arrays["rgb"][rows]))  # not turned
+    assert len(set(rows.tolist())) > 1
+
+
+def test_encoders_that_change_nothing_change_but_how_patches_lie(patches, imitations):
     weights = LossWeights(adversarial=1, pixel=3, evaluator=0.2)
-    plain, same_pictures = (trained(patches, weights, one).generator for one in (None, lambda images, labels: images))
-    assert same(copy_of(plain), same_pictures)
+    turned = trained(patches, weights, None).generator
+    upright = trained(patches, weights, lambda images, *_: images).generator
+    assert not same(copy_of(turned), upright)
     encoded = trained(patches, weights, TargetEncoders(imitations, LABELS)).generator
-    assert not same(copy_of(plain), encoded)
+    assert not same(copy_of(upright), encoded)
