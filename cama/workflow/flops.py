@@ -7,10 +7,11 @@ of the same settings are counted once.
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_backward_flop
 
 from cama.models.classifiers import Classifier
 from cama.models.discriminator import Discriminator
@@ -100,8 +101,18 @@ def gradient_step(labels: int, evaluators: tuple[ClassifierNetSpec, ...], estima
     return _count(step)
 
 
+def _backward(*shapes: Any, out_shape: Any) -> int:
+    """The operations of a convolution's gradients. torch's count of those of the weights is as if there were no groups."""
+    *before, groups, (of_input, of_weights, _) = shapes
+    inputs, weights = (
+        conv_backward_flop(*before, groups, asked, out_val=out_shape)
+        for asked in ([of_input, False, False], [False, of_weights, False])
+    )
+    return inputs + weights // groups
+
+
 def _count(call: Callable[[], object]) -> float:
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution_backward: _backward}) as counter:
         call()
     return counter.get_total_flops() / BATCH
 

@@ -22,6 +22,15 @@ def test_a_larger_picture_costs_in_proportion():
     assert flops.generator_forward(2, spec, 64) == 4 * flops.generator_forward(2, spec, 32) > 0
 
 
+def test_filters_of_each_picture_cost_their_products_forward_and_back():
+    def step(taps: int) -> float:
+        spec = GeneratorSpec(features=4, downsamplings=0, blocks=0, kernel=3, output="filters", filters=8, taps=taps)
+        return flops.generator_training(2, spec, (DiscriminatorSpec(features=4),), (), BODY, 32)
+
+    # for each weight and pixel a multiplication and an addition, and as many for the gradients of the weights
+    assert step(7) - step(5) == 4 * 3 * 3 * 8 * (7**2 - 5**2) * 32**2
+
+
 def test_an_estimator_costs_its_forward_pass_in_training_and_use():
     rgb = HIGH.model_copy(update={"frontend": "rgb"})
     estimator = flops.estimator_forward(BODY, 32)
