@@ -261,7 +261,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--claim", type=Path, help="folder of a finished run of config/claim.yaml")
-    parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras-quick.yaml")
+    parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras.yaml")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")

@@ -11,7 +11,7 @@ from cama.evaluation.rates import FEW_CLUSTERS, rate, wilson
 from cama.forensics.thresholds import MATCH_PCE
 
 LEAST_MATCH = 0.95  # of untouched photographs with their own device, where matches of attacked ones say something
-QUESTIONS = {"attacked": "attacked or not?", "target": "true photograph of the target, or made to look so?"}
+QUESTIONS = {"attacked": "attacked or not?", "target": "true photograph of the target,\nor made to look so?"}
 
 
 def detection_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import pandas as pd
 from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 from cama.reporting.tables import headline, without_informed
+from cama.settings.networks import MixtureNetSpec
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
@@ -14,11 +15,13 @@ def model_card(header: Header) -> str:
     """The card of a model file with this header."""
     trained = sum(header.photographs.values())
     owner = "simulated, invented cameras" if header.simulated else f"real cameras ({header.dataset})"
+    mixed = isinstance(header.generator, MixtureNetSpec)
+    what = "A mixture of a generator G and, towards each target, a linear filter," if mixed else "A generator G"
     parts = [
         f"# {header.name}",
-        f"A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
-        f" others, and the evaluator E that it was trained against ({', '.join(header.evaluators)}).{_judges(header)} All were"
-        f" trained on {trained} photographs of {owner}: {_counted(header.photographs)}.",
+        f"{what} that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
+        f" others, and the evaluator E that G was trained against ({', '.join(header.evaluators)}).{_judges(header, mixed)} All"
+        f" were trained on {trained} photographs of {owner}: {_counted(header.photographs)}.",
         _strength(header),
         "## Measured",
         *_measured(header),
@@ -32,12 +35,13 @@ def model_card(header: Header) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _judges(header: Header) -> str:
+def _judges(header: Header, mixed: bool) -> str:
     """What other classifiers the file holds."""
     if not header.judges:
         return ""
     names = ", ".join(header.judges)
-    return f" Judges that it was not trained with ({names}) chose among its states, and choose a target (`auto`)."
+    chose = "the share of each for each target, which may be all" if mixed else "among its states"
+    return f" Judges that it was not trained with ({names}) chose {chose}, and choose a target (`auto`)."
 
 
 def _strength(header: Header) -> str:
@@ -56,9 +60,10 @@ def _measured(header: Header) -> list[str]:
     if summary.empty:
         return ["Nothing."]
     transfer = pd.DataFrame(header.scores.transfer)
-    known = without_informed(transfer[(transfer.set == "in") & (transfer.labels == transfer.labels.min())])
+    known = without_informed(transfer[transfer.set == "in"])
     accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
     named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
+    fewest = known[known.labels == transfer.labels.min()].classifier
     trainings = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
     shown = (
         summary.assign(set=summary.set.map(SET_NAMES).fillna(summary.set))
@@ -69,15 +74,15 @@ def _measured(header: Header) -> list[str]:
     return [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
         f" target camera; means over classifiers, 95% intervals. `chance` is the share that they take for it untouched."
-        f"{oracle} Their accuracy on untouched photographs: {named}.{trainings}"
+        f"{oracle} Their accuracy on untouched photographs of these cameras: {named}.{trainings}"
         " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels`"
         " is how many cameras the classifiers know.",
         to_markdown(merge_intervals(shown, 2), 2),
-        *_by_target(header, accuracies.index),
+        *_by_target(header, fewest),
     ]
 
 
-def _by_target(header: Header, classifiers: pd.Index) -> list[str]:
+def _by_target(header: Header, classifiers: pd.Series) -> list[str]:
     """Targeted success towards each camera, the mean over these classifiers."""
     labels = pd.DataFrame(header.scores.per_label)
     if labels.empty:

@@ -77,7 +77,7 @@ def confusion(rows: pd.DataFrame, methods: list[str], path: Path, dpi: int) -> N
         for axis, (method, classifier) in zip(panels.flat, itertools.product(methods, classifiers), strict=True):
             part = rows[(rows.method == method) & (rows.classifier == classifier)]
             _confusion_panel(axis, part, models, "source" if method == "identity" else "target")
-            axis.set_title(f"{'untouched' if method == 'identity' else method}: F {classifier}", fontsize=8)
+            axis.set_title(f"{'no change' if method == 'identity' else method}: F {classifier}", fontsize=8)
         save(figure, path, dpi)
 
 

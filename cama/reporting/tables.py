@@ -196,9 +196,10 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
     }
     psnrs = scored.groupby(["method", *PAIR], sort=False).psnr.mean()
     roles = rows.drop_duplicates("classifier").set_index("classifier").role  # informed to one method is informed to all
-    table = []
+    table, order = [], {save: place for place, save in enumerate(rows.save.unique())}  # pivot has sorted them
     for method in [name for name in hits if name not in (baseline, "identity")]:
         both = hits[method].add_suffix("_after").join(hits[baseline].add_suffix("_before"), how="inner")
+        both = both.sort_index(level="save", key=lambda saves: saves.map(order), sort_remaining=False, kind="stable")
         after, before = np.split(both.to_numpy(), [hits[method].shape[1]], axis=1)
         psnr_differences = (psnrs[method] - psnrs[baseline]).reindex(both.index)
         trials = both.index.to_frame(index=False)

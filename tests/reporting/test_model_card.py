@@ -45,12 +45,16 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     card = model_card(header())
     assert "| in-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.12 | 0.33 | 0.37 | 36.08 |" in card
     assert "| out-of-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
-    assert "untouched photographs: rgb 1.00, con_conv 0.88." in card
+    assert "untouched photographs of these cameras: rgb 1.00, con_conv 0.88." in card
     assert "| Borealis_B2 | 0.50 |" in card
     assert "15 photographs of simulated, invented cameras" in card
     assert "Judges" not in card
-    judged = model_card(header(judges={"numbers": {"net": {"architecture": "numbers"}}}))
+    judge = {"numbers": {"net": {"architecture": "numbers"}}}
+    judged = model_card(header(judges=judge))
     assert "Judges that it was not trained with (numbers) chose among its states" in judged
+    mixture = model_card(header(judges=judge, generator={"members": [SPEC]}))
+    assert mixture.splitlines()[2].startswith("A mixture of a generator G and, towards each target, a linear filter,")
+    assert "(numbers) chose the share of each for each target, which may be all" in mixture
     assert "nothing was measured against classifiers of real ones" in card
     assert "Container profiles\n\nNone" in card
 

@@ -9,6 +9,7 @@ import pytest
 from cama.core.errors import CamaError
 from cama.evaluation.rates import wilson
 from cama.reporting.tables import (
+    headline,
     paired_table,
     per_label_table,
     read_rows,
@@ -340,6 +341,15 @@ def test_methods_are_paired_on_the_same_photographs_and_targets():
         assert row.fewer_failures == pytest.approx((after - before) / (1 - before))
         assert row.psnr_difference == pytest.approx(1)
         assert math.isnan(row.difference_low)  # three photographs are too few
+
+
+def test_the_paired_table_begins_with_the_first_save():
+    """Which is that of the plots, and not the first by the alphabet."""
+    first = pd.concat([rows_of(name).assign(clean="A", clean_saved="A") for name in ("cama", "twin")])
+    rows = pd.concat([first.assign(save="target"), first.assign(save="jpeg85")])
+    found = paired_table(rows, "cama", 100, 1)
+    assert list(found.save.unique()) == ["target", "jpeg85"]
+    assert set(headline(found).set) == set(found.set)
 
 
 def test_the_paired_table_has_each_classifier_and_all_of_them(rows):
