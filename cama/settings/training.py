@@ -267,8 +267,9 @@ class LearnedSpec(Spec):
     )
     encode: bool = Field(
         False,
-        description="whether D and E see G's pictures as their targets' cameras would save them, the JPEG grid at any place,"
-        " with gradients passed on, and whether the filter of `generator.matched` is corrected for that save",
+        description="whether D and E see G's pictures as their targets' cameras would save them, each patch where it lies in"
+        " its photograph and not turned, with gradients passed on, and whether the filter of `generator.matched` is corrected"
+        " for that save",
     )
     matched_gain: float = Field(
         1.5,

@@ -47,7 +47,9 @@ def matched_filters(
         torch.default_generator.manual_seed(seed)
         labels, rows = range(len(patches.labels)), _training_rows(patches, seed)
         wanted = torch.stack([mean_log_powers(patches, "rgb", own, compute) for own in rows])
-        given = torch.stack([mean_log_powers(patches, source, own, compute) for own in rows])
+        given = wanted
+        if source != "rgb":
+            given = torch.stack([mean_log_powers(patches, source, own, compute) for own in rows])
         filters = []
         for target in labels:
             others = [label for label in labels if label != target]

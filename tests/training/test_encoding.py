@@ -128,7 +128,6 @@ def test_d_and_e_see_what_the_encoders_make_and_the_distance_is_of_what_g_made(p
 
 
 def test_what_a_step_encodes_lies_in_its_photograph_where_the_encoders_are_told(patches, imitations):
-    """Of encoders that give back the untouched photograph from there, D's fake pictures are the real ones."""
     placed = replace(
         patches, origin=np.stack([np.arange(len(patches.label)), 2 * np.arange(len(patches.label))], axis=1)
     )
