@@ -11,7 +11,7 @@ import torch
 from cama.attacks.auto import evenly
 from cama.attacks.spectrum import filter_gains, validation_pairs
 from cama.compute.device import Compute
-from cama.compute.psnr import at_psnr
+from cama.compute.psnr import together_at_psnr
 from cama.data.arrays import take
 from cama.data.patches import Patches
 from cama.models.classifiers import Classifier
@@ -115,7 +115,5 @@ def _judged(
 ) -> float:
     """How surely the judges take a mixed photograph for the target."""
     mixed = np.clip(picture + np.tensordot(weights.astype(np.float32), change, 1), 0, 255)
-    whole = (1, -1, *picture.shape[2:])  # its patches together, as the picture that they are of
-    delivered = at_psnr(picture.reshape(whole), mixed.reshape(whole), psnr).reshape(picture.shape)
-    pictures = torch.from_numpy(delivered)
+    pictures = torch.from_numpy(together_at_psnr(picture, mixed, psnr))
     return float(np.mean([np.exp(predict(judge, pictures, compute))[:, target].mean() for judge in judges]))

@@ -7,7 +7,7 @@ import numpy as np
 from cama.compute import processes
 from cama.compute.device import Compute
 from cama.compute.memory import free_memory
-from cama.compute.psnr import at_psnr
+from cama.compute.psnr import together_at_psnr
 from cama.core.errors import CamaError
 from cama.data.patches import Patches
 from cama.models.classifiers import load_classifier
@@ -47,10 +47,10 @@ def train_generator(
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     compute = Compute(spec.compute)
-    selection = _selection(spec, data, judges or [], compute)
     encoders: TargetEncoders | None = None
     if spec.learned.encode:
         encoders = TargetEncoders(target_encoders(["target"], profiles, data.labels), data.labels)
+    selection = _selection(spec, data, judges or [], encoders, compute)
     g, d, history = training.train_generator(
         spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection, encoders
     )
@@ -62,7 +62,9 @@ def train_generator(
     return checkpoint
 
 
-def _selection(spec: TrainGeneratorSpec, data: Patches, judges: list[Path], compute: Compute) -> Selection | None:
+def _selection(
+    spec: TrainGeneratorSpec, data: Patches, judges: list[Path], encoders: TargetEncoders | None, compute: Compute
+) -> Selection | None:
     if len(judges) != len(spec.learned.judges):
         expected = ", ".join(spec.learned.judges) or "none"
         raise CamaError(f"--judges: found {len(judges)} files, expected {len(spec.learned.judges)}: {expected}")
@@ -73,7 +75,9 @@ def _selection(spec: TrainGeneratorSpec, data: Patches, judges: list[Path], comp
         fuse_batch_norms_(judge)
     learned, level = spec.learned, spec.learned.target_psnr.end
 
-    def deliver(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        return at_psnr(before, after, level) if level else after
+    def deliver(before: np.ndarray, after: np.ndarray, target: int, places: np.ndarray) -> np.ndarray:
+        """At the PSNR at which the training ends, where it holds one, and after the target's save, where it trains on that."""
+        held = together_at_psnr(before, after, level) if level else after
+        return encoders.delivered(held, target, places, compute) if encoders else held
 
     return Selection(data, learned.generator.input, loaded, deliver, learned.training.steps, compute)

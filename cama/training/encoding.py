@@ -8,10 +8,13 @@ both its own camera and the target's save from the first pixel on.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cama.compute.device import Compute
+from cama.compute.tensors import to_bytes
 from cama.core.errors import CamaError
 from cama.jpeg.differentiable import SUBSAMPLINGS, save_through
 from cama.jpeg.imitation import Imitation
@@ -77,3 +80,13 @@ class TargetEncoders:
                 for one, (row, column) in zip(whole, offsets, strict=True)
             ]
         )
+
+    @torch.no_grad()
+    def delivered(self, patches: np.ndarray, target: int, places: np.ndarray, compute: Compute) -> np.ndarray:
+        """Patches (n, S, S, 3), uint8, that begin at `places` (n, 2) in a photograph, as decoded after a save by the camera
+        `target`; always the same encodings of it, and torch's random state stays.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            labels = torch.full((len(patches),), target, device=compute.device)
+            return to_bytes(self(compute.images(patches), labels, torch.from_numpy(places)))

@@ -17,8 +17,9 @@ from cama.training.classifier import predict
 
 FIRST = 0.7  # the share of the training after which the first state is judged
 STATES = 4  # how many are, the last among them
-# pictures (1, H, W, 3) and what G made of them, to what is kept
-Deliver = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# patches (n, S, S, 3) of a photograph, what G made of them, the target's label, and where they begin in the photograph, to
+# what is judged
+Deliver = Callable[[np.ndarray, np.ndarray, int, np.ndarray], np.ndarray]
 PAIRS = 60  # validation photographs and targets that each state is judged by
 
 
@@ -30,7 +31,7 @@ def judged_steps(steps: int) -> list[int]:
 class Selection:
     """Of some states of G the one whose pictures the judges take most often for their targets.
 
-    The pictures are those of validation photographs, scaled to the PSNR at which the training ends, where it holds one.
+    The pictures are those of validation photographs, as `deliver` makes them.
     """
 
     def __init__(
@@ -76,10 +77,7 @@ class Selection:
             self.compute.begin_step()
             with self.compute.autocast():
                 after = to_bytes(generator(self.compute.images(given), labels))
-            # the patches of the photograph together, as the picture that they are of
-            whole = (1, -1, *before.shape[2:])
-            delivered = self.deliver(before.reshape(whole), after.reshape(whole)).reshape(before.shape)
-            pictures = torch.from_numpy(delivered)
+            pictures = torch.from_numpy(self.deliver(before, after, target, self.patches.origin[rows]))
             hits += [predict(judge, pictures, self.compute).argmax(1) == target for judge in self.judges]
         return float(np.mean(np.concatenate(hits)))
 

@@ -61,6 +61,18 @@ def test_each_picture_has_been_saved_by_its_targets_camera_where_it_lies_on_the_
             assert errors[LABELS[label]].mean() < turned.mean()
 
 
+def test_what_judges_see_is_such_a_save_and_always_the_same_one(imitations):
+    encoders, images, places = TargetEncoders(imitations, LABELS), pictures(3), PLACES[:3].numpy()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    found = encoders.delivered(images, 0, places, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(found, to_bytes(encoders(to_float(images), torch.zeros(3, dtype=torch.int64), PLACES[:3])))
+    torch.manual_seed(6)
+    assert np.array_equal(found, encoders.delivered(images, 0, places, CPU))
+    assert not np.array_equal(found, encoders.delivered(images, 1, places, CPU))
+
+
 def test_what_is_drawn_does_not_depend_on_the_labels(imitations):
     encoders, states = TargetEncoders(imitations, LABELS), []
     for labels in ([0], [0, 1, 2], [2, 2]):

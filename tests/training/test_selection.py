@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cama.compute.psnr import at_psnr, psnr
+from cama.compute.psnr import psnr, together_at_psnr
 from cama.core.errors import CamaError
 from cama.models.generator import Generator
 from cama.settings.networks import GeneratorSpec
@@ -39,8 +39,8 @@ def generator():
     return shake(Generator(3, GeneratorSpec(**BODY)), 0.05).train()
 
 
-def delivered(before, after):
-    return at_psnr(before, after, 36)
+def delivered(before, after, target, places):
+    return together_at_psnr(before, after, 36)
 
 
 def judge():
