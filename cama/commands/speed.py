@@ -80,7 +80,8 @@ class Speeds:
             seconds += _patches(owner.estimator.training) * estimator_training(owner.estimator.net, side) / short
         evaluators = [config.adversary.evaluators[name] for name in config.used_evaluators]
         for spec in (*evaluators, *config.examiner.classifiers.values()):
-            seconds += _patches(spec.training) * classifier_training(self.labels, spec.net, body, side) / short
+            each = classifier_training(self.labels, spec.net, body, side, bool(spec.adversarial))
+            seconds += _patches(spec.training) * each / short
         for name in config.used_generators:
             seconds += _patches(config.adversary.generators[name].training) * self._operations(name) / long
         return seconds

@@ -113,6 +113,13 @@ class ClassifierSpec(Spec):
 
     net: ClassifierNetSpec = ClassifierNetSpec()
     augmentation: ResavesSpec = ResavesSpec()
+    adversarial: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="adversarial training: each patch is moved against the classifier by 0 to this many grey levels, root mean square."
+        " A classifier of E so trained is harder to please with what no other classifier sees; it costs another pass",
+    )
     training: TrainingSpec = TrainingSpec()
     optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.1, weight_decay=5e-4, schedule="steps")
 
@@ -121,6 +128,8 @@ class ClassifierSpec(Spec):
         if not self.net.non_neural:
             return self
         patches, kind = self.training.steps * self.training.batch, self.net.architecture
+        if self.adversarial:
+            raise ValueError(f"adversarial: found {self.adversarial:g}, expected 0 for {kind}, which has no gradient")
         if patches > MOST_AT_ONCE:
             raise ValueError(
                 f"training: found {patches} patches (steps x batch), expected at most {MOST_AT_ONCE} for {kind}"

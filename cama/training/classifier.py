@@ -17,6 +17,7 @@ from cama.training.linear import fit_linear
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 
+RISE = 0.3  # the share of a training in which what adversarial training moves rises to its full size
 AT_ONCE = 16 * 512**2  # most pixels that are scored in one batch, as memory allows
 
 
@@ -50,9 +51,12 @@ def train_classifier(
     def step(index: int) -> dict[str, torch.Tensor]:
         compute.begin_step()
         (rgb,), labels = sampler.draw(index)
-        labels = compute.upload(labels)
+        images, labels = compute.images(rgb), compute.upload(labels)
+        if spec.adversarial:
+            most = spec.adversarial * min(1.0, index / (RISE * spec.training.steps))
+            images = moved_against(classifier, images, labels, most, compute)
         with compute.autocast():
-            logits = classifier(compute.images(rgb))
+            logits = classifier(images)
         loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         optimiser.update(loss, index)
         project_constraints_(classifier)
@@ -61,6 +65,23 @@ def train_classifier(
     parts = {"classifier": classifier, "optimiser": optimiser}
     curve = run(name, parts, step, spec.training.steps, derive_seed(seed, "steps"), checkpoint)
     return classifier.eval(), curve
+
+
+def moved_against(
+    classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, most: float, compute: Compute
+) -> torch.Tensor:
+    """Images (N, 3, H, W) in [-1, 1] moved one step along the gradient of the cross-entropy of their labels (N,), each by its own
+    size, drawn from 0 to `most` grey levels, root mean square (after Madry et al. 2018, with one step in L2).
+    """
+    training, images = classifier.training, images.detach().requires_grad_()
+    with compute.autocast():
+        logits = classifier.eval()(images)
+    classifier.train(training)
+    loss = torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, images)
+    strength = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(torch.finfo(gradient.dtype).tiny)
+    size = compute.upload(torch.rand(len(images), 1, 1, 1) * (most / 127.5))
+    return images.detach() + gradient * (size / strength)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from cama.core.errors import CamaError
 from cama.core.names import run_of
 from cama.settings.attacks import MethodSpec
 from cama.settings.config import Config
-from cama.settings.networks import ClassifierNetSpec
+from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.training import ClassifierSpec, TrainingSpec
 from cama.workflow.flops import (
     classifier_forward,
@@ -92,6 +92,10 @@ def _classifier_speed(config: Config, spec: ClassifierSpec) -> str:
     return "classifier compiled" if compiled else "classifier"
 
 
+def _classifier_step(config: Config, labels: int, spec: ClassifierSpec, estimator: BodySpec) -> float:
+    return classifier_training(labels, spec.net, estimator, config.patches.size, bool(spec.adversarial))
+
+
 def _estimators(config: Config) -> Iterator[Cost]:
     evaluators = [config.adversary.evaluators[name] for name in config.adversary_classifiers]
     targets = config.examiner.classifiers.values()
@@ -113,7 +117,7 @@ def _evaluators(config: Config) -> Iterator[Cost]:
     adversary = config.adversary
     for name in config.adversary_classifiers:
         spec = adversary.evaluators[name]
-        each = classifier_training(_known(config), spec.net, adversary.estimator.net, config.patches.size)
+        each = _classifier_step(config, _known(config), spec, adversary.estimator.net)
         yield _trainings(f"evaluator {name}", spec.training, each, _classifier_speed(config, spec))
 
 
@@ -137,7 +141,7 @@ def _target_classifiers(config: Config) -> Iterator[Cost]:
     unknown = len(config.models.out_of_distribution)
     for name, spec in config.examiner.classifiers.items():
         labels = _known(config) + (unknown if spec.labels == "expanded" else 0)
-        each = classifier_training(labels, spec.net, config.examiner.estimator.net, config.patches.size)
+        each = _classifier_step(config, labels, spec, config.examiner.estimator.net)
         yield _trainings(f"classifier {name}", spec.training, each, _classifier_speed(config, spec))
         for further, informed in config.examiner.informed.items():
             if informed.classifier == name:
@@ -149,7 +153,7 @@ def _detectors(config: Config) -> Iterator[Cost]:
     jobs = len(config.detection.methods)
     for name, spec in config.detection.detectors.items() if jobs else ():
         classes = 2 * _known(config)
-        each = classifier_training(classes, spec.net, config.examiner.estimator.net, config.patches.size)
+        each = _classifier_step(config, classes, spec, config.examiner.estimator.net)
         yield _trainings(f"detector {name}", spec.training, each, _classifier_speed(config, spec), jobs)
 
 

@@ -36,11 +36,16 @@ def estimator_forward(body: BodySpec, side: int) -> float:
 
 
 @cache
-def classifier_training(labels: int, net: ClassifierNetSpec, estimator: BodySpec, side: int) -> float:
-    """Forward and backward through a classifier; `estimator` is its owner's, which some front-ends use."""
+def classifier_training(
+    labels: int, net: ClassifierNetSpec, estimator: BodySpec, side: int, adversarial: bool = False
+) -> float:
+    """Forward and backward through a classifier, and before that to the picture where the training is adversarial; `estimator`
+    is its owner's, which some front-ends use.
+    """
     if net.non_neural:  # no product of a network, and no way back
         return 0.0
-    return _training(_classifier(labels, net, estimator), side)
+    moved = gradient_step(labels, (net,), estimator, side) if adversarial else 0.0
+    return moved + _training(_classifier(labels, net, estimator), side)
 
 
 @cache

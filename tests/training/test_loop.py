@@ -356,9 +356,12 @@ def test_a_state_of_another_precision_is_refused(tmp_path):
 STEPS, INTERRUPT = 12, 5
 
 
-def train_classifier(frontend: str, optimiser: str, patches: Patches, checkpoint: Checkpoint):
+def train_classifier(
+    frontend: str, optimiser: str, patches: Patches, checkpoint: Checkpoint, adversarial: float = 0
+):
     spec = ClassifierSpec(
         net=ClassifierNetSpec(frontend=frontend, architecture="small", width=4),
+        adversarial=adversarial,
         training=TrainingSpec(steps=STEPS, batch=6),
         optimiser=OptimiserSpec(name=optimiser, rate=1e-2, weight_decay=1e-3, schedule="one_cycle"),
     )
@@ -399,6 +402,10 @@ RAMPED = LossWeights(pixel={"start": 1, "end": 9, "until": 0.5})
 TRAININGS = {
     "classifier con_conv sgd": (classifier_training, lambda *a: train_classifier("con_conv", "sgd", *a)),
     "classifier prnu_lp adamw": (classifier_training, lambda *a: train_classifier("prnu_lp", "adamw", *a)),
+    "classifier, adversarial": (
+        classifier_training,
+        lambda *a: train_classifier("con_conv", "adamw", *a, adversarial=2),
+    ),
     "estimator": (estimator_training, train_estimator),
     "denoiser": (estimator_training, lambda *a: train_estimator(*a, noise=8)),
     "generator residual": (generator_training, lambda *a: train_generator("residual", *a)),

@@ -28,7 +28,7 @@ from cama.settings.training import (
 )
 from cama.storage.checkpoints import Checkpoint
 from cama.training import generator as generator_training
-from cama.training.classifier import predict, train_classifier
+from cama.training.classifier import moved_against, predict, train_classifier
 from cama.training.estimator import train_estimator, with_noise
 from cama.training.generator import ramp_at
 from cama.training.psnr_controller import PsnrController
@@ -111,6 +111,45 @@ def test_a_classifier_learns_to_tell_the_cameras_apart(frontend, patches, tmp_pa
     assert (found == unseen.label).mean() > 0.9
     if frontend == "con_conv":
         assert on_constraint(classifier.frontend.transform.weight)
+
+
+def test_pictures_are_moved_against_a_classifier_by_up_to_so_many_grey_levels(patches):
+    torch.manual_seed(0)
+    net = tiny_classifier("rgb").train()
+    images, labels = to_float(patches.arrays["rgb"]), torch.from_numpy(patches.label)
+
+    def loss(of: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(net.eval()(of), labels, reduction="none")
+
+    before = copy_of(net)
+    moved = moved_against(net, images, labels, 0.5, CPU)
+    assert net.training
+    assert same(before, net)
+    assert all(parameter.grad is None for parameter in net.parameters())
+    sizes = (moved - images).square().mean((1, 2, 3)).sqrt() * 127.5
+    assert sizes.max() < 0.5001
+    assert sizes.mean() == pytest.approx(0.25, abs=0.08)  # uniform
+    assert not moved.requires_grad
+    assert (loss(moved) > loss(images)).float().mean() > 0.9
+    assert torch.equal(moved_against(net, images, labels, 0, CPU), images)
+
+
+def test_adversarial_training_makes_a_classifier_harder_to_move(patches, tmp_path):
+    found = {}
+    for adversarial in (0.0, 8.0):
+        spec = classifier_spec("finite_difference").model_copy(update={"adversarial": adversarial})
+        net, _ = train_classifier("E", patches, spec, None, CPU, 1, Checkpoint(tmp_path / str(adversarial), {}))
+        images, labels = to_float(patches.arrays["rgb"]), torch.from_numpy(patches.label)
+        torch.manual_seed(0)
+        moved = moved_against(net, images, labels, 8.0, CPU)
+        with torch.no_grad():
+            found[adversarial] = (net(moved).argmax(1) == labels).float().mean()
+    assert found[8.0] > found[0.0] + 0.3
+
+
+def test_what_has_no_gradient_cannot_be_trained_adversarially():
+    with pytest.raises(ValueError, match="adversarial: found 0.1, expected 0 for numbers, which has no gradient"):
+        ClassifierSpec(net={"architecture": "numbers"}, training={"steps": 2, "batch": 8}, adversarial=0.1)
 
 
 def test_training_moves_the_constrained_convolution_and_keeps_it_on_its_constraint(patches, tmp_path):

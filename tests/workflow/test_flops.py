@@ -38,6 +38,11 @@ def test_an_estimator_costs_its_forward_pass_in_training_and_use():
         assert count(2, HIGH, BODY, 32) == count(2, rgb, BODY, 32) + estimator
 
 
+def test_adversarial_training_costs_the_way_back_to_the_picture_too():
+    step = flops.classifier_training(2, HIGH, BODY, 32)
+    assert flops.classifier_training(2, HIGH, BODY, 32, True) == step + flops.gradient_step(2, (HIGH,), BODY, 32)
+
+
 def test_what_is_no_network_has_none_of_its_operations():
     net = ClassifierNetSpec(architecture="cooccurrences")
     assert flops.classifier_training(3, net, BODY, 64) == flops.classifier_forward(3, net, BODY, 64) == 0
