@@ -117,8 +117,8 @@ class ClassifierSpec(Spec):
         0.0,
         ge=0,
         le=10,
-        description="adversarial training: each patch is moved against the classifier by 0 to this many grey levels, root mean square."
-        " A classifier of E so trained is harder to please with what no other classifier sees; it costs another pass",
+        description="adversarial training: each patch is moved against the classifier by 0 to this many grey levels, root mean"
+        " square. A classifier of E so trained is harder to please with what no other classifier sees; it costs another pass",
     )
     training: TrainingSpec = TrainingSpec()
     optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.1, weight_decay=5e-4, schedule="steps")

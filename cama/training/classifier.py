@@ -70,8 +70,8 @@ def train_classifier(
 def moved_against(
     classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, most: float, compute: Compute
 ) -> torch.Tensor:
-    """Images (N, 3, H, W) in [-1, 1] moved one step along the gradient of the cross-entropy of their labels (N,), each by its own
-    size, drawn from 0 to `most` grey levels, root mean square (after Madry et al. 2018, with one step in L2).
+    """Images (N, 3, H, W) in [-1, 1] moved one step along the gradient of the cross-entropy of their labels (N,), each by a
+    size of its own, drawn from 0 to `most` grey levels, root mean square (after Madry et al. 2018, with one step in L2).
     """
     training, images = classifier.training, images.detach().requires_grad_()
     with compute.autocast():

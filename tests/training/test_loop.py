@@ -356,9 +356,7 @@ def test_a_state_of_another_precision_is_refused(tmp_path):
 STEPS, INTERRUPT = 12, 5
 
 
-def train_classifier(
-    frontend: str, optimiser: str, patches: Patches, checkpoint: Checkpoint, adversarial: float = 0
-):
+def train_classifier(frontend: str, optimiser: str, patches: Patches, checkpoint: Checkpoint, adversarial: float = 0):
     spec = ClassifierSpec(
         net=ClassifierNetSpec(frontend=frontend, architecture="small", width=4),
         adversarial=adversarial,

@@ -148,7 +148,7 @@ def test_adversarial_training_makes_a_classifier_harder_to_move(patches, tmp_pat
 
 
 def test_what_has_no_gradient_cannot_be_trained_adversarially():
-    with pytest.raises(ValueError, match="adversarial: found 0.1, expected 0 for numbers, which has no gradient"):
+    with pytest.raises(ValueError, match=r"adversarial: found 0\.1, expected 0 for numbers, which has no gradient"):
         ClassifierSpec(net={"architecture": "numbers"}, training={"steps": 2, "batch": 8}, adversarial=0.1)
 
 
