@@ -101,7 +101,7 @@ def mislnet(channels: int, classes: int, dropout: float, width: int) -> nn.Modul
 
     Edges are repeated, not filled with zeros: a patch has a larger share of edges than a crop has, and what is trained on
     patches with zeros around them is wrong about crops. The highest of a window is found before the tanh, which keeps it the
-    highest, and of which a quarter is then left to compute.
+    highest and then has a quarter of the values to compute.
     """
 
     def stage(inputs: int, outputs: int, kernel: int, stride: int, *last: nn.Module) -> list[nn.Module]:

@@ -276,9 +276,8 @@ def _classifier(c: Config, name: str) -> Spec:
 def _informed(c: Config, name: str) -> Spec:
     spec = c.examiner.informed[name]
     base = c.examiner.classifiers[spec.classifier]
-    classifier = ClassifierSpec(
-        net=base.net, augmentation=base.augmentation, training=spec.training, optimiser=spec.optimiser
-    )
+    kept = {key: getattr(base, key) for key in ("net", "augmentation", "adversarial")}
+    classifier = ClassifierSpec(**kept, training=spec.training, optimiser=spec.optimiser)
     return TrainInformedSpec(
         seed=derive_seed(c.seed, "informed", name),
         name=name,

@@ -117,8 +117,9 @@ class ClassifierSpec(Spec):
         0.0,
         ge=0,
         le=10,
-        description="adversarial training: each patch is moved against the classifier by 0 to this many grey levels, root mean"
-        " square. A classifier of E so trained is harder to please with what no other classifier sees; it costs another pass",
+        description="adversarial training: each patch is first moved against the classifier by one gradient step of 0 to this"
+        " many grey levels, root mean square (rising over the first 30% of the steps), so that G can rely less on weaknesses of"
+        " this one classifier of E. It costs another forward and backward pass",
     )
     training: TrainingSpec = TrainingSpec()
     optimiser: OptimiserSpec = OptimiserSpec(name="sgd", rate=0.1, weight_decay=5e-4, schedule="steps")
@@ -276,9 +277,9 @@ class LearnedSpec(Spec):
     )
     encode: bool = Field(
         False,
-        description="whether D and E see G's pictures as their targets' cameras would save them, each patch where it lies in"
-        " its photograph and not turned, with gradients passed on, and whether the filter of `generator.matched` is corrected"
-        " for that save",
+        description="whether D, E and the judges see G's pictures as their targets' cameras would save them, each patch where"
+        " it lies in its photograph and not turned, with gradients passed on, and whether the filter of `generator.matched` is"
+        " corrected for that save",
     )
     matched_gain: float = Field(
         1.5,

@@ -75,9 +75,9 @@ def _selection(
         fuse_batch_norms_(judge)
     learned, level = spec.learned, spec.learned.target_psnr.end
 
-    def deliver(before: np.ndarray, after: np.ndarray, target: int, places: np.ndarray) -> np.ndarray:
+    def deliver(before: np.ndarray, after: np.ndarray, target: int, places: np.ndarray, number: int) -> np.ndarray:
         """At the PSNR at which the training ends, where it holds one, and after the target's save, where it trains on that."""
         held = together_at_psnr(before, after, level) if level else after
-        return encoders.delivered(held, target, places, compute) if encoders else held
+        return encoders.delivered(held, target, places, number, compute) if encoders else held
 
     return Selection(data, learned.generator.input, loaded, deliver, learned.training.steps, compute)

@@ -79,9 +79,11 @@ def moved_against(
     classifier.train(training)
     loss = torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, images)
-    strength = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(torch.finfo(gradient.dtype).tiny)
+    # of a picture that it is sure of the gradient is so small that its square would be 0
+    direction = gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny)
+    strength = direction.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
     size = compute.upload(torch.rand(len(images), 1, 1, 1) * (most / 127.5))
-    return images.detach() + gradient * (size / strength)
+    return images.detach() + direction * (size / strength)
 
 
 @torch.no_grad()

@@ -82,11 +82,13 @@ class TargetEncoders:
         )
 
     @torch.no_grad()
-    def delivered(self, patches: np.ndarray, target: int, places: np.ndarray, compute: Compute) -> np.ndarray:
+    def delivered(
+        self, patches: np.ndarray, target: int, places: np.ndarray, seed: int, compute: Compute
+    ) -> np.ndarray:
         """Patches (n, S, S, 3), uint8, that begin at `places` (n, 2) in a photograph, as decoded after a save by the camera
-        `target`; always the same encodings of it, and torch's random state stays.
+        `target`, which of its encodings the seed decides; torch's random state stays.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
+            torch.default_generator.manual_seed(seed)
             labels = torch.full((len(patches),), target, device=compute.device)
             return to_bytes(self(compute.images(patches), labels, torch.from_numpy(places)))

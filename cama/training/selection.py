@@ -17,9 +17,9 @@ from cama.training.classifier import predict
 
 FIRST = 0.7  # the share of the training after which the first state is judged
 STATES = 4  # how many are, the last among them
-# patches (n, S, S, 3) of a photograph, what G made of them, the target's label, and where they begin in the photograph, to
-# what is judged
-Deliver = Callable[[np.ndarray, np.ndarray, int, np.ndarray], np.ndarray]
+# patches (n, S, S, 3) of a photograph, what G made of them, the target's label, where they begin in the photograph, and the
+# number of this photograph and target, to what is judged
+Deliver = Callable[[np.ndarray, np.ndarray, int, np.ndarray, int], np.ndarray]
 PAIRS = 60  # validation photographs and targets that each state is judged by
 
 
@@ -70,14 +70,14 @@ class Selection:
     @torch.no_grad()
     def _score(self, generator: Generator) -> float:
         hits = []
-        for rows, target in self.pairs:
+        for number, (rows, target) in enumerate(self.pairs):
             before = take(self.patches.arrays["rgb"], rows)
             given = take(self.patches.arrays[self.source], rows)
             labels = torch.full((len(rows),), target, device=self.compute.device)
             self.compute.begin_step()
             with self.compute.autocast():
                 after = to_bytes(generator(self.compute.images(given), labels))
-            pictures = torch.from_numpy(self.deliver(before, after, target, self.patches.origin[rows]))
+            pictures = torch.from_numpy(self.deliver(before, after, target, self.patches.origin[rows], number))
             hits += [predict(judge, pictures, self.compute).argmax(1) == target for judge in self.judges]
         return float(np.mean(np.concatenate(hits)))
 

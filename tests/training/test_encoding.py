@@ -61,16 +61,26 @@ def test_each_picture_has_been_saved_by_its_targets_camera_where_it_lies_on_the_
             assert errors[LABELS[label]].mean() < turned.mean()
 
 
-def test_what_judges_see_is_such_a_save_and_always_the_same_one(imitations):
-    encoders, images, places = TargetEncoders(imitations, LABELS), pictures(3), PLACES[:3].numpy()
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    found = encoders.delivered(images, 0, places, CPU)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(found, to_bytes(encoders(to_float(images), torch.zeros(3, dtype=torch.int64), PLACES[:3])))
-    torch.manual_seed(6)
-    assert np.array_equal(found, encoders.delivered(images, 0, places, CPU))
-    assert not np.array_equal(found, encoders.delivered(images, 1, places, CPU))
+def test_what_judges_see_is_such_a_save_whose_encoding_the_seed_decides(imitations, tmp_path):
+    paths = []
+    for quality in (60, 95):
+        paths.append(tmp_path / f"of_{quality}.jpg")
+        paths[-1].write_bytes(camera_file("Dorado_D5", quality=quality))
+    several = Imitation(learn_profile(paths))
+    encoders, images = TargetEncoders({**imitations, "Canon_A": several}, LABELS), pictures(3)
+
+    def delivered(target: int, seed: int) -> np.ndarray:
+        torch.rand(1)  # what was drawn before is of no account
+        before = torch.get_rng_state()
+        found = encoders.delivered(images, target, PLACES[:3].numpy(), seed, CPU)
+        assert torch.equal(torch.get_rng_state(), before)
+        return found
+
+    found = [delivered(0, seed) for seed in range(8)]
+    assert all(np.array_equal(one, delivered(0, seed)) for seed, one in enumerate(found))
+    assert len({one.tobytes() for one in found}) == 2  # one of each encoding
+    whole = to_bytes(encoders(to_float(images), torch.ones(3, dtype=torch.int64), PLACES[:3]))
+    assert np.array_equal(delivered(1, 0), whole)
 
 
 def test_what_is_drawn_does_not_depend_on_the_labels(imitations):

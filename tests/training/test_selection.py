@@ -39,7 +39,7 @@ def generator():
     return shake(Generator(3, GeneratorSpec(**BODY)), 0.05).train()
 
 
-def delivered(before, after, target, places):
+def delivered(before, after, target, places, number):
     return together_at_psnr(before, after, 36)
 
 
@@ -98,6 +98,22 @@ def test_a_score_is_the_share_of_patches_taken_for_their_target_each_photograph_
     levels = [psnr(one, other) for one, other in zip(before, seen, strict=True)]
     assert min(levels) >= 36  # or a little more, where all pixels of a tiny patch are rounded at once
     assert max(levels) < 37
+
+
+def test_what_is_judged_is_delivered_with_its_target_and_place(held, generator):
+    seen = []
+
+    def deliver(before, after, target, places, number):
+        seen.append((before, target, places, number))
+        return before
+
+    chosen = Selection(held, "rgb", [judge()], deliver, 900, CPU)
+    chosen.consider(900, generator)
+    assert [number for *_, number in seen] == list(range(len(chosen.pairs)))
+    for (before, target, places, _), (rows, aim) in zip(seen, chosen.pairs, strict=True):
+        assert target == aim
+        assert np.array_equal(places, held.origin[rows])
+        assert np.array_equal(before, held.arrays["rgb"][rows].numpy())
 
 
 def test_the_trained_generator_is_the_state_that_was_chosen(held, tmp_path, monkeypatch):

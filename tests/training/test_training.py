@@ -134,6 +134,16 @@ def test_pictures_are_moved_against_a_classifier_by_up_to_so_many_grey_levels(pa
     assert torch.equal(moved_against(net, images, labels, 0, CPU), images)
 
 
+def test_a_picture_of_which_a_classifier_is_sure_is_moved_no_further(patches):
+    torch.manual_seed(0)
+    net = tiny_classifier("rgb")
+    with torch.no_grad():
+        net.net[-1].bias[0] += 45  # a gradient whose square is 0 in single precision
+    images, labels = to_float(patches.arrays["rgb"]), torch.zeros(len(patches.label), dtype=torch.int64)
+    moved = moved_against(net, images, labels, 0.5, CPU)
+    assert ((moved - images).square().mean((1, 2, 3)).sqrt() * 127.5).max() < 0.5001
+
+
 def test_adversarial_training_makes_a_classifier_harder_to_move(patches, tmp_path):
     found = {}
     for adversarial in (0.0, 8.0):

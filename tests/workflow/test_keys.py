@@ -77,7 +77,7 @@ CHANGED = {
     r"adversary\.threads": {"generator"},
     r"examiner\.estimator\..*": {"estimator examiner"},
     r"examiner\.classifiers\.\w+\.labels": {"evaluate"},  # its role; and its inputs
-    r"examiner\.classifiers\.prnu_lp\.(net|augmentation)\..*": {"classifier prnu_lp", "informed knowing"},
+    r"examiner\.classifiers\.prnu_lp\.(adversarial|(net|augmentation)\..*)": {"classifier prnu_lp", "informed knowing"},
     r"examiner\.classifiers\.(\w+)\..*": {r"classifier \1"},
     r"examiner\.informed\.knowing\.method": set(),  # another job instead
     r"examiner\.informed\.knowing\..*": {"informed"},
