@@ -13,6 +13,7 @@ from cama.compute.tensors import to_float
 from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 
+AREA = 32  # pixels a side of an area whose mean colour is compared
 STRIP = 256  # rows of pixels that are compared at a time
 
 
@@ -32,6 +33,17 @@ def ms_ssim(image: np.ndarray, changed: np.ndarray) -> float:
     # the channels stay last in memory, which takes two thirds of the time
     both = [torch.from_numpy(x).permute(2, 0, 1)[None].float() for x in (image, changed)]
     return float(multi_scale(*both, data_range=255))
+
+
+def area_shift(image: np.ndarray, changed: np.ndarray) -> float:
+    """By how many grey levels the mean colour of areas moves: root mean square over the channels of all whole areas of 32 x 32
+    pixels, or of the one that a smaller picture is. What an attack does to traces alone leaves it near 0.
+    """
+    height, width = (max(1, side // AREA) for side in image.shape[:2])
+    side = min(AREA, *image.shape[:2])
+    change = changed[: height * side, : width * side].astype(np.float64) - image[: height * side, : width * side]
+    means = change.reshape(height, side, width, side, -1).mean((1, 3))
+    return float(np.sqrt(np.square(means).mean()))
 
 
 class Lpips:

@@ -53,6 +53,7 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
             "clean_accuracy": of_source.right,
             "psnr": groups.mean(),
             "psnr_p05": groups.quantile(0.05),
+            "area_shift": scored.groupby(every).area_shift.mean(),
         }
     )
 

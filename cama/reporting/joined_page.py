@@ -8,6 +8,7 @@ from cama.reporting.joined import FEWEST, by_catalogue
 
 CELL = ["method", "set", "save", "labels"]
 PSNR = "PSNR: mean / 5%"
+HEADINGS = {"targeted_worst_classifier": "worst F", "targeted_worst_cell": "worst cell", "area_shift": "area shift"}
 
 
 def render_joined(
@@ -59,9 +60,9 @@ def headline_table(joined: pd.DataFrame, order: dict[str, list]) -> pd.DataFrame
     wide["share_of_oracle"] = wide.targeted / wide.oracle.where(wide.oracle > 0)
     psnr = wide[["psnr", "psnr_p05"]]
     wide[PSNR] = psnr.map("{:.1f}".format).agg(" / ".join, axis=1).where(psnr.psnr.notna())
-    wide = wide.rename(columns={"targeted_worst_classifier": "worst F", "targeted_worst_cell": "worst cell"})
+    wide = wide.rename(columns=HEADINGS)
     shown = ["set", "method", "targeted", "rerun", "lowest", "deviation of trainings", "chance", "oracle"]
-    shown += ["share_of_oracle", "worst F", "worst cell", PSNR]
+    shown += ["share_of_oracle", "worst F", "worst cell", PSNR, "area shift"]
     wide = wide.sort_values("set", kind="stable").dropna(axis="columns", how="all")
     return merge_intervals(wide, 2)[[name for name in shown if name in wide]]
 

@@ -16,6 +16,7 @@ SUMMARY = {
     "targeted_worst_label": "worst label",
     "targeted_worst_cell": "worst cell",
     "targeted_without_scene_readers": "without scene readers",
+    "area_shift": "area shift",
 }
 TRANSFER = {
     **{name: name for name in ("method", "set", "save", "classifier", "role")},

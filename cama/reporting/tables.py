@@ -11,7 +11,7 @@ from cama.evaluation.rates import paired, rate, wilson
 from cama.storage.files import read_csv
 
 ROW_COLUMNS = (
-    *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim"),
+    *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim", "area_shift"),
     *("classifier", "role", "labels", "known", "predicted", "target"),
 )
 KEYS = ["method", "set", "save", "classifier"]
@@ -128,7 +128,7 @@ def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dic
 
 def _distortion(group: pd.DataFrame) -> dict[str, float]:
     finite = group.psnr[np.isfinite(group.psnr)]
-    others = {name: group[name].mean() for name in ("ssim", "ms_ssim", "lpips") if name in group}
+    others = {name: group[name].mean() for name in ("ssim", "ms_ssim", "area_shift", "lpips") if name in group}
     return {"psnr": finite.mean(), "psnr_p05": finite.quantile(0.05), "psnr_worst": finite.min(), **others}
 
 

@@ -1,10 +1,10 @@
 """Stage `evaluate`: each attacked photograph, saved and read back, under each target classifier F. One row each.
 
 Columns: method, run (which training of the generator), set, save, photograph, row and column of the crop, source, psnr,
-ssim, ms_ssim, lpips (where the settings name its weights), classifier, role (what it is to the adversary), labels (how many
-it knows), known (whether the source is one of them), predicted, target; and where patches are scored one by one, the shares
-of them that F took for the target (patches_targeted) and for another than the source (patches_untargeted). A picture that
-serves every target (it has none of its own) stands once for each but its source.
+ssim, ms_ssim, area_shift, lpips (where the settings name its weights), classifier, role (what it is to the adversary), labels
+(how many it knows), known (whether the source is one of them), predicted, target; and where patches are scored one by one, the
+shares of them that F took for the target (patches_targeted) and for another than the source (patches_untargeted). A
+picture that serves every target (it has none of its own) stands once for each but its source.
 
 Under the save `target` each target has a file of its own: the picture as that camera would write it, with tables drawn by
 photograph and target, the same for all methods. The oracle's pictures are that camera's own files, and not encoded again.
@@ -31,7 +31,7 @@ from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.data.windows import random_crop
-from cama.evaluation.distortion import Lpips, ms_ssim, ssim
+from cama.evaluation.distortion import Lpips, area_shift, ms_ssim, ssim
 from cama.evaluation.saves import saved, saved_as, scaled
 from cama.jpeg.imitation import Imitation
 from cama.models.classifiers import Classifier, load_classifier
@@ -118,7 +118,7 @@ def _check_roles(spec: EvaluateStageSpec, classifiers: list[Path]) -> None:
 
 def _measures(spec: EvaluateStageSpec) -> Measures:
     """The measures of distortion, by the name of their column."""
-    measures: Measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+    measures: Measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim, "area_shift": area_shift}
     if spec.evaluation.lpips:
         measures["lpips"] = Lpips(Path(spec.evaluation.lpips), spec.evaluation.lpips_sha256)
     return measures

@@ -9,7 +9,7 @@ from torchvision.models import alexnet
 
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
-from cama.evaluation.distortion import Lpips, ms_ssim, ssim
+from cama.evaluation.distortion import Lpips, area_shift, ms_ssim, ssim
 from cama.storage.files import file_hash
 
 
@@ -83,6 +83,19 @@ def test_ms_ssim_is_one_for_equal_pictures_and_undefined_for_small_ones():
     image, _ = pair(1, size=(161, 170))
     assert ms_ssim(image, image) == pytest.approx(1)
     assert math.isnan(ms_ssim(image[:160], image[:160]))
+
+
+def test_area_shift_sees_colours_of_areas_and_no_texture():
+    image = np.full((70, 64, 3), 100, np.uint8)
+    moved = image.copy()
+    moved[:32, :32, 0] += 6  # one of four areas, one of three channels
+    moved[64:] = 0  # beyond the last whole area
+    assert area_shift(image, moved) == pytest.approx((36 / 12) ** 0.5)
+    checked = image.copy()
+    checked[::2] += 9
+    checked[1::2] -= 9
+    assert area_shift(image[:64], checked[:64]) == 0
+    assert area_shift(image[:20, :16], image[:20, :16] + np.uint8(3)) == pytest.approx(3)
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,12 @@ from cama.reporting.tables import (
 
 COLUMNS = (
     "method,set,save,classifier,role,labels,photographs,transformations,clean_accuracy,targeted,targeted_low,targeted_high,"
-    "chance,oracle,share_of_oracle,untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,psnr_worst,ssim,ms_ssim,"
+    "chance,oracle,share_of_oracle,untargeted,untargeted_low,untargeted_high,psnr,psnr_p05,psnr_worst,ssim,ms_ssim,area_shift,"
     "targeted_where_right,targeted_where_right_low,targeted_where_right_high,"
     "untargeted_where_right,untargeted_where_right_low,untargeted_where_right_high,clean_accuracy_after_save"
 )
 ROW_COLUMNS = ["method", "run", "set", "save", "classifier", "photograph", "row", "column", "source", "target"]
-ROW_COLUMNS += ["predicted", "psnr", "ssim", "ms_ssim", "labels", "known", "role"]
+ROW_COLUMNS += ["predicted", "psnr", "ssim", "ms_ssim", "area_shift", "labels", "known", "role"]
 LABELS = {"f": 3, "g": 6}
 ROLES = {"f": "same_family", "g": "expanded"}
 MODELS = ("A", "B", "C")
@@ -61,7 +61,19 @@ def rows_of(method: str, classifier: str = "f") -> pd.DataFrame:
                 place = (f"{source}/{name}.JPG", 16, 32)
                 head = (method, 1, kind, "png", classifier, *place)
                 rows.append(
-                    (*head, source, target, said, psnr, 0.9, 0.95, LABELS[classifier], kind == "in", ROLES[classifier])
+                    (
+                        *head,
+                        source,
+                        target,
+                        said,
+                        psnr,
+                        0.9,
+                        0.95,
+                        0.5,
+                        LABELS[classifier],
+                        kind == "in",
+                        ROLES[classifier],
+                    )
                 )
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
@@ -148,6 +160,7 @@ def test_rates_in_distribution_by_hand(transfer):
     assert row.psnr_worst == pytest.approx(30)
     assert row.ssim == pytest.approx(0.9)
     assert row.ms_ssim == pytest.approx(0.95)
+    assert row.area_shift == pytest.approx(0.5)
     assert "lpips" not in row
     for name in ("targeted", "untargeted"):
         # three photographs are few: not narrower than Wilson's interval for three trials
