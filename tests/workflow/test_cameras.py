@@ -99,6 +99,7 @@ def test_a_dry_run_plans_every_stage(tmp_path: Path, quick: bool):
     config = QUICK if quick else CONFIG
     assert planned["attack"] == planned["evaluate"] == len(config.attack.methods)
     assert planned["train_classifier"] == len(config.examiner.classifiers)
-    for rule in ("manifest", "check_split", "profiles", "train_generator", "controls", "tables", "report", "mix"):
+    for rule in ("manifest", "check_split", "profiles", "controls", "tables", "report"):
         assert planned[rule] == 1
-    assert planned["package"] == 2  # cama, and the mixture
+    assert planned["train_generator"] == len(config.adversary.generators)
+    assert planned["package"] == sum(bool(method.generator) for method in config.attack.methods.values())
