@@ -52,7 +52,7 @@ def rule_graph() -> str:
 # ---- tables of finished runs
 
 SUMMARY = ["method", "set", "save", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
-SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p05", "psnr_worst"]
+SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p05", "psnr_worst", "area_shift"]
 
 
 def results_table(results: Path) -> str:
@@ -87,9 +87,13 @@ def comparison_table(results: Path) -> str:
             if (method, kind, save) in table.index:
                 row = table.loc[(method, kind, save)]
                 cells[f"{kind}, {save}"] = f"{row.targeted:.2f} {_beside(row)}"
-        rows.append(
-            {**cells, "in, png, dB": table.loc[(method, "in", "png")].psnr, "photographs": f"{first.photographs:.0f}"}
-        )
+        png = table.loc[(method, "in", "png")]
+        about = {
+            "in, png, dB": png.psnr,
+            "area shift": f"{png.area_shift:.2f}",
+            "photographs": f"{first.photographs:.0f}",
+        }
+        rows.append({**cells, **about})
     return to_markdown(pd.DataFrame(rows), 1)
 
 

@@ -117,9 +117,9 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     """One row for each figure (columns FIGURE) of `values`, which are those of `figures` or `paired_figures`.
 
     `mean` over catalogues with its 95% t interval; `deviation` over catalogues; `rerun_low` and `rerun_high`, the 95%
-    prediction interval of one catalogue more; the `worst` (lowest) catalogue. Catalogues with more trainings than another
-    count with as many as it, so that all are draws alike; from all their trainings comes `training_deviation`, that of
-    trainings on the same cameras, pooled, and `trainings` is how many it comes from.
+    prediction interval of one catalogue more; the `worst` catalogue: the lowest, of `area_shift` the highest. Catalogues with
+    more trainings than another count with as many as it, so that all are draws alike; from all their trainings comes
+    `training_deviation`, that of trainings on the same cameras, pooled, and `trainings` is how many it comes from.
 
     There are no bounds with fewer than FEWEST catalogues, nor where all agree, whose deviation says nothing; `interval` says
     so, or of what kind they are. Bounds of rates are cut to 0 and 1.
@@ -131,14 +131,17 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     half = t.ppf(0.975, table.catalogues - 1) * table.deviation
     for name, width in (("mean", np.sqrt(1 / table.catalogues)), ("rerun", np.sqrt(1 + 1 / table.catalogues))):
         table[f"{name}_low"], table[f"{name}_high"] = table["mean"] - half * width, table["mean"] + half * width
-    table["worst"] = grouped.min()
-    table["worst_catalogue"] = grouped.idxmin().str[-1]
+    worst = catalogues.where(catalogues.index.get_level_values("figure") != "area_shift", -catalogues)
+    found = worst.groupby(FIGURE, sort=False).idxmin()
+    table["worst"], table["worst_catalogue"] = catalogues.loc[list(found)].to_numpy(), found.str[-1]
     table = table.join(_trainings(values)).reset_index()
     too_few, agree = table.catalogues < FEWEST, table.deviation < 1e-9
     table["interval"] = np.select([too_few, agree], [TOO_FEW, ALIKE], OVER)
     table.loc[too_few | agree, BOUNDS] = np.nan
     rates = table.figure.str.contains("targeted|chance|clean")
     table.loc[rates, BOUNDS] = table.loc[rates, BOUNDS].clip(0, 1)
+    shifts = table.figure == "area_shift"
+    table.loc[shifts, BOUNDS] = table.loc[shifts, BOUNDS].clip(lower=0)
     first = [*FIGURE, "catalogues", "mean", "mean_low", "mean_high", "deviation", "rerun_low", "rerun_high"]
     return table[[*first, *(name for name in table if name not in first)]]
 

@@ -98,14 +98,16 @@ def test_the_table_of_bench_has_a_row_for_each_and_may_lack_the_original(generat
 
 
 def test_chance_and_the_oracle_stand_in_each_cell_of_the_comparison(generate, tmp_path):
-    head = "method,set,save,labels,targeted,targeted_low,targeted_high,chance,oracle,psnr,photographs"
-    rows = "cama,in,target,4,0.6,0.5,0.7,0.1,0.9,35.2,120", "cama,in,png,4,0.5,0.4,0.6,0.1,0.9,36.04,120"
-    outside = "cama,out,target,4,0.4,0.3,0.5,0.25,,36,60"
+    head = "method,set,save,labels,targeted,targeted_low,targeted_high,chance,oracle,psnr,photographs,area_shift"
+    rows = "cama,in,target,4,0.6,0.5,0.7,0.1,0.9,35.2,120,0.9", "cama,in,png,4,0.5,0.4,0.6,0.1,0.9,36.04,120,0.25"
+    outside = "cama,out,target,4,0.4,0.3,0.5,0.25,,36,60,0.3"
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "summary.csv").write_text("\n".join([head, *rows, outside]) + "\n")
     table = generate.comparison_table(tmp_path).splitlines()
-    assert table[0] == "| method | in, target | in, png | out, target | in, png, dB | photographs |"
-    assert table[2] == "| cama | 0.60 (0.50 to 0.70) [0.10, 0.90] | 0.50 [0.10, 0.90] | 0.40 [0.25] | 36.0 | 120 |"
+    assert table[0] == "| method | in, target | in, png | out, target | in, png, dB | area shift | photographs |"
+    assert (
+        table[2] == "| cama | 0.60 (0.50 to 0.70) [0.10, 0.90] | 0.50 [0.10, 0.90] | 0.40 [0.25] | 36.0 | 0.25 | 120 |"
+    )
 
 
 def test_joined_tables_have_each_save_and_the_differences_from_the_baseline(generate, tmp_path):

@@ -174,7 +174,12 @@ WIDE = pd.DataFrame(
             "targeted_worst_cell": [0.0, 0.1],
         },
         **{"targeted_where_right": [0.5] * 2, "psnr": [35.67, np.nan], "psnr_p05": [34.5, np.nan]},
-        **{"psnr_worst": [30.0, np.nan], "ssim": [0.9] * 2, "roles": ["2 same_family, 1 expanded"] * 2},
+        **{
+            "psnr_worst": [30.0, np.nan],
+            "ssim": [0.9] * 2,
+            "area_shift": [0.25, 0.5],
+            "roles": ["2 same_family, 1 expanded"] * 2,
+        },
         "interval": ["over photographs and trainings", "over photographs alone"],
     }
 )
@@ -183,7 +188,12 @@ WIDE = pd.DataFrame(
 def test_the_summary_of_the_page_has_what_a_reader_needs_and_names_the_file_with_the_rest(render):
     short = short_summary(WIDE)
     shown = ["method", "set", "save", "targeted", "untargeted", "chance", "worst F", "worst label", "worst cell"]
-    assert list(short.columns) == [*shown, PSNR, "roles"]  # no `labels`, which are all 4, and no empty oracle
+    assert list(short.columns) == [
+        *shown,
+        "area shift",
+        PSNR,
+        "roles",
+    ]  # no `labels`, which are all 4, and no empty oracle
     assert list(short.targeted) == ["0.11 (0.10 to 0.20)", "0.50"]
     assert list(short[PSNR]) == ["35.7 / 34.5 / 30.0", ""]
     assert short.roles[0] == "2 same family, 1 expanded"

@@ -80,6 +80,16 @@ def test_each_catalogue_has_the_figures_of_its_own_tables():
                 assert found == pytest.approx(getattr(row, figure))
 
 
+def test_the_worst_catalogue_has_the_lowest_figure_but_the_highest_area_shift():
+    shifts = {"catalogue-1": 0.2, "catalogue-2": 0.7, "catalogue-5": 0.1}
+    table = joined_table(figures(ROWS.assign(area_shift=ROWS.catalogue.map(shifts))))
+    row = cell(table, figure="area_shift", role="all", classifier="all")
+    assert (row.worst, row.worst_catalogue) == (pytest.approx(0.7), "catalogue-2")
+    assert row.mean_low == 0  # no shift is below none
+    row = cell(table, figure="targeted", role="all", classifier="all")
+    assert row.worst == pytest.approx(figures(ROWS).query("figure == 'targeted' and role == 'all'").value.min())
+
+
 def test_means_over_a_role_and_the_worst_cell_by_hand():
     values = figures(ROWS)
     own = values[values.catalogue == "catalogue-1"]

@@ -54,6 +54,7 @@ def test_the_headline_has_both_intervals_beside_chance_and_oracle():
     assert row.share_of_oracle == pytest.approx(TARGETED.mean())
     assert (row["worst F"], row["worst cell"]) == (pytest.approx((1 / 6 + 1 / 6 + 1 / 3) / 3), 0)
     assert row[PSNR] == "30.5 / 30.0"
+    assert row["area shift"] == pytest.approx(0.5)
     untouched = table.iloc[0]
     assert untouched.targeted == "0.08"  # all agree
     assert pd.isna(untouched.rerun)

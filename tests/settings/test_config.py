@@ -87,15 +87,33 @@ def test_the_comparison_has_one_frame_for_all_learned_attacks():
     own = {"discriminators", "evaluators", "loss_weights"}  # what the methods are about
     for name in ("spoc", "misl"):
         assert generators[name].model_dump(exclude=own) == generators["cama"].model_dump(exclude=own)
-    own = {"evaluators", "encode", "target_psnr", "generator"}
-    assert generators["cama-plus"].model_dump(exclude=own) == generators["cama"].model_dump(exclude=own)
-    unmatched = generators["cama-plus"].generator.model_copy(update={"matched": False})
-    assert unmatched == generators["cama"].generator
+    plus, own = generators["cama-plus"], {"evaluators", "encode", "target_psnr", "generator"}
+    assert plus.model_dump(exclude=own) == generators["cama"].model_dump(exclude=own)
+    assert plus.generator.model_copy(update={"matched": False}) == generators["cama"].generator
+    assert plus.encode
+    assert plus.generator.matched
+    assert plus.judges == ("held_out", "numbers")
     for name in ("spoc", "misl", "cama-plus"):
         assert compared.attack.methods[name].psnr == default.attack.methods["cama"].psnr == 36
     assert not {"mislnet", "cooccurrences", "convnext"} & {
         compared.adversary.evaluators[name].net.architecture for name in compared.used_evaluators
     }
+
+
+def test_cama_plus_is_one_block_of_settings():
+    """The same in the claim, the comparison, the ablation and on real cameras, where E alone trains longer."""
+    claim, *others = (
+        load_config(PROJECT / "config.yaml", PROJECT / f"config/{name}.yaml")
+        for name in ("claim-plus", "compare", "ablation", "cameras")
+    )
+    plus = claim.adversary.generators["cama-plus"]
+    for other in others:
+        assert other.adversary.generators["cama-plus"].model_dump(exclude={"runs"}) == plus.model_dump(exclude={"runs"})
+        for name in plus.evaluators:
+            own, first = (one.adversary.evaluators[name].model_dump() for one in (other, claim))
+            steps = own["training"].pop("steps"), first["training"].pop("steps")
+            assert own == first
+            assert steps in ((500, 500), (1000, 500))
 
 
 def test_a_model_file_is_of_the_psnr_that_its_method_is_scored_at():
