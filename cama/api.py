@@ -24,14 +24,13 @@ class Model:
     """
 
     def __init__(self, path: Path, compute: "Compute") -> None:
-        from cama.models.fused_norms import fuse_batch_norms_
+        from cama.attacks.learned import packaged_attack
         from cama.models.packaged import load_anonymizer
 
         anonymizer = load_anonymizer(path)
         self.labels = tuple(anonymizer.header.labels)
         self.card = anonymizer.header.card
-        self._spec, self._psnr, self._compute = anonymizer.header.generator, anonymizer.header.psnr, compute
-        self._generator = compute.to_device(fuse_batch_norms_(anonymizer.generator))
+        self._psnr, self._attack = anonymizer.header.psnr, packaged_attack(anonymizer, compute)
 
     def transform(self, picture: np.ndarray, target: str) -> np.ndarray:
         """Change a picture (H, W, 3), uint8, RGB, so that classifiers attribute it to the camera model `target`; same shape and
@@ -40,13 +39,10 @@ class Model:
 
         The pixels alone are changed: a file for sharing also needs its metadata removed, which `cama anonymize` does.
         """
-        from cama.attacks.tiles import transform
-
         if target not in self.labels:
             raise CamaError(f"target: found {target!r}, expected one of {', '.join(self.labels)}")
         _check(picture, "picture")
-        label = self.labels.index(target)
-        return transform(picture, self._generator, self._spec, label, self._compute, self._psnr)
+        return self._attack(picture, self.labels.index(target), self._psnr)
 
 
 def load_model(path: str | Path, device: str = "auto", precision: str = "auto") -> Model:

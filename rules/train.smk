@@ -85,27 +85,6 @@ use rule training as train_generator with:
         python=plan.python("generator"),
 
 
-use rule stage as mix with:
-    input:
-        plan.code("mix"),
-        unpack(lambda wildcards: plan.mixture_inputs(wildcards.mixture)),
-        patches=plan.patches("adversary"),
-    output:
-        out=plan.path("adversary/generators/{mixture}.safetensors"),
-        table=plan.path("adversary/generators/{mixture}.csv"),
-    log:
-        plan.log("adversary/generators/{mixture}"),
-    benchmark:
-        plan.benchmark("adversary/generators/{mixture}")
-    priority: 10
-    resources:
-        **resources(runtime=240, mem_mb=4000, share=2),
-        gpu=plan.gpus,
-    params:
-        stage="mix",
-        spec=lambda wildcards: plan.spec("mix", name=wildcards.mixture),
-
-
 use rule training as train_classifier with:
     input:
         plan.code("train_classifier"),

@@ -24,15 +24,13 @@ def build_attack(
     patches: Path | None = None,
 ) -> Attack:
     """The attack of any kind but `oracle`. `model`: a generator's file, or the denoiser's; `evaluators`: files of E's
-    classifiers, in the order of the settings; `patches`: the adversary's patch file, for `spectrum`.
+    classifiers, in the order of the settings, or those of the generator, where its pictures are refined; `patches`: the
+    adversary's patch file, for `spectrum`.
     """
     if method.kind == "learned":
         if model is None:
             raise CamaError("--model: found none, expected the model file of a generator")
-        apply, labels = learned_attack(model, compute, method.psnr)
-        if labels != targets:
-            raise CamaError(f"{model}: found the labels {list(labels)}, expected {list(targets)}")
-        return apply
+        return learned_attack(model, method, targets, Compute(compute), evaluators or [])
     if method.gradient:
         evaluator = load_evaluator(method.evaluators, evaluators or [], targets)
         return gradient_attack(method, evaluator, Compute(compute), seed)

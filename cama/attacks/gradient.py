@@ -44,38 +44,52 @@ def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, see
     """
     evaluator = compute.to_device(evaluator)
 
-    def downhill(images: Tensor, target: Tensor) -> Tensor:
-        images = images.requires_grad_(True)
-        with compute.autocast():
-            scores = evaluator(images)
-        # the sum over images: each one's gradient is its own
-        (gradient,) = torch.autograd.grad(evaluator_loss(scores.values(), target) * len(images), images)
-        return -gradient
-
     def attack(images: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
+        if spec.kind == "mi_fgsm":
+            return momentum_steps(images, target, evaluator, bound, spec.steps, compute)
         x, labels = compute.images(images), torch.as_tensor(target).to(compute.device)
-        reach = bound / 127.5
-        changed, momentum = x.clone(), torch.zeros_like(x)
+        reach, changed = bound / 127.5, x
         if spec.kind == "fgsm":
             steps, rate = 1, reach
-        elif spec.kind == "pgd":
+        else:
             steps, rate = spec.steps, PGD_REACH * reach / spec.steps
             noise = _uniform(images, seed, "start").to(x)
             changed = (x + reach * (2 * noise - 1)).clamp(-1, 1)
-        else:
-            steps, rate = spec.steps, reach / spec.steps
         for _ in range(steps):
-            direction = downhill(changed.detach(), labels)
-            if spec.kind == "mi_fgsm":
-                momentum = MOMENTUM * momentum + direction / direction.abs().mean((1, 2, 3), keepdim=True).clamp_min(
-                    1e-12
-                )
-                direction = momentum
-            changed = changed.detach() + rate * direction.sign()
-            changed = torch.clamp(changed, x - reach, x + reach).clamp(-1, 1)
+            changed = _within(changed + rate * _downhill(evaluator, changed, labels, compute).sign(), x, reach)
         return _last(127.5 * (changed.cpu() + 1))
 
     return attack
+
+
+def momentum_steps(
+    images: np.ndarray, target: np.ndarray, evaluator: Evaluator, bound: float, steps: int, compute: Compute
+) -> np.ndarray:
+    """MI-FGSM: images (N, H, W, 3), uint8, after `steps` towards the labels `target` (N,), each pixel within `bound` grey
+    levels of the image's; float32 in 0 to 255. E is on the device of `compute`.
+    """
+    x, labels = compute.images(images), torch.as_tensor(target).to(compute.device)
+    reach, changed, momentum = bound / 127.5, x, torch.zeros_like(x)
+    for _ in range(steps):
+        direction = _downhill(evaluator, changed, labels, compute)
+        momentum = MOMENTUM * momentum + direction / direction.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
+        changed = _within(changed + reach / steps * momentum.sign(), x, reach)
+    return _last(127.5 * (changed.cpu() + 1))
+
+
+def _downhill(evaluator: Evaluator, images: Tensor, target: Tensor, compute: Compute) -> Tensor:
+    """Where E's loss falls, for each image (N, 3, H, W) by itself."""
+    images = images.detach().requires_grad_(True)
+    with torch.enable_grad(), compute.autocast():
+        # the sum over images: each one's gradient is its own
+        loss = evaluator_loss(evaluator(images).values(), target) * len(images)
+    (gradient,) = torch.autograd.grad(loss, images)
+    return -gradient
+
+
+def _within(changed: Tensor, images: Tensor, reach: float) -> Tensor:
+    """The changed images, no pixel further than `reach` from its own, in [-1, 1]."""
+    return torch.clamp(changed, images - reach, images + reach).clamp(-1, 1)
 
 
 def _last(images: Tensor) -> np.ndarray:

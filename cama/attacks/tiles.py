@@ -11,17 +11,14 @@ from cama.compute.psnr import at_psnr
 from cama.compute.tensors import to_bytes
 from cama.forensics.mosaic import remosaic
 from cama.models.generator import MATCHED_TAPS, Generator, blur_radius
-from cama.models.mixture import Mixture
-from cama.settings.networks import GeneratorSpec, MixtureNetSpec
+from cama.settings.networks import GeneratorSpec
 
 TILE = 512  # pixels a side, on multiples of 16, so that Bayer phase and JPEG grid are the same in each
 DEMOSAICING_REACH = 16  # pixels from which Menon's demosaicing may take a pixel
 
 
-def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
+def reach(spec: GeneratorSpec) -> int:
     """How far, in pixels, a change of the input can change G's output."""
-    if isinstance(spec, MixtureNetSpec):
-        return max(spec.taps // 2, *map(reach, spec.members))
     down = sum(2**level for level in range(spec.downsamplings))
     inner = 2 * spec.blocks * 2**spec.downsamplings
     own = 2 * (spec.kernel // 2) + 2 * down + inner + 2**spec.downsamplings
@@ -35,8 +32,8 @@ def reach(spec: GeneratorSpec | MixtureNetSpec) -> int:
 @torch.no_grad()
 def transform(
     picture: np.ndarray,
-    generator: Generator | Mixture,
-    spec: GeneratorSpec | MixtureNetSpec,
+    generator: Generator,
+    spec: GeneratorSpec,
     target: int,
     compute: Compute,
     psnr: float = 0,

@@ -1,4 +1,4 @@
-"""The generator G, and G as a file, which `mixture` reads."""
+"""The generator G, and G as a file."""
 
 import math
 from pathlib import Path
@@ -12,8 +12,9 @@ from cama.compute.tensors import single_precision
 from cama.jpeg.differentiable import TO_YCC
 from cama.models.body import build_body, label_maps
 from cama.models.colour_filters import FROM_YCC, filter_channels, filter_each
-from cama.settings.networks import GeneratorSpec, MixtureNetSpec
-from cama.storage.model_files import save_model
+from cama.settings.networks import GeneratorSpec
+from cama.settings.spec import parse
+from cama.storage.model_files import load_weights, read_model, save_model
 
 MATCHED_TAPS = 31  # a side of the matched filter, which reaches less far than the smallest picture, 16 pixels, is wide
 FIRST_TAPS = 0.002  # standard deviation of a filter's taps before it is trained: nearly no change
@@ -94,9 +95,21 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 def save_generator(
     path: Path,
     generator: nn.Module,
-    spec: GeneratorSpec | MixtureNetSpec,
+    spec: GeneratorSpec,
     labels: tuple[str, ...],
     extra: dict[str, Any],
 ) -> None:
-    """Write G, or a mixture. `extra` goes to the header too: spec, inputs."""
+    """Write G. `extra` goes to the header too: spec, inputs."""
     save_model(path, generator, {"kind": "generator", "net": spec.model_dump(), "labels": list(labels), **extra})
+
+
+def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...]]:
+    """Read G, in evaluation mode, what it was built from, and its labels."""
+    state, header = read_model(path, "generator")
+    spec, labels = parse(GeneratorSpec, header["net"], str(path)), tuple(header["labels"])
+    return restore_generator(state, spec, labels, path), spec, labels
+
+
+def restore_generator(state: dict[str, Tensor], spec: GeneratorSpec, labels: tuple[str, ...], path: Path) -> Generator:
+    """G, in evaluation mode, with the weights `state` from the file `path`."""
+    return load_weights(lambda: Generator(len(labels), spec), state, path)

@@ -14,10 +14,9 @@ from cama.jpeg.profile import Profile
 from cama.models.classifiers import Classifier, restore_classifier
 from cama.models.evaluator import Evaluator
 from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.generator import Generator
-from cama.models.mixture import Mixture, restore_generator
+from cama.models.generator import Generator, restore_generator
 from cama.settings.attacks import Level
-from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec, MixtureNetSpec
+from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.spec import Spec, parse
 from cama.storage.model_files import read_model, save_tensors
 
@@ -47,10 +46,11 @@ class Header(Spec):
     version: Literal[1] = 1
     name: str
     labels: list[str] = Field(min_length=2, description="the camera models that are its targets")
-    generator: GeneratorSpec | MixtureNetSpec
+    generator: GeneratorSpec
     psnr: Level = Field(
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
+    refine: int = Field(0, ge=0, description="steps of MI-FGSM on E that go on from G's picture at that PSNR")
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field({}, description="classifiers that G was not trained with, which choose a target")
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
@@ -85,7 +85,7 @@ class Header(Spec):
 class Anonymizer:
     """A model file's networks, in evaluation mode, and its header."""
 
-    generator: Generator | Mixture
+    generator: Generator
     evaluator: Evaluator
     judges: tuple[Classifier, ...]
     header: Header

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cama.attacks.tiles import transform
+from cama.attacks.learned import packaged_attack
 from cama.compute.device import Compute
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
@@ -23,7 +23,6 @@ from cama.jpeg.imitation import FAULTS, Imitation
 from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
-from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
@@ -95,6 +94,8 @@ class PhotoAnonymizer:
             raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
         attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
         level = header.psnr if level is None else level
+        if header.refine and not level:
+            raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
         named = None if target == AUTO else target
         loaded = cls(anonymizer, named, profiles, metadata == "target", level, attributors)
         for name in targets:
@@ -227,11 +228,9 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: float, after: f
 def _apply_generator(
     photo: Path, picture: np.ndarray, anonymizer: PhotoAnonymizer, progress: Callable[[int, int], None]
 ) -> np.ndarray:
-    header = anonymizer.model.header
-    target = header.labels.index(anonymizer.target)
-    compute = Compute(ComputeSpec(device="cpu"))
-    generator = compute.to_device(fuse_batch_norms_(anonymizer.model.generator))
-    changed = transform(picture, generator, header.generator, target, compute, anonymizer.psnr, progress=progress)
+    target = anonymizer.model.header.labels.index(anonymizer.target)
+    attack = packaged_attack(anonymizer.model, Compute(ComputeSpec(device="cpu")))
+    changed = attack(picture, target, anonymizer.psnr, progress)
     level = psnr(picture, changed)
     if level < MIN_PSNR:
         raise CamaError(

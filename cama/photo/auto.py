@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from cama.attacks.auto import CROPS, choose_target, evenly, spread_crops
-from cama.attacks.tiles import transform
+from cama.attacks.learned import packaged_attack
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.jpeg.names import label, same_camera
-from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.packaged import Anonymizer
 from cama.photo.attribution import MIN_SIDE
 from cama.photo.decoding import read_camera, read_srgb
@@ -58,10 +57,10 @@ def choose_targets(photos: Sequence[Path], model: Anonymizer, psnr: float) -> di
 
 def _choose(crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float) -> dict[str, Any]:
     header, compute = model.header, Compute(ComputeSpec(device="cpu"))
-    generator = compute.to_device(fuse_batch_norms_(model.generator))
+    attack = packaged_attack(model, compute)
 
     def change(picture: np.ndarray, target: int) -> np.ndarray:
-        return transform(picture, generator, header.generator, target, compute, psnr)
+        return attack(picture, target, psnr)
 
     judges = [compute.to_device(judge) for judge in model.judges]
     own = header.target_of(series.make, series.model)

@@ -5,7 +5,6 @@ import pandas as pd
 from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 from cama.reporting.tables import headline, without_informed
-from cama.settings.networks import MixtureNetSpec
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
@@ -15,12 +14,10 @@ def model_card(header: Header) -> str:
     """The card of a model file with this header."""
     trained = sum(header.photographs.values())
     owner = "simulated, invented cameras" if header.simulated else f"real cameras ({header.dataset})"
-    mixed = isinstance(header.generator, MixtureNetSpec)
-    what = "A mixture of a generator G and, towards each target, a linear filter," if mixed else "A generator G"
     parts = [
         f"# {header.name}",
-        f"{what} that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
-        f" others, and the evaluator E that G was trained against ({', '.join(header.evaluators)}).{_judges(header, mixed)} All"
+        "A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
+        f" others, and the evaluator E that G was trained against ({', '.join(header.evaluators)}).{_judges(header)} All"
         f" were trained on {trained} photographs of {owner}: {_counted(header.photographs)}.",
         _strength(header),
         "## Measured",
@@ -35,19 +32,23 @@ def model_card(header: Header) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _judges(header: Header, mixed: bool) -> str:
+def _judges(header: Header) -> str:
     """What other classifiers the file holds."""
     if not header.judges:
         return ""
     names = ", ".join(header.judges)
-    chose = "the share of each for each target, which may be all" if mixed else "among its states"
-    return f" Judges that it was not trained with ({names}) chose {chose}, and choose a target (`auto`)."
+    return f" Judges that it was not trained with ({names}) chose among its states, and choose a target (`auto`)."
 
 
 def _strength(header: Header) -> str:
     """At what PSNR its pictures are made."""
     if not header.psnr:
         return "The change is as strong as G makes it, and no PSNR is held."
+    if header.refine:
+        return (
+            f"The change of each picture is G's, and of {header.refine} gradient steps on E from there (MI-FGSM), and is scaled"
+            f" so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved."
+        )
     return (
         f"The change of each picture is scaled so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved;"
         " more, where four times what G changes is too little for that."

@@ -43,9 +43,15 @@ class MethodSpec(Spec):
     strength: float = Field(
         0, allow_inf_nan=False, description="; ".join(f"`{kind}`: {text}" for kind, (text, *_) in STRENGTHS.items())
     )
-    generator: str = Field("", description="name of one of the adversary's generators or mixtures (`learned`)")
+    generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
     evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
+    refine: int = Field(
+        0,
+        ge=0,
+        description="number of steps of MI-FGSM, on the classifiers of the generator's E, that go on from G's picture"
+        " (`learned` with a `psnr`); 0 for none",
+    )
     psnr: float = Field(
         0,
         allow_inf_nan=False,
@@ -98,6 +104,8 @@ class MethodSpec(Spec):
             raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
         if self.auto and self.kind != "learned":
             raise ValueError(f"auto: found true, but {self.kind} has no judges")
+        if self.refine and not (self.kind == "learned" and self.psnr):
+            raise ValueError(f"refine: found {self.refine}, expected 0 unless it is `learned` and has a psnr")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
 

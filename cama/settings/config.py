@@ -62,24 +62,8 @@ class Config(Spec):
 
     @property
     def used_generators(self) -> list[str]:
-        """The generators that methods use, and those of the mixtures that they use."""
-        used = (method.generator for method in self.attack.methods.values() if method.generator)
-        return list(dict.fromkeys(name for one in used for name in self.members(one)))
-
-    def members(self, name: str) -> tuple[str, ...]:
-        """The generators of a mixture; of a generator itself."""
-        return self.adversary.mixtures[name].members if name in self.adversary.mixtures else (name,)
-
-    def judges(self, name: str) -> tuple[str, ...]:
-        """The judges of a mixture, or of a generator."""
-        named = self.adversary.mixtures if name in self.adversary.mixtures else self.adversary.generators
-        return named[name].judges
-
-    @property
-    def used_mixtures(self) -> list[str]:
-        """The mixtures that methods use."""
-        used = [method.generator for method in self.attack.methods.values()]
-        return [name for name in self.adversary.mixtures if name in used]
+        """The generators that methods use."""
+        return list(dict.fromkeys(method.generator for method in self.attack.methods.values() if method.generator))
 
     @property
     def auto_methods(self) -> tuple[str, ...]:
@@ -100,14 +84,13 @@ class Config(Spec):
     @property
     def adversary_classifiers(self) -> list[str]:
         """These, and the judges of those generators."""
-        judges = [name for used in (*self.used_generators, *self.used_mixtures) for name in self.judges(used)]
+        judges = [judge for name in self.used_generators for judge in self.adversary.generators[name].judges]
         return list(dict.fromkeys([*self.used_evaluators, *judges]))
 
     @property
     def second_trainings(self) -> dict[str, int]:
         """The generators of which an examiner makes one more training, by another seed, and the number of that training."""
-        methods = [self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()]
-        used = {name for method in methods for name in self.members(method)}
+        used = {self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()}
         return {name: spec.runs + 1 for name, spec in self.adversary.generators.items() if name in used}
 
     def roles(self, method: str) -> dict[str, ClassifierRole]:
@@ -118,8 +101,8 @@ class Config(Spec):
         spec = self.attack.methods[method]
         own = list(spec.evaluators)
         if spec.generator:
-            learned = [self.adversary.generators[name] for name in self.members(spec.generator)]
-            own = [name for one in learned for name in (*one.evaluators, *one.judges)] + [*self.judges(spec.generator)]
+            learned = self.adversary.generators[spec.generator]
+            own = [*learned.evaluators, *learned.judges]
         known = {
             family
             for name in own or self.adversary_classifiers
@@ -169,7 +152,6 @@ class Config(Spec):
         self._names_exist()
         self._evaluators_have_gradients()
         self._judges_are_held_out()
-        self._mixtures_fit()
         self._methods_fit()
         self._detection_fits()
         return self
@@ -242,7 +224,7 @@ class Config(Spec):
 
     def _names_exist(self) -> None:
         classifiers, evaluators = self.examiner.classifiers, self.adversary.evaluators
-        generators, methods, mixtures = self.adversary.generators, self.attack.methods, self.adversary.mixtures
+        generators, methods = self.adversary.generators, self.attack.methods
         if not classifiers:
             raise ValueError("examiner.classifiers: found none, expected at least one target classifier")
         if methods.get("identity") is None or methods["identity"].kind != "identity":
@@ -266,9 +248,7 @@ class Config(Spec):
             *((f"adversary.generators.{n}.opponents", s.opponents, list(s.evaluators)) for n, s in generators.items()),
             *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
             *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
-            *((f"adversary.mixtures.{n}.members", s.members, generators) for n, s in mixtures.items()),
-            *((f"adversary.mixtures.{n}.judges", s.judges, evaluators) for n, s in mixtures.items()),
-            *((f"attack.methods.{n}.generator", s.generator, [*generators, *mixtures]) for n, s in methods.items()),
+            *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
             *((f"examiner.informed.{n}.classifier", s.classifier, networks) for n, s in informed.items()),
             *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),
@@ -310,19 +290,6 @@ class Config(Spec):
                     f"adversary.generators.{name}.judges: found some, expected none where split.validation is 0"
                 )
 
-    def _mixtures_fit(self) -> None:
-        for name, spec in self.adversary.mixtures.items():
-            key, generators = f"adversary.mixtures.{name}", self.adversary.generators
-            if name in generators:
-                raise ValueError(f"{key}: found the name of a generator, expected another")
-            for member in spec.members:
-                if generators[member].generator.input != "rgb":
-                    raise ValueError(f"{key}.members: found {member!r}, expected generators whose input is rgb")
-                if generators[member].runs != generators[spec.members[0]].runs:
-                    raise ValueError(f"{key}.members: found {list(spec.members)}, expected equal runs of all")
-            if not self.split.validation:
-                raise ValueError(f"{key}.judges: found some, expected none where split.validation is 0")
-
     def _methods_fit(self) -> None:
         methods, most = self.attack.methods, self.attack.photographs or math.inf
         for name, method in methods.items():
@@ -331,7 +298,7 @@ class Config(Spec):
                     f"attack.methods.{name}: found the kind {method.kind!r}, expected a method called 'oracle' to be of that"
                     " kind, and no other"
                 )
-            if method.auto and not self.judges(method.generator):
+            if method.auto and not self.adversary.generators[method.generator].judges:
                 raise ValueError(f"attack.methods.{name}.auto: found true, expected judges of {method.generator}")
             if method.kind not in KINDS:
                 _try_options(name, method, self.models.in_distribution)

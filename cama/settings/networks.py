@@ -74,20 +74,6 @@ class GeneratorSpec(BodySpec):
         return self
 
 
-class MixtureNetSpec(Spec):
-    """Generators, and a linear filter beside them."""
-
-    members: tuple[GeneratorSpec, ...] = Field(
-        min_length=1, description="the generators, which take pictures as they are"
-    )
-    taps: Odd = Field(31, ge=3, le=63, description="side of the filter's kernels in pixels, odd")
-
-    @property
-    def input(self) -> Literal["rgb"]:
-        """What it takes, as each of its generators."""
-        return "rgb"
-
-
 class DiscriminatorSpec(Spec):
     """D."""
 

@@ -11,7 +11,6 @@ from cama.settings.training import (
     DenoiserSpec,
     EstimatorSpec,
     InformedSpec,
-    MixtureSpec,
     RepeatedSpec,
     TargetSpec,
 )
@@ -42,9 +41,6 @@ class AdversarySpec(Spec):
     denoiser: DenoiserSpec = DenoiserSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
-    mixtures: Named[MixtureSpec] = Field(
-        {}, description="mixtures of generators by name, which methods take as generators"
-    )
     threads: int = Field(
         1,
         ge=1,

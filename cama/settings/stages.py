@@ -20,7 +20,6 @@ from cama.settings.training import (
     ComputeSpec,
     EstimatorSpec,
     LearnedSpec,
-    MixtureSpec,
 )
 
 
@@ -111,13 +110,6 @@ class AttackStageSpec(Spec):
     compute: ComputeSpec = ComputeSpec()
 
 
-class MixSpec(Spec):
-    """Stage `mix`."""
-
-    mixture: MixtureSpec
-    compute: ComputeSpec = ComputeSpec()
-
-
 class ProfilesStageSpec(Spec):
     """Stage `profiles`."""
 
@@ -196,6 +188,7 @@ class PackageStageSpec(Spec):
     name: str
     dataset: str = Field(description="the convention of the photographs")
     psnr: Level = Field(0, description="PSNR in dB to which the method scales its change; 0 for none")
+    refine: int = Field(0, ge=0, description="steps on E that go on from G's picture")
 
 
 class PlotsStageSpec(Spec):
@@ -377,7 +370,6 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "classifier": _classifier,
     "informed": _informed,
     "generator": _generator,
-    "mix": lambda c, name: MixSpec(mixture=c.adversary.mixtures[run_of(name)[0]], compute=c.compute),
     "attack": _attack,
     "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
     "evaluate": _evaluate,
@@ -387,7 +379,10 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "tables": lambda c: TablesStageSpec(seed=c.seed, tables=c.tables),
     "join": lambda c: JoinStageSpec(baseline=c.tables.baseline),
     "package": lambda c, method: PackageStageSpec(
-        name=method, dataset=c.dataset.described, psnr=c.attack.methods[method].psnr
+        name=method,
+        dataset=c.dataset.described,
+        psnr=c.attack.methods[method].psnr,
+        refine=c.attack.methods[method].refine,
     ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots),
     "controls": _controls,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
-from cama.settings.spec import Odd, Spec
+from cama.settings.spec import Spec
 
 MOST_AT_ONCE = 100_000  # patches that a classifier which is no network is fitted to: a gigabyte in all
 
@@ -293,22 +293,6 @@ class LearnedSpec(Spec):
     generator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
     discriminator_optimiser: OptimiserSpec = OptimiserSpec(beta1=0.5)
     opponent_optimiser: OptimiserSpec = OptimiserSpec()
-
-
-class MixtureSpec(Spec):
-    """Trained generators and the linear filter of an unknown source, mixed: each target has shares of its own."""
-
-    members: tuple[str, ...] = Field(
-        min_length=1, description="names of generators, none of which takes remosaiced pictures"
-    )
-    judges: tuple[str, ...] = Field(
-        min_length=1,
-        description="names of the adversary's classifiers that choose the shares, on its validation photographs; best such as"
-        " no member was trained with",
-    )
-    psnr: float = Field(36, ge=20, le=60, description="PSNR in dB at which mixed pictures are judged")
-    parts: int = Field(4, ge=1, le=20, description="number of equal parts of which a share is made")
-    taps: Odd = Field(31, ge=3, le=63, description="side of the filter's kernels in pixels, odd")
 
 
 class RepeatedSpec(LearnedSpec):

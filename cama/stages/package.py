@@ -43,6 +43,7 @@ def package(
             "name": spec.name,
             "dataset": spec.dataset,
             "psnr": spec.psnr,
+            "refine": spec.refine,
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
             "profiles": read_profiles(profiles, parts["labels"]),

@@ -173,9 +173,10 @@ def _attacks(config: Config, counts: Counts) -> Iterator[Cost]:
 def _attack_operations(config: Config, method: MethodSpec) -> float:
     """Operations of the networks in an attack on one picture."""
     known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
-    if method.generator:  # a mixture's filter, and what chooses a target, cost little beside it
-        members = [config.adversary.generators[name].generator for name in config.members(method.generator)]
-        return sum(generator_forward(known, member, crop) for member in members)
+    if method.generator:  # what chooses a target costs little beside it
+        learned = config.adversary.generators[method.generator]
+        steps = method.refine * gradient_step(known, _nets(config, learned.evaluators), estimator, crop)
+        return generator_forward(known, learned.generator, crop) + steps
     if method.kind == "purify":
         return estimator_forward(config.adversary.denoiser.net, crop)
     steps = 1 if method.kind == "fgsm" else method.steps
@@ -251,7 +252,7 @@ def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:
     known, unknown = len(config.models.in_distribution), len(config.models.out_of_distribution)
     most = method.photographs or config.attack.photographs or max(roles.values())
     inside, outside = min(roles["test"], most * known), min(roles.get("test_outdist", 0), most * unknown)
-    runs = config.adversary.generators[config.members(method.generator)[0]].runs if method.generator else 1
+    runs = config.adversary.generators[method.generator].runs if method.generator else 1
     each = method.targeted and not method.auto
     count = (inside * (known - 1) + outside * known if each else inside + outside) * runs
     return count * config.patches.crops

@@ -59,11 +59,8 @@ class Plan(Paths):
 
     @property
     def runs(self) -> dict[str, list[str]]:
-        """The trainings of each generator, and of each mixture those of its members together."""
-        adversary = self.config.adversary
-        trained = {name: run_names(name, one.runs) for name, one in adversary.generators.items()}
-        mixed = {name: run_names(name, len(trained[one.members[0]])) for name, one in adversary.mixtures.items()}
-        return trained | mixed
+        """The trainings of each generator."""
+        return {name: run_names(name, one.runs) for name, one in self.config.adversary.generators.items()}
 
     def generators(self, name: str) -> list[str]:
         """The models of all trainings of a generator."""
@@ -73,24 +70,6 @@ class Plan(Paths):
     def _second_trainings(self) -> list[str]:
         """The trainings of generators for informed classifiers."""
         return [run_names(name, run)[-1] for name, run in self.config.second_trainings.items()]
-
-    @property
-    def mixture_runs(self) -> list[str]:
-        """All mixtures, those for informed classifiers among them."""
-        names = [self.config.attack.methods[spec.method].generator for spec in self.config.examiner.informed.values()]
-        mixtures = self.config.adversary.mixtures
-        further = [name for name in dict.fromkeys(names) if name in mixtures]
-        found = [run for name in mixtures for run in self.runs[name]]
-        return [*found, *(run_names(name, len(self.runs[name]) + 1)[-1] for name in further)]
-
-    def mixture_inputs(self, run: str) -> Files:
-        """What a mixture is made of beside the patches, by the options of the stage."""
-        name, number = run_of(run)
-        members = [run_names(member, number)[-1] for member in self.config.members(name)]
-        return {
-            "members": self.paths("adversary/generators/{}.safetensors", members),
-            "judges": self.evaluators(self.config.judges(name)),
-        }
 
     def all_generators(self) -> list[str]:
         """The models of all trainings of all generators."""
@@ -143,8 +122,8 @@ class Plan(Paths):
     def _attacker_for(self, informed: str) -> str:
         """The method that an informed classifier learns from, with the number of the generator's training."""
         method = self.config.examiner.informed[informed].method
-        first = self.config.members(self.config.attack.methods[method].generator)[0]
-        return run_names(method, self.config.second_trainings[first])[-1]
+        generator = self.config.attack.methods[method].generator
+        return run_names(method, self.config.second_trainings[generator])[-1]
 
     def estimator(self, owner: str, name: str) -> list[str]:
         """The owner's own estimator, where the owner's classifier of this name needs one."""
@@ -188,8 +167,10 @@ class Plan(Paths):
         inputs: Files = {}
         if spec.generator:
             inputs["model"] = self.generators(spec.generator)
+        if spec.refine:
+            inputs["evaluators"] = self.evaluators(self.config.adversary.generators[spec.generator].evaluators)
         if spec.auto:
-            inputs["judges"] = self.evaluators(self.config.judges(spec.generator))
+            inputs["judges"] = self.evaluators(self.config.adversary.generators[spec.generator].judges)
         if spec.kind == "purify":
             inputs["model"] = [self.path("adversary/denoiser.safetensors")]
         if spec.evaluators:
@@ -226,11 +207,9 @@ class Plan(Paths):
     def package_inputs(self, method: str) -> Files:
         """The trainings of a method's generator, the classifiers of E that they were made with, and its judges."""
         generator = self.config.attack.methods[method].generator
-        used = [self.config.adversary.generators[name].evaluators for name in self.config.members(generator)]
-        names = list(dict.fromkeys(name for evaluators in used for name in evaluators))
-        judges = self.config.judges(generator)
-        found = {"model": self.generators(generator), "evaluators": self.evaluators(names)}
-        return {**found, "judges": self.evaluators(judges) if judges else []}
+        spec = self.config.adversary.generators[generator]
+        judges = self.evaluators(spec.judges) if spec.judges else []
+        return {"model": self.generators(generator), "evaluators": self.evaluators(spec.evaluators), "judges": judges}
 
     # ---- results
 
@@ -362,7 +341,6 @@ class Plan(Paths):
                 *(run for name in config.adversary.generators for run in self.runs[name]),
                 *self._second_trainings,
             ],
-            "mixture": self.mixture_runs,
             "informed": config.examiner.informed,
             "name": config.examiner.classifiers,
             "method": config.attack.methods,

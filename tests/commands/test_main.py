@@ -98,7 +98,7 @@ def test_the_help_shows_every_command_in_its_group(capsys):
 def test_the_help_of_stage_names_every_stage(capsys):
     text = shown_help(capsys, "stage")
     assert [name for name in STAGES if f"    {name}" not in text] == []
-    assert len(STAGES) == 22
+    assert len(STAGES) == 21
 
 
 @pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)

@@ -16,7 +16,7 @@ import pytest
 from cama.commands.main import main
 from cama.commands.stage import STAGES, Input, Output, Stage, State, run_stage
 from cama.models.classifiers import load_classifier, save_classifier
-from cama.models.mixture import load_generator
+from cama.models.generator import load_generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, DiscriminatorSpec, GeneratorSpec
 from cama.settings.spec import parse_json
 from cama.settings.stages import TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec

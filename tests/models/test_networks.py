@@ -16,8 +16,7 @@ from cama.models.body import label_maps
 from cama.models.discriminator import Discriminator, save_discriminators
 from cama.models.estimator import Estimator, load_estimator, save_estimator
 from cama.models.evaluator import Evaluator
-from cama.models.generator import Generator, save_generator
-from cama.models.mixture import load_generator
+from cama.models.generator import Generator, load_generator, save_generator
 from cama.models.padding import ReflectConv2d
 from cama.settings.networks import BodySpec, DiscriminatorSpec, GeneratorSpec
 from cama.storage.model_files import read_model

@@ -195,6 +195,7 @@ def test_a_model_file_of_before_loads(tmp_path):
     made = load_anonymizer(path)
     assert made.header.model_dump(mode="json") == OLD_HEADER | {
         "psnr": 0,
+        "refine": 0,
         "judges": {},
         "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7, "matched": False},
     }

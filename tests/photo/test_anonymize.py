@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image, ImageCms
 from cama.api import load_model
 from cama.attacks.learned import learned_attack
 from cama.commands.main import main
+from cama.compute.device import Compute
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.jpeg import writing
@@ -29,6 +31,7 @@ from cama.photo.attribution import attribute, load_attributor
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
+from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, scene
@@ -208,13 +211,16 @@ def test_g_sees_a_photograph_as_it_is_stored(model, tmp_path, monkeypatch):
     path, out = tmp_path / "a.jpg", tmp_path / "out.jpg"
     path.write_bytes(jpeg(scene(96, 128), exif=exif.tobytes()))
     seen = []
-    real = module.transform
+    real = module.packaged_attack
 
-    def watched(picture: np.ndarray, *arguments: Any, **options: Any) -> np.ndarray:
-        seen.append(picture.copy())
-        return real(picture, *arguments, **options)
+    def watched(*parts: Any) -> Callable[..., np.ndarray]:
+        def attack(picture: np.ndarray, *arguments: Any) -> np.ndarray:
+            seen.append(picture.copy())
+            return real(*parts)(picture, *arguments)
 
-    monkeypatch.setattr(module, "transform", watched)
+        return attack
+
+    monkeypatch.setattr(module, "packaged_attack", watched)
     record = anonymize(path, out, how(model), force=False)
     assert np.array_equal(seen[0], read_rgb(path))
     assert (record["width"], record["height"]) == (96, 128)
@@ -342,17 +348,18 @@ def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
     assert not (tmp_path / "out.jpg").exists()
 
 
-@pytest.mark.parametrize(("level", "change"), [(0, 0.03), (34, 0.5), (36, 0.5)])
-def test_what_is_delivered_is_what_the_workflow_scores(level, change, photo, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("level", "change", "steps"), [(0, 0.03, 0), (34, 0.5, 0), (36, 0.5, 0), (36, 0.5, 2)])
+def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, photo, tmp_path, monkeypatch):
     """By the command and from Python, before it is encoded. A G that destroys pictures is not refused where it is scaled."""
-    path = model_file(tmp_path, change=change, psnr=level)
+    path = model_file(tmp_path, change=change, psnr=level, refine=steps)
     model, g = load_anonymizer(path), tmp_path / "g.safetensors"
     save_generator(g, model.generator, model.header.generator, LABELS, {})
-    attack, _ = learned_attack(g, ComputeSpec(device="cpu"), level)
+    method = MethodSpec(kind="learned", generator="g", psnr=level, refine=steps)
+    attack = learned_attack(g, method, LABELS, Compute(ComputeSpec(device="cpu")), [tmp_path / "e.safetensors"])
     picture, target = read_rgb(photo), LABELS.index("Corvus_C300")
     (expected,) = attack(picture[None], np.array([-1]), np.array([target]))
     made = psnr(picture, expected)
-    assert level <= made < level + 0.02 if level else made > 38
+    assert level <= made < level + (0.1 if steps else 0.02) if level else made > 38
     assert np.array_equal(load_model(path, device="cpu").transform(picture, "Corvus_C300"), expected)
     delivered = []
     encode = module.encode_neutral
@@ -360,6 +367,15 @@ def test_what_is_delivered_is_what_the_workflow_scores(level, change, photo, tmp
     arguments = [str(photo), "--model", str(path), "--to", "Corvus_C300", "--encoding", "neutral"]
     assert main(["anonymize", *arguments, "--out", str(tmp_path / "out.jpg")]) == 0
     assert np.array_equal(delivered[-1], expected)
+
+
+def test_a_model_that_refines_needs_a_level(photo, tmp_path):
+    path = model_file(tmp_path, psnr=36, refine=2)
+    with pytest.raises(CamaError, match=r"--psnr: found 0, expected the PSNR in dB: .*model\.safetensors refines"):
+        PhotoAnonymizer.load(path, "Corvus_C300", psnr=0)
+    weaker = PhotoAnonymizer.load(path, "Corvus_C300", psnr=40)
+    record = anonymize(photo, tmp_path / "out.jpg", weaker, force=False)
+    assert any("measured with 36 dB" in warning for warning in record["warnings"])
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

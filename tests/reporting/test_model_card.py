@@ -52,9 +52,6 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     judge = {"numbers": {"net": {"architecture": "numbers"}}}
     judged = model_card(header(judges=judge))
     assert "Judges that it was not trained with (numbers) chose among its states" in judged
-    mixture = model_card(header(judges=judge, generator={"members": [SPEC]}))
-    assert mixture.splitlines()[2].startswith("A mixture of a generator G and, towards each target, a linear filter,")
-    assert "(numbers) chose the share of each for each target, which may be all" in mixture
     assert "nothing was measured against classifiers of real ones" in card
     assert "Container profiles\n\nNone" in card
 

@@ -358,7 +358,6 @@ def test_each_owner_has_a_crop_phase_and_the_test_crops_have_the_examiners(owner
 
 
 LEARNED = {"kind": "learned", "generator": "cama"}
-MIXTURE = {"members": ["cama"], "judges": ["high"]}
 
 
 @pytest.mark.parametrize(
@@ -401,26 +400,10 @@ MIXTURE = {"members": ["cama"], "judges": ["high"]}
             ["held_out"],
             "opponents: found 'held_out', expected one of ['high', 'low']",
         ),
-        (
-            "adversary.mixtures",
-            {"both": {**MIXTURE, "members": ["cama", "spoc"]}},
-            "adversary.mixtures.both.members: found 'spoc', expected one of",
-        ),
-        ("adversary.mixtures", {"both": {**MIXTURE, "judges": []}}, "adversary.mixtures.both.judges: "),
-        (
-            "adversary.mixtures",
-            {"both": {**MIXTURE, "judges": ["x"]}},
-            "mixtures.both.judges: found 'x', expected one of",
-        ),
-        ("adversary.mixtures", {"cama": MIXTURE}, "mixtures.cama: found the name of a generator, expected another"),
-        (
-            "adversary.mixtures",
-            {"both": {**MIXTURE, "psnr": 0}},
-            "adversary.mixtures.both.psnr: Input should be greater",
-        ),
-        ("adversary.mixtures", {"both": {**MIXTURE, "taps": 30}}, "adversary.mixtures.both.taps: "),
         ("attack.methods.chosen", {**LEARNED, "auto": True}, "auto: found true, expected judges of cama"),
         ("attack.methods.jpeg.auto", True, "auto: found true, but jpeg has no judges"),
+        ("attack.methods.cama.refine", 3, "refine: found 3, expected 0 unless it is `learned` and has a psnr"),
+        ("attack.methods.jpeg.refine", 3, "refine: found 3, expected 0 unless"),
         ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.purify", {"kind": "purify", "psnr": 36, "generator": "cama"}, "expected none for purify"),
         ("adversary.denoiser.noise", 0, "adversary.denoiser.noise: Input should be greater than or equal to 0.5"),
@@ -627,7 +610,6 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found[("denoiser",)] = {}, "train-estimator"
     found |= {("evaluator", n): ({"name": n}, "train-classifier") for n in config.adversary.evaluators}
     found |= {("generator", n): ({"name": n}, "train-generator") for n in config.adversary.generators}
-    found |= {("mix", n): ({"name": n}, "mix") for n in config.adversary.mixtures}
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
@@ -663,7 +645,7 @@ def test_every_job_has_a_spec_that_its_command_reads_back(job):
 
 
 def test_every_command_of_the_workflow_has_a_job():
-    config = default(examiner__informed={"f": INFORMED}, adversary__mixtures={"both": MIXTURE})
+    config = default(examiner__informed={"f": INFORMED})
     assert {command for _, command in jobs(config).values()} == set(STAGES)
 
 

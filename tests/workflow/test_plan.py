@@ -234,7 +234,7 @@ def test_a_training_takes_threads_memory_gpus_and_a_launcher_for_each_process(ki
         ("jpeg", {}, False),
         ("oracle", {"oracle": [f"results/oracle/{name}" for name in TINY_PLAN.models]}, False),
         ("cama", {"model": TINY_PLAN.generators("cama")}, True),
-        ("plus", {"model": TINY_PLAN.generators("plus")}, True),
+        ("plus", {"model": TINY_PLAN.generators("plus"), "evaluators": TINY_PLAN.evaluators(["low", "rgb"])}, True),
         ("pgd", {"evaluators": TINY_PLAN.evaluators(["high", "rgb"])}, True),
     ],
 )
@@ -266,7 +266,9 @@ def test_the_linear_attack_needs_the_patches_of_the_adversary_alone():
 
 
 def test_examples_need_the_first_training_of_a_generator_or_what_else_the_attack_needs():
-    assert TINY_PLAN.example_inputs("plus") == {"model": TINY_PLAN.generators("plus")[:1]}
+    assert TINY_PLAN.example_inputs("cama") == {"model": TINY_PLAN.generators("cama")[:1]}
+    plus = {"model": TINY_PLAN.generators("plus")[:1], "evaluators": TINY_PLAN.evaluators(["low", "rgb"])}
+    assert TINY_PLAN.example_inputs("plus") == plus
     assert TINY_PLAN.example_inputs("pgd") == {"evaluators": TINY_PLAN.evaluators(["high", "rgb"])}
     assert TINY_PLAN.example_inputs("jpeg") == {}
     gpu = changed(compute={"device": "cuda"})
@@ -298,37 +300,6 @@ def test_a_model_file_needs_all_trainings_and_their_evaluators():
     }
     assert TINY_PLAN.package_inputs("cama")["judges"] == TINY_PLAN.evaluators(["held_out"])
     assert TINY_PLAN.model_files() == [f"results/models/{name}.safetensors" for name in ("cama", "plus")]
-
-
-def test_a_mixture_needs_its_members_trainings_and_judges():
-    values = TINY_PLAN.config.model_dump(mode="json")
-    values["adversary"]["mixtures"] = {"both": {"members": ["plus"], "judges": ["held_out"]}}
-    values["adversary"]["generators"]["plus"]["generator"]["input"] = "rgb"
-    values["attack"]["methods"]["mixed"] = {"kind": "learned", "generator": "both"}
-    plan = make_plan(values)
-    assert plan.runs["both"] == ["both", "both~2"]
-    assert plan.mixture_inputs("both~2") == {
-        "members": ["results/adversary/generators/plus~2.safetensors"],
-        "judges": plan.evaluators(["held_out"]),
-    }
-    assert plan.attack_inputs("mixed") == {"model": plan.generators("both")}
-    assert plan.package_inputs("mixed") == {
-        "model": plan.generators("both"),
-        "evaluators": plan.evaluators(["low", "rgb"]),
-        "judges": plan.evaluators(["held_out"]),
-    }
-    patterns = plan.wildcards()
-    assert patterns["mixture"] == r"both|both\~2"
-    assert "both" not in patterns["generator"]
-    assert TINY_PLAN.wildcards()["mixture"] == "none"
-    assert plan.config.roles("mixed")["rgb"] == "same_family"
-    values["examiner"]["informed"] = {"x": {"classifier": "rgb", "method": "mixed"}}
-    more = make_plan(values)
-    assert more.attackers == ["cama", "mixed~3"]
-    assert re.fullmatch(more.wildcards()["mixture"], "both~3")
-    assert re.fullmatch(more.wildcards()["generator"], "plus~3")
-    assert more.mixture_inputs("both~3")["members"] == ["results/adversary/generators/plus~3.safetensors"]
-    assert more.example_inputs("mixed~3")["model"] == ["results/adversary/generators/both~3.safetensors"]
 
 
 def test_with_a_margin_windows_around_the_crops_are_attacked_on_any_crop_phase():

@@ -128,22 +128,6 @@ def test_a_method_may_choose_its_targets(finished, tmp_path):
     assert (known.source_chance == 0.5).all()
 
 
-def test_a_mixture_is_made_and_used_as_a_generator(finished, tmp_path):
-    mixture = {"members": ["cama"], "judges": ["held_out"], "parts": 2}
-    method = {"kind": "learned", "generator": "both", "psnr": 36, "photographs": 1}
-    overlay = {"adversary": {"mixtures": {"both": mixture}}, "attack": {"methods": {"mixed": method}}}
-    finished.run("results/rows/mixed.csv", overlay=overlay)
-    results = finished.folder / "results"
-    table = pd.read_csv(results / "adversary" / "generators" / "both.csv")
-    assert set(table.target) == {"Alcyon_A10", "Borealis_B2"}
-    assert len(table) == 2 * 3
-    rows = pd.read_csv(results / "rows" / "mixed.csv")
-    assert len(rows) == (2 + 2) * 3 * 3
-    assert rows[rows.save == "png"].psnr.between(33, 50).all()
-    planned = finished.planned(overlay=overlay)
-    assert planned == {"tables": 1, "package": 3, **ENDS}
-
-
 def test_a_second_run_has_nothing_to_do(finished):
     assert finished.planned() == {}
 

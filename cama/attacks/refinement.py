@@ -1,0 +1,60 @@
+"""Gradient steps on E from G's picture. Of the power of the change that a PSNR allows, G has a share, and the steps the rest.
+
+G knows what most photographs need, the steps what this one needs; alone each reaches fewer classifiers that it never met.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from cama.alignment import MCU
+from cama.attacks.gradient import fitting_bound, momentum_steps
+from cama.attacks.tiles import TILE
+from cama.compute.device import Compute
+from cama.compute.psnr import at_psnr
+from cama.models.evaluator import Evaluator
+
+SHARE = 0.7  # of the power, that is G's: chosen on validation photographs of real cameras and on simulated ones of development
+GENERATOR, STEPS = (-10 * np.log10(part) for part in (SHARE, 1 - SHARE))  # dB of each part above that of both
+SMALLEST = 64  # pixels a side of a picture that E can judge: a training patch
+MARGIN = MCU  # pixels around a tile that its steps see, so that they are not those of a picture's edge
+
+
+def refine(
+    picture: np.ndarray,
+    start: np.ndarray,
+    evaluator: Evaluator,
+    target: int,
+    psnr: float,
+    steps: int,
+    compute: Compute,
+    tile: int = TILE,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """The picture (H, W, 3), uint8, which has `psnr` dB, that steps of MI-FGSM on E make of `start`, G's picture of `picture`
+    for the label `target`, at `psnr` + `GENERATOR` dB. E is on the device of `compute`.
+
+    In equal tiles of at most `tile` pixels a side, multiples of 16, each of which E sees as a picture of its own, with some
+    pixels around it. `progress` is called with the numbers of tiles done and of all tiles.
+    """
+    height, width = start.shape[:2]
+    below, right = (max(length + -length % MCU, SMALLEST) - length for length in (height, width))
+    padded = np.pad(start, ((0, below), (0, right), (0, 0)), mode="symmetric")
+    rows, columns = (_equal(length, tile) for length in padded.shape[:2])
+    result = np.empty(padded.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
+    bound = fitting_bound("mi_fgsm", psnr + STEPS)
+    for done, (top, bottom, left, end) in enumerate(((*row, *column) for row in rows for column in columns), start=1):
+        above, before = max(0, top - MARGIN), max(0, left - MARGIN)
+        context = padded[above : bottom + MARGIN, before : end + MARGIN]
+        changed = momentum_steps(context[None], np.array([target]), evaluator, bound, steps, compute)[0]
+        result[top:bottom, left:end] = changed[top - above : bottom - above, left - before : end - before]
+        progress(done, len(rows) * len(columns))
+    return at_psnr(picture[None], result[None, :height, :width], psnr)[0]
+
+
+def _equal(length: int, most: int) -> list[tuple[int, int]]:
+    """Where parts of a side begin and end, in whole MCUs: as few as fit, and as equal as that allows."""
+    count = -(-length // most)
+    places = [length // MCU * part // count * MCU for part in range(count + 1)]
+    return list(pairwise(places))
