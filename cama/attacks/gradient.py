@@ -6,7 +6,7 @@ pass the bound.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -45,9 +45,12 @@ def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, see
     evaluator = compute.to_device(evaluator)
 
     def attack(images: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
+        labels = torch.as_tensor(target).to(compute.device)
         if spec.kind == "mi_fgsm":
-            return momentum_steps(images, target, evaluator, bound, spec.steps, compute)
-        x, labels = compute.images(images), torch.as_tensor(target).to(compute.device)
+            return momentum_steps(
+                images, bound, spec.steps, compute, lambda _, now: downhill(evaluator, now, labels, compute)
+            )
+        x = compute.images(images)
         reach, changed = bound / 127.5, x
         if spec.kind == "fgsm":
             steps, rate = 1, reach
@@ -56,33 +59,37 @@ def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, see
             noise = _uniform(images, seed, "start").to(x)
             changed = (x + reach * (2 * noise - 1)).clamp(-1, 1)
         for _ in range(steps):
-            changed = _within(changed + rate * _downhill(evaluator, changed, labels, compute).sign(), x, reach)
+            changed = _within(changed + rate * downhill(evaluator, changed, labels, compute).sign(), x, reach)
         return _last(127.5 * (changed.cpu() + 1))
 
     return attack
 
 
 def momentum_steps(
-    images: np.ndarray, target: np.ndarray, evaluator: Evaluator, bound: float, steps: int, compute: Compute
+    images: np.ndarray, bound: float, steps: int, compute: Compute, direction: Callable[[int, Tensor], Tensor]
 ) -> np.ndarray:
-    """MI-FGSM: images (N, H, W, 3), uint8, after `steps` towards the labels `target` (N,), each pixel within `bound` grey
-    levels of the image's; float32 in 0 to 255. E is on the device of `compute`.
+    """MI-FGSM: images (N, H, W, 3), uint8, after `steps`, each pixel within `bound` grey levels of the image's; float32 in 0 to
+    255. `direction` gives, for the number of a step and the images (N, 3, H, W) in [-1, 1] so far, where each is to go.
     """
-    x, labels = compute.images(images), torch.as_tensor(target).to(compute.device)
+    x = compute.images(images)
     reach, changed, momentum = bound / 127.5, x, torch.zeros_like(x)
-    for _ in range(steps):
-        direction = _downhill(evaluator, changed, labels, compute)
-        momentum = MOMENTUM * momentum + direction / direction.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
+    for step in range(steps):
+        way = direction(step, changed)
+        momentum = MOMENTUM * momentum + way / way.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
         changed = _within(changed + reach / steps * momentum.sign(), x, reach)
     return _last(127.5 * (changed.cpu() + 1))
 
 
-def _downhill(evaluator: Evaluator, images: Tensor, target: Tensor, compute: Compute) -> Tensor:
-    """Where E's loss falls, for each image (N, 3, H, W) by itself."""
+def downhill(
+    evaluator: Evaluator, images: Tensor, target: Tensor, compute: Compute, names: Sequence[str] | None = None
+) -> Tensor:
+    """Where the loss of E, or of its classifiers `names`, towards the labels `target` (N,) falls, for each image
+    (N, 3, H, W) by itself.
+    """
     images = images.detach().requires_grad_(True)
     with torch.enable_grad(), compute.autocast():
         # the sum over images: each one's gradient is its own
-        loss = evaluator_loss(evaluator(images).values(), target) * len(images)
+        loss = evaluator_loss(evaluator(images, names).values(), target) * len(images)
     (gradient,) = torch.autograd.grad(loss, images)
     return -gradient
 

@@ -1,15 +1,19 @@
 """Gradient steps on E from G's picture. Of the power of the change that a PSNR allows, G has a share, and the steps the rest.
 
-G knows what most photographs need, the steps what this one needs; alone each reaches fewer classifiers that it never met.
+G knows what most photographs need, the steps what this one needs; alone each reaches fewer classifiers that it never met. They
+are those of MI-FGSM (Dong et al. 2018), but each goes by one of E's classifiers, in turn: as good as by all of them, and less than
+half the time.
 """
 
 from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from cama.alignment import MCU
-from cama.attacks.gradient import fitting_bound, momentum_steps
+from cama.attacks.gradient import downhill, fitting_bound, momentum_steps
 from cama.attacks.tiles import TILE
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
@@ -32,7 +36,7 @@ def refine(
     tile: int = TILE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """The picture (H, W, 3), uint8, which has `psnr` dB, that steps of MI-FGSM on E make of `start`, G's picture of `picture`
+    """The picture (H, W, 3), uint8, which has `psnr` dB, that `steps` on E make of `start`, G's picture of `picture`
     for the label `target`, at `psnr` + `GENERATOR` dB. E is on the device of `compute`.
 
     In equal tiles of at most `tile` pixels a side, multiples of 16, each of which E sees as a picture of its own, with some
@@ -43,11 +47,15 @@ def refine(
     padded = np.pad(start, ((0, below), (0, right), (0, 0)), mode="symmetric")
     rows, columns = (_equal(length, tile) for length in padded.shape[:2])
     result = np.empty(padded.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
-    bound = fitting_bound("mi_fgsm", psnr + STEPS)
+    bound, label = fitting_bound("mi_fgsm", psnr + STEPS), torch.tensor([target], device=compute.device)
+
+    def direction(step: int, now: Tensor) -> Tensor:
+        return downhill(evaluator, now, label, compute, [evaluator.names[step % len(evaluator.names)]])
+
     for done, (top, bottom, left, end) in enumerate(((*row, *column) for row in rows for column in columns), start=1):
         above, before = max(0, top - MARGIN), max(0, left - MARGIN)
         context = padded[above : bottom + MARGIN, before : end + MARGIN]
-        changed = momentum_steps(context[None], np.array([target]), evaluator, bound, steps, compute)[0]
+        changed = momentum_steps(context[None], bound, steps, compute, direction)[0]
         result[top:bottom, left:end] = changed[top - above : bottom - above, left - before : end - before]
         progress(done, len(rows) * len(columns))
     return at_psnr(picture[None], result[None, :height, :width], psnr)[0]

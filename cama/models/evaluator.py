@@ -39,14 +39,20 @@ class Evaluator(nn.Module):
         """E never trains."""
         return self
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Images (N, 3, H, W) in [-1, 1] to the log-probabilities (N, classes) of each classifier, by name."""
-        split = self.estimator.split(images) if self.estimator is not None else None
+    def forward(self, images: Tensor, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Images (N, 3, H, W) in [-1, 1] to the log-probabilities (N, classes) of each classifier, or of `names`, by name."""
+        asked = {
+            name: stream
+            for name, stream in zip(self.names, self.streams, strict=True)
+            if names is None or name in names
+        }
+        split = None
+        if any(isinstance(stream.frontend, Residual) for stream in asked.values()):
+            split = self.estimator.split(images)
         scores = {}
-        for name, stream in zip(self.names, self.streams, strict=True):
+        for name, stream in asked.items():
             frontend = stream.frontend
-            shared = split is not None and isinstance(frontend, Residual)
-            logits = stream.net(split[frontend.low] if shared else frontend(images))
+            logits = stream.net(split[frontend.low] if isinstance(frontend, Residual) else frontend(images))
             scores[name] = logits.float().log_softmax(1)
         return scores
 

@@ -50,7 +50,7 @@ class Header(Spec):
     psnr: Level = Field(
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
-    refine: int = Field(0, ge=0, description="steps of MI-FGSM on E that go on from G's picture at that PSNR")
+    refine: int = Field(0, ge=0, description="gradient steps on E that go on from G's picture at that PSNR")
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field({}, description="classifiers that G was not trained with, which choose a target")
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")

@@ -49,7 +49,7 @@ class MethodSpec(Spec):
     refine: int = Field(
         0,
         ge=0,
-        description="number of steps of MI-FGSM, on the classifiers of the generator's E, that go on from G's picture"
+        description="number of gradient steps, on the classifiers of the generator's E in turn, that go on from G's picture"
         " (`learned` with a `psnr`); 0 for none",
     )
     psnr: float = Field(

@@ -395,6 +395,18 @@ def test_the_evaluator_takes_classifiers_that_need_no_estimator():
     assert torch.equal(alone["rgb"], found["rgb"])
 
 
+def test_the_evaluator_can_be_asked_in_part(monkeypatch):
+    evaluator, *_ = tiny_evaluator()
+    images = pictures(2)
+    with torch.no_grad():
+        every, one = evaluator(images), evaluator(images, ["low"])
+        assert one.keys() == {"low"}
+        assert torch.equal(one["low"], every["low"])
+        both = Evaluator({"rgb": tiny_classifier("rgb"), "high": tiny_classifier("prnu_lp")})
+        monkeypatch.setattr(both.estimator, "split", None)  # which `rgb` does not need
+        assert both(images, ["rgb"]).keys() == {"rgb"}
+
+
 def test_the_evaluator_computes_its_estimator_once(monkeypatch):
     evaluator, *_ = tiny_evaluator()
     calls = []

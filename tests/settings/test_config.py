@@ -109,6 +109,7 @@ def test_cama_plus_is_one_block_of_settings():
     plus = claim.adversary.generators["cama-plus"]
     for other in others:
         assert other.adversary.generators["cama-plus"].model_dump(exclude={"runs"}) == plus.model_dump(exclude={"runs"})
+        assert other.attack.methods["cama-plus"].refine == claim.attack.methods["cama-plus"].refine == 16
         for name in plus.evaluators:
             own, first = (one.adversary.evaluators[name].model_dump() for one in (other, claim))
             steps = own["training"].pop("steps"), first["training"].pop("steps")
