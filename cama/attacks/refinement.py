@@ -1,8 +1,8 @@
 """Gradient steps on E from G's picture. Of the power of the change that a PSNR allows, G has a share, and the steps the rest.
 
-G knows what most photographs need, the steps what this one needs; alone each reaches fewer classifiers that it never met. They
-are those of MI-FGSM (Dong et al. 2018), but each goes by one of E's classifiers, in turn: as good as by all of them, and less than
-half the time.
+G knows what most photographs need, the steps what this one needs; alone each reaches fewer classifiers that it never met.
+The steps are those of MI-FGSM (Dong et al. 2018), but each goes by one of E's classifiers, in turn: as good as by all of
+them at each step, and in less than half the time.
 """
 
 from collections.abc import Callable
