@@ -144,7 +144,7 @@ _STAGES = (
           '{"name": "cama", "dataset": "dresden"}'),
     Stage("plots", specs.PlotsStageSpec, "make the plots",
           (ROWS, TABLES, Input("curves", TABLE, many=True), Input("attacked", HDF5, many=True, optional=True), DETECTIONS,
-           Input("paired", TABLE, optional=True), INSIDE, OUTSIDE, Output("out"))),
+           Input("paired", TABLE, optional=True), Input("profiles", optional=True), INSIDE, OUTSIDE, Output("out"))),
     Stage("controls", specs.ControlsStageSpec, "measure the controls",
           (SPLITS, ROOT, INSIDE, Input("classifiers", MODEL, many=True), Output("out")), MODELS),
     Stage("report", specs.ReportStageSpec, "make the page of the report",

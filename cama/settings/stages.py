@@ -195,6 +195,7 @@ class PlotsStageSpec(Spec):
     """Stage `plots`."""
 
     plots: PlotsSpec = PlotsSpec()
+    save: str = Field("png", description="as what attacked pictures are delivered")
 
 
 class ReportStageSpec(Spec):
@@ -384,7 +385,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
         psnr=c.attack.methods[method].psnr,
         refine=c.attack.methods[method].refine,
     ),
-    "plots": lambda c: PlotsStageSpec(plots=c.plots),
+    "plots": lambda c: PlotsStageSpec(plots=c.plots, save=c.evaluation.delivery),
     "controls": _controls,
     "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),
 }

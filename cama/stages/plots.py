@@ -7,9 +7,13 @@ import pandas as pd
 
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
+from cama.evaluation.saves import delivered
+from cama.jpeg.imitation import Imitation
+from cama.photo.encoders import target_encoders
 from cama.reporting import plots as draw
 from cama.reporting.formats import SET_NAMES
 from cama.reporting.tables import headline, read_rows
+from cama.reporting.traces import attacked_traces, photograph_traces, plot_traces
 from cama.settings.stages import PlotsStageSpec
 from cama.storage.files import read_csv
 
@@ -22,12 +26,14 @@ def plots(
     attacked: list[Path] | None,
     detections: list[Path] | None,
     paired: Path | None,
+    profiles: Path | None,
     inside: Path,
     outside: Path,
     out: Path,
 ) -> None:
-    """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids;
-    `paired`: that table, where there is one.
+    """Write the plots to the folder `out`. `attacked`: the pictures of the shown methods, for their sample grids and traces;
+    `paired`: that table, where there is one; `profiles`: the folder of the targets' container profiles, where pictures are
+    delivered as theirs.
     """
     dpi, shown = spec.plots.dpi, list(spec.plots.methods)
     scored = read_rows(rows)
@@ -45,14 +51,26 @@ def plots(
         draw.roc(pd.concat(map(read_csv, detections)), detection, shown, out / "roc.png", dpi)
     if shown:
         draw.per_label(headline(labels), shown, out / "per_label.png", dpi)
-        _sample_grids(spec, attacked or [], inside, outside, out)
+        _pictures(spec, attacked or [], inside, outside, profiles, out)
 
 
-def _sample_grids(spec: PlotsStageSpec, attacked: list[Path], inside: Path, outside: Path, out: Path) -> None:
-    """A grid for each shown method and each set that has photographs."""
+def _pictures(
+    spec: PlotsStageSpec, attacked: list[Path], inside: Path, outside: Path, profiles: Path | None, out: Path
+) -> None:
+    """For each shown method a grid of samples of each set that has photographs, and the traces of those in-distribution."""
     read = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
     tests = {kind: test for kind, test in read.items() if len(test.label)}
+    own = photograph_traces(read["in"])
     for method, path in zip(spec.plots.methods, attacked, strict=True):
+        with open_attacked(path) as pictures:
+            imitations = target_encoders((spec.save,), profiles, pictures.targets)
+
+            def deliver(picture: np.ndarray, camera: str, imitations: dict[str, Imitation] = imitations) -> np.ndarray:
+                return delivered(picture, spec.save, camera, imitations, seed=0)
+
+            changed = attacked_traces(pictures, read["in"], deliver)
+        title = f"{method}: traces of each target, as delivered"
+        plot_traces(changed, own, title, out / f"traces_{method}.png", spec.plots.dpi)
         for kind, test in tests.items():
             targets, samples = _samples(path, kind, test, spec.plots.samples)
             title = f"{method}, {SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"

@@ -282,13 +282,15 @@ class Plan(Paths):
         names += ["saves"] if len(config.evaluation.saves) > 1 else []
         kinds = ["in", "out"] if config.models.out_of_distribution else ["in"]
         names += [f"samples_{method}_{kind}" for method in config.plots.methods for kind in kinds]
+        names += [f"traces_{method}" for method in config.plots.methods]
         return self.paths("plots/{}.png", names)
 
     def plot_inputs(self) -> Files:
         """What the plots show beside rows, tables and curves, by the options of the stage."""
         paired = [self.path("tables/paired.csv")] if self.config.tables.baseline else []
         attacked = self.attacked(self.config.plots.methods)
-        return {**self.tests(), "attacked": attacked, "detections": self.detections(), "paired": paired}
+        found = {"attacked": attacked, "detections": self.detections(), "paired": paired}
+        return {**self.tests(), **found, **(self.delivery_inputs() if attacked else {})}
 
     def curves(self) -> list[str]:
         """The training curves of all networks that the methods and the target classifiers depend on."""

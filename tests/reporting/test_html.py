@@ -8,7 +8,17 @@ import pytest
 
 from cama.reporting.report_page import PSNR, render_report, short_summary, short_table
 
-PICTURES = ("samples_a<b_in", "samples_a<b_out", "success_psnr", "per_label", "saves", "paired", "roc", "confusion")
+PICTURES = (
+    "samples_a<b_in",
+    "samples_a<b_out",
+    "traces_a<b",
+    "success_psnr",
+    "per_label",
+    "saves",
+    "paired",
+    "roc",
+    "confusion",
+)
 RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
 PSNRS = {"psnr": [34.56], "psnr_p05": [33.0], "psnr_worst": [30.04]}
 INTERVAL = "over photographs alone"
@@ -71,7 +81,7 @@ def test_the_page_carries_its_pictures_and_captions(render):
     text = render()
     for name in (*PICTURES, "curves"):
         assert base64.b64encode(f"\x89PNG {name}".encode()).decode() in text
-    assert text.count("<img ") == text.count("<figcaption>") == 9
+    assert text.count("<img ") == text.count("<figcaption>") == 10
     assert "<figcaption>a&lt;b. In-distribution photographs: x, x&#39; for each target camera," in text
 
 
@@ -143,7 +153,7 @@ def test_the_controls_that_do_not_hold_are_marked(render):
 def test_the_page_leaves_out_what_the_run_has_not(render):
     tables = {"summary": SUMMARY, "transfer": SUMMARY}
     text = render(parts=(), tables=tables)
-    assert text.count("<img ") == 4  # the method's samples, success against PSNR, confusion, training curves
+    assert text.count("<img ") == 5  # the method's samples and traces, success against PSNR, confusion, training curves
     for heading in ("Beside", "detected?", "identified?"):
         assert heading not in text
     empty = render(tables={**tables, "paired": pd.DataFrame({"baseline": [], "classifier": []})}, parts=("paired",))

@@ -87,8 +87,8 @@ CHANGED = {
     r"attack\.methods\.(cama)\.(psnr|refine)": {r"attack \1", r"examples \1", r"package \1"},
     r"attack\.methods\.(cama)\..*": {r"attack \1", r"examples \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
-    # detectors see what is delivered; the report has a plot of several
-    r"evaluation\.saves": {"evaluate", "profiles", "examples", "detect", "report"},
+    # detectors and the plots of traces see what is delivered; the report has a plot of several
+    r"evaluation\.saves": {"evaluate", "profiles", "examples", "detect", "plots", "report"},
     r"evaluation\..*": {"evaluate"},
     r"detection\.(methods|devices)": {"report"},  # and jobs more or fewer
     r"detection\.photographs": {"examples"},

@@ -362,20 +362,23 @@ def test_the_tables_are_those_that_the_config_gives():
 
 def test_the_plots_are_those_that_the_config_gives():
     always = ["success_psnr", "confusion", "curves"]
-    samples = ["samples_cama_in", "samples_cama_out"]
+    samples = ["samples_cama_in", "samples_cama_out", "traces_cama"]
     assert names(DEFAULT.plots()) == [*always, "per_label", *samples]
     assert names(TINY_PLAN.plots()) == [*always, "per_label", "roc", "paired", "saves", *samples]
     nothing_shown = changed(plots={"methods": ()}, detection={"methods": ()}, tables={"baseline": ""})
     assert names(nothing_shown.plots()) == [*always, "saves"]
     known = changed(models={"out_of_distribution": ()})
-    assert names(known.plots())[-1] == "samples_cama_in"
+    assert names(known.plots())[-2:] == ["samples_cama_in", "traces_cama"]
 
 
 def test_plots_show_pictures_detections_and_the_paired_table_where_there_are_any():
-    shown = {**TINY_PLAN.tests(), "attacked": ["results/attacks/cama.h5"]}
+    shown = {**TINY_PLAN.tests(), "attacked": ["results/attacks/cama.h5"], "profiles": ["results/adversary/profiles"]}
     shown |= {"detections": ["results/detections/cama.csv"], "paired": ["results/tables/paired.csv"]}
     assert TINY_PLAN.plot_inputs() == shown
-    assert DEFAULT.plot_inputs() == {**shown, "detections": [], "paired": []}
+    assert DEFAULT.plot_inputs() == {name: shown[name] for name in ("inside", "outside", "attacked")} | {
+        "detections": [],
+        "paired": [],
+    }
 
 
 def test_curves_are_of_the_networks_that_are_used():
