@@ -238,6 +238,47 @@ def roc(scores: pd.DataFrame, detection: pd.DataFrame, highlighted: list[str], p
         save(figure, path, dpi)
 
 
+def success_against_detection(
+    summary: pd.DataFrame, table: pd.DataFrame, highlighted: list[str], path: Path, dpi: int
+) -> None:
+    """Targeted success, a mean over F with its 95% interval, against the area under the best detector's ROC curve: a line of
+    panels for each question. Hollow marks are informed F, by the `table` of each F. Methods whose names differ by a number
+    alone are one attack at several strengths, and a line joins them.
+    """
+    summary = summary[summary.labels == summary.labels.min()]
+    informed = table[table.role == "informed"]
+    with plt.rc_context(STYLE):
+        sets = list(summary.set.unique())
+        questions = [name for name in QUESTIONS if f"auc_{name}" in summary]
+        shape, size = (len(questions), len(sets)), (4.6 * len(sets), 3.6 * len(questions))
+        figure, axes = plt.subplots(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
+        methods = list(dict.fromkeys(summary.method[summary.auc_attacked.notna()]))
+        styles = _method_styles(methods, highlighted)
+        for axis, (question, kind) in zip(axes.flat, itertools.product(questions, sets), strict=True):
+            part = summary[(summary.set == kind) & summary[f"auc_{question}"].notna()]
+            for _, curve in part.groupby(part.method.str.replace(r"-\d+$", "", regex=True), sort=False):
+                curve = curve.sort_values(f"auc_{question}")
+                axis.plot(
+                    curve[f"auc_{question}"], curve.targeted, color=styles[curve.method.iloc[0]][0], linewidth=0.8
+                )
+            for row in part.itertuples():
+                colour, mark = styles[row.method]
+                area = getattr(row, f"auc_{question}")
+                error = np.clip([[row.targeted - row.targeted_low], [row.targeted_high - row.targeted]], 0, None)
+                axis.errorbar(area, row.targeted, error, fmt=mark, color=colour, label=row.method, markersize=6)
+                knowing = informed[(informed.method == row.method) & (informed.set == kind)].targeted
+                axis.plot(np.full(len(knowing), area), knowing, mark, color=colour, fillstyle="none", markersize=6)
+            axis.set_title(f"{SET_NAMES[kind]}\n{QUESTIONS[question]}", fontsize=8)
+            axis.set_xlabel("AUC of the best detector")
+            axis.set_xlim(0.47, 1.03)
+            axis.set_ylim(-0.03, 1.03)
+            axis.grid(alpha=0.25)
+        for line in axes:
+            line[0].set_ylabel("targeted success on F")
+        _legend(axes[0, -1], len(methods))
+        save(figure, path, dpi)
+
+
 def _method_styles(methods: list[str], highlighted: list[str]) -> dict[str, tuple[str, str]]:
     """Colour and mark of each method, the strong colours for the `highlighted` ones."""
     order = [name for name in highlighted if name in methods] + [name for name in methods if name not in highlighted]

@@ -49,6 +49,7 @@ def plots(
     if detections:
         detection = pd.read_csv(tables / "detection.csv")
         draw.roc(pd.concat(map(read_csv, detections)), detection, shown, out / "roc.png", dpi)
+        draw.success_against_detection(headline(summary), headline(transfer), shown, out / "success_auc.png", dpi)
     if shown:
         draw.per_label(headline(labels), shown, out / "per_label.png", dpi)
         _pictures(spec, attacked or [], inside, outside, profiles, out)

@@ -277,7 +277,7 @@ class Plan(Paths):
         config = self.config
         names = ["success_psnr", "confusion", "curves"]
         names += ["per_label"] if config.plots.methods else []
-        names += ["roc"] if config.detection.methods else []
+        names += ["roc", "success_auc"] if config.detection.methods else []
         names += ["paired"] if config.tables.baseline else []
         names += ["saves"] if len(config.evaluation.saves) > 1 else []
         kinds = ["in", "out"] if config.models.out_of_distribution else ["in"]

@@ -17,6 +17,7 @@ PICTURES = (
     "saves",
     "paired",
     "roc",
+    "success_auc",
     "confusion",
 )
 RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
@@ -81,7 +82,7 @@ def test_the_page_carries_its_pictures_and_captions(render):
     text = render()
     for name in (*PICTURES, "curves"):
         assert base64.b64encode(f"\x89PNG {name}".encode()).decode() in text
-    assert text.count("<img ") == text.count("<figcaption>") == 10
+    assert text.count("<img ") == text.count("<figcaption>") == 11
     assert "<figcaption>a&lt;b. In-distribution photographs: x, x&#39; for each target camera," in text
 
 

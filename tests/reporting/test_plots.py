@@ -361,3 +361,29 @@ def test_saves_show_each_method_after_each_save_for_the_smaller_label_set(tmp_pa
     pyplot.close(shown[0])
     assert lines == {"untouched": pytest.approx([0.03, 0.03]), "cama": pytest.approx([0.93, 0.43])}
     assert ticks == ["png", "jpeg85"]
+
+
+def test_success_stands_against_the_best_detector_with_informed_classifiers_hollow(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "save", lambda figure, path, dpi: shown.append(figure))
+    each = {"labels": 3, "targeted_low": 0.4, "targeted_high": 0.9}
+    rows = [("identity", np.nan, 0.1), ("cama-36", 0.9, 0.8), ("cama-40", 0.7, 0.6), ("median", 1.0, 0.0)]
+    summary = pd.DataFrame(
+        [
+            {**each, "method": method, "set": kind, "targeted": success, "auc_attacked": area, "auc_target": area - 0.1}
+            for method, area, success in rows
+            for kind in ("in", "out")
+        ]
+    )
+    table = pd.DataFrame([{"method": "cama-36", "set": "in", "role": "informed", "targeted": 0.3}])
+    plots.success_against_detection(summary, table, ["cama-36"], tmp_path / "s.png", DPI)
+    first, _, third, _ = shown[0].axes
+    curves = [line.get_xydata().tolist() for line in first.lines if line.get_linestyle() == "-"]
+    assert curves == [[[0.7, 0.6], [0.9, 0.8]], [[1.0, 0.0]]]
+    hollow = [line.get_xydata().tolist() for line in first.lines if line.get_fillstyle() == "none"]
+    assert [points for points in hollow if points] == [[[0.9, 0.3]]]
+    assert third.lines[0].get_xdata().tolist() == pytest.approx([0.6, 0.8])
+    pyplot.close(shown[0])
+    monkeypatch.undo()
+    plots.success_against_detection(summary, table, [], tmp_path / "drawn" / "s.png", DPI)
+    picture(tmp_path / "drawn" / "s.png")

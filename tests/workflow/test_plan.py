@@ -364,7 +364,7 @@ def test_the_plots_are_those_that_the_config_gives():
     always = ["success_psnr", "confusion", "curves"]
     samples = ["samples_cama_in", "samples_cama_out", "traces_cama"]
     assert names(DEFAULT.plots()) == [*always, "per_label", *samples]
-    assert names(TINY_PLAN.plots()) == [*always, "per_label", "roc", "paired", "saves", *samples]
+    assert names(TINY_PLAN.plots()) == [*always, "per_label", "roc", "success_auc", "paired", "saves", *samples]
     nothing_shown = changed(plots={"methods": ()}, detection={"methods": ()}, tables={"baseline": ""})
     assert names(nothing_shown.plots()) == [*always, "saves"]
     known = changed(models={"out_of_distribution": ()})
