@@ -24,8 +24,8 @@ class Model:
     """
 
     def __init__(self, path: Path, compute: "Compute") -> None:
-        from cama.attacks.learned import packaged_attack
         from cama.models.packaged import load_anonymizer
+        from cama.photo.change import packaged_attack
 
         anonymizer = load_anonymizer(path)
         self.labels = tuple(anonymizer.header.labels)

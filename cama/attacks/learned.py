@@ -13,7 +13,6 @@ from cama.core.errors import CamaError
 from cama.models.evaluator import Evaluator, load_evaluator
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator, load_generator
-from cama.models.packaged import Anonymizer
 from cama.settings.attacks import MethodSpec
 from cama.settings.networks import GeneratorSpec
 
@@ -89,9 +88,3 @@ def learned_attack(
         return np.stack([change(image, int(label), method.psnr) for image, label in zip(images, target, strict=True)])
 
     return attack
-
-
-def packaged_attack(model: Anonymizer, compute: Compute) -> LearnedAttack:
-    """The attack of a model file's generator and E."""
-    header = model.header
-    return LearnedAttack(model.generator, header.generator, compute, model.evaluator, header.refine)

@@ -53,7 +53,8 @@ def _add_anonymize(parser: ArgumentParser) -> None:
         "--psnr",
         type=float,
         metavar="DB",
-        help="how strong the change is, 20 (strong) to 60 (weak) dB, or 0 for as G makes it (default: as measured)",
+        help="how strong the change is, 20 (strong) to 60 (weak) dB, or 0 for as G makes it, where it is not refined (default:"
+        " as measured)",
     )
     parser.add_argument(
         "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from cama.core.errors import CamaError
@@ -62,6 +62,12 @@ class Header(Spec):
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
     card: str = ""
+
+    @model_validator(mode="after")
+    def _refined_at_a_level(self) -> "Header":
+        if self.refine and not self.psnr:
+            raise ValueError(f"refine: found {self.refine} and no psnr, expected both")
+        return self
 
     def target_of(self, make: str, model: str) -> str:
         """The target that is this camera, however its name is spelt; empty where none is."""

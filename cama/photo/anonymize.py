@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cama.attacks.learned import packaged_attack
 from cama.compute.device import Compute
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
@@ -25,6 +24,7 @@ from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
+from cama.photo.change import packaged_attack
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
@@ -163,7 +163,7 @@ def anonymize(
     `docs/anonymize.schema.json` has its keys.
 
     After an error `out` does not exist, or is the file that it was before. `photo` is never changed, and only with `force` is
-    another file replaced. `progress` is called with the number of tiles done and of all tiles. `choice`: how the target was
+    another file replaced. `progress` is called with parts of the work done and of all. `choice`: how the target was
     chosen, for the record.
     """
     check_free(out, force)

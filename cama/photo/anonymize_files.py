@@ -102,7 +102,7 @@ def _results(
 ) -> Iterator[dict[str, Any]]:
     """The record of each photograph, in order."""
     if len(tasks) == 1:
-        yield _run(anonymizer, force, tasks[0], Progress("tiles", 0))
+        yield _run(anonymizer, force, tasks[0], Progress("parts", 0))
         return
     if jobs == 1:
         yield from (_run(anonymizer, force, task) for task in tasks)

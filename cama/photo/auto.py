@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from cama.attacks.auto import CROPS, choose_target, evenly, spread_crops
-from cama.attacks.learned import packaged_attack
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.jpeg.names import label, same_camera
 from cama.models.packaged import Anonymizer
 from cama.photo.attribution import MIN_SIDE
+from cama.photo.change import packaged_attack
 from cama.photo.decoding import read_camera, read_srgb
 from cama.settings.training import ComputeSpec
 

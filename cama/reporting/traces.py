@@ -20,7 +20,8 @@ from cama.reporting.plots import STYLE, save, without_make
 BANDS = 24  # of the spectrum, of equal width, from the lowest frequency to half a cycle a pixel
 FLOOR = 1 / 30  # squared grey levels: what rounding leaves in Y, Cb or Cr
 MOST = 30  # pictures of a camera
-PLACES = ("R", "G of R's row", "G of B's row", "B")  # of an RGGB mosaic
+# row and column of a 2 x 2 mosaic, whose colours depend on the camera
+PLACES = ("even, even", "even, odd", "odd, even", "odd, odd")
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,7 @@ def attacked_traces(
     found = {}
     for aim, target in enumerate(attacked.targets):
         own = np.flatnonzero((attacked.sets == "in") & (attacked.runs == 1) & (attacked.aims == aim))
-        places = own[:: -(-len(own) // MOST)] if len(own) else own
-        if len(places):
+        if len(places := _evenly(own)):
             pictures = np.stack([deliver(attacked.images(int(place)), target) for place in places])
             found[target] = measure(pictures, test.origin[attacked.rows[places]])
     return found
@@ -83,10 +83,14 @@ def photograph_traces(test: Patches) -> dict[str, Traces]:
     """For each camera model the traces of its untouched test photographs."""
     found = {}
     for label, name in enumerate(test.labels):
-        rows = np.flatnonzero(test.label == label)[:MOST]
-        if len(rows):
+        if len(rows := _evenly(np.flatnonzero(test.label == label))):
             found[name] = measure(np.stack([test.arrays["rgb"][row].numpy() for row in rows]), test.origin[rows])
     return found
+
+
+def _evenly(items: np.ndarray) -> np.ndarray:
+    """At most so many, at even distances, so that all devices are among them."""
+    return items[:: max(1, -(-len(items) // MOST))]
 
 
 def plot_traces(changed: dict[str, Traces], own: dict[str, Traces], title: str, path: Path, dpi: int) -> None:

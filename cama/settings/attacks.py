@@ -192,5 +192,5 @@ class PlotsSpec(Spec):
     samples: int = Field(3, ge=1, description="number of photographs in a sample grid")
     amplify: float = Field(8.0, gt=0, description="factor by which a sample grid amplifies differences")
     methods: tuple[str, ...] = Field(
-        (), description="methods of which there are sample grids, confusion matrices and success by label"
+        (), description="methods of which there are sample grids, traces, confusion matrices and success by label"
     )

@@ -1,5 +1,6 @@
 """Stage `plots`: every plot, recomputed from rows, curves and stored pictures."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,13 @@ def _pictures(
     own = photograph_traces(read["in"])
     for method, path in zip(spec.plots.methods, attacked, strict=True):
         with open_attacked(path) as pictures:
-            imitations = target_encoders((spec.save,), profiles, pictures.targets)
+            # the oracle's pictures are as cameras saved them
+            saves = () if method == "oracle" else (spec.save,)
+            imitations = target_encoders(saves, profiles, pictures.targets)
 
             def deliver(picture: np.ndarray, camera: str, imitations: dict[str, Imitation] = imitations) -> np.ndarray:
-                return delivered(picture, spec.save, camera, imitations, seed=0)
+                seed = zlib.crc32(picture.tobytes())  # which of a camera's encodings
+                return delivered(picture, spec.save, camera, imitations, seed) if imitations else picture
 
             changed = attacked_traces(pictures, read["in"], deliver)
         title = f"{method}: traces of each target, as delivered"

@@ -33,7 +33,8 @@ def save_model(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     """Write tensors, which are on the CPU and share no memory, with this header."""
-    text = json.dumps({"header": header, "sha256": _hash(tensors, header)}, sort_keys=True)
+    # keys as they stand: gradient steps go by E's classifiers in the order of the header
+    text = json.dumps({"header": header, "sha256": _hash(tensors, header)})
     with atomic(path) as temporary:
         # not by `save_file`: its own temporary file would stay where the process is killed
         temporary.write_bytes(save(tensors, metadata={"cama": text}))

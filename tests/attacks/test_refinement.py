@@ -148,6 +148,24 @@ def test_the_attack_refines_what_its_generator_makes():
         attack(picture, 1)
 
 
+def test_progress_rises_over_all_tiles_of_both():
+    picture, done = scene(48, 1040), []
+    LearnedAttack(generator(), SPEC, CPU, evaluator(), 1)(picture, 1, LEVEL, lambda *now: done.append(now))
+    parts = [part for part, _ in done]
+    assert parts == sorted(parts)
+    assert {total for _, total in done} == {6}
+    assert parts[-1] == 6
+
+
+@pytest.mark.parametrize("level", [30, 34, 42])
+def test_other_levels_are_held_too(level):
+    picture = scene(96, 128)
+    first = transform(picture, generator(), SPEC, 1, CPU, level + GENERATOR)
+    made = refine(picture, first, Grain(), 0, level, 4, CPU)
+    assert level <= psnr(picture, made) < level + 1  # a step of rounding may leap over it
+    assert score(made, 0) > score(at_psnr(picture[None], first[None], level)[0], 0)
+
+
 def test_without_steps_it_is_the_generator_alone():
     picture = scene(96, 128)
     attack = LearnedAttack(generator(), SPEC, CPU, evaluator())

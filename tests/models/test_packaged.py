@@ -115,6 +115,28 @@ def test_a_card_does_not_command_the_terminal(tmp_path, capsys):
     assert capsys.readouterr().out == "# model?[2J\n\nfine ?\n"
 
 
+def test_a_model_file_keeps_the_order_of_its_evaluators(tmp_path):
+    model_file(tmp_path)
+    spec = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3)
+    save_generator(tmp_path / "g.safetensors", Generator(3, spec), spec, LABELS, {})
+    names = ["high", "rgb", "con_conv"]
+    tensors, parts = read_parts(tmp_path / "g.safetensors", dict.fromkeys(names, tmp_path / "e.safetensors"))
+    path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, **parts)
+    assert list(load_anonymizer(path).evaluator.names) == list(load_header(path).evaluators) == names
+
+
+def test_pictures_that_are_refined_are_refined_at_a_level(tmp_path):
+    with pytest.raises(CamaError, match="refine: found 3 and no psnr"):
+        load_header(rewritten(model_file(tmp_path), refine=3))
+
+
+def test_a_generator_whose_pictures_are_refined_is_not_exported_alone(tmp_path, capsys):
+    path, out = model_file(tmp_path, psnr=36, refine=3), tmp_path / "g.onnx"
+    assert main(["models", "export", str(path), "--onnx", str(out)]) == 1
+    assert "found pictures that are refined on E" in capsys.readouterr().err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("label", ["maps", "modulation"])
 @pytest.mark.parametrize(
     ("output", "downsamplings", "matched"),

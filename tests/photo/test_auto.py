@@ -103,6 +103,20 @@ def test_a_photograph_that_is_named_twice_counts_once(model, tmp_path):
     assert choose_targets([path, path], load_anonymizer(model), 38)[path]["photographs"] == 1
 
 
+def test_a_model_that_refines_chooses_by_refined_crops(tmp_path):
+    found = []
+    for steps in (0, 4):
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        made = load_anonymizer(model_file(folder, judges=True, psnr=34, refine=steps))
+        path = photographs(folder, {"a.jpg": LABELS[1]})["a.jpg"]
+        found.append(choose_targets([path], made, 34)[path])
+    plain, refined = found
+    assert refined["target"] in LABELS
+    # the judge is E itself here, which the steps please
+    assert max(refined["shares"].values()) > max(plain["shares"].values())
+
+
 def test_cameras_are_read_without_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr("cama.jpeg.tolerant.judge", None)
     data = camera_file("Nikon_D70")

@@ -67,7 +67,7 @@ def one_line(arguments: list[str], capsys: pytest.CaptureFixture) -> tuple[int, 
     status = main(arguments)
     assert time.monotonic() - begun < SOON
     said = capsys.readouterr().err
-    lines = [line for line in said.splitlines() if not line.startswith("tiles: ")]
+    lines = [line for line in said.splitlines() if not line.startswith("parts: ")]
     assert len(lines) == (1 if status else 0), said
     assert "the program failed" not in said
     return status, said

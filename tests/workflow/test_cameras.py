@@ -48,11 +48,11 @@ def by_role(counts: dict[tuple[str, str], int]) -> dict[str, int]:
     }
 
 
-def test_attack_and_save_see_512_pixels_and_f_all_that_a_random_place_leaves():
-    assert CONFIG.patches.window == 512
+def test_attack_and_save_see_the_whole_photograph_and_f_all_that_a_random_place_leaves():
+    assert CONFIG.patches.window == 1024
     for config in (CONFIG, QUICK):
         random = config.model_copy(update={"patches": config.patches.model_copy(update={"phase": "random"})})
-        assert random.smallest == 512
+        assert random.smallest == 1024
         assert config.dataset.one_body
         assert not {"oracle"} & set(config.attack.methods)
     assert not QUICK.models.out_of_distribution

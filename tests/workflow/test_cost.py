@@ -151,3 +151,13 @@ def test_a_short_training_is_not_compiled():
         update={"training": spec.training.model_copy(update={"steps": gpu.compute.compile_from - 1})}
     )
     assert [cost._classifier_speed(gpu, one) for one in (spec, short)] == ["classifier compiled", "classifier"]
+
+
+def test_each_step_that_refines_a_picture_costs_that_of_one_classifier():
+    each = {}
+    for steps in (0, 1, 2, 4):
+        method = CONFIG.attack.methods["plus"].model_copy(update={"refine": steps})
+        each[steps] = cost._attack_operations(CONFIG, method)
+    first, both = each[1] - each[0], each[2] - each[0]
+    assert 0 < first < both
+    assert each[4] - each[0] == pytest.approx(2 * both)

@@ -49,7 +49,7 @@ def test_the_run_ends_in_tables_plots_and_a_report(finished):
     assert table[table.save == "jpeg85"].psnr.notna().all()
     assert table.patches_targeted.between(0, 1).all()
     page = (results / "report" / "index.html").read_text()
-    assert page.count("<img") == 9
+    assert page.count("<img") == 11
     assert "nothing against classifiers of real cameras" in page
     assert "LPIPS was not measured" in page
     assert not list((results / "state").rglob("*.safetensors"))
@@ -60,6 +60,7 @@ def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, ca
     table = pd.read_csv(results / "tables" / "summary.csv")
     for method, streams in (("cama", ["high", "low"]), ("plus", ["low", "rgb"])):
         header = load_header(results / "models" / f"{method}.safetensors")
+        assert header.refine == (2 if method == "plus" else 0)
         assert (header.name, header.labels) == (method, ["Alcyon_A10", "Borealis_B2"])
         assert list(header.evaluators) == streams
         assert header.simulated
