@@ -265,6 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--claim", type=Path, help="folder of a finished run of config/claim.yaml")
+    parser.add_argument("--claim-plus", type=Path, help="folder of a finished run of config/claim-plus.yaml")
     parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras.yaml")
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
@@ -277,10 +278,13 @@ def main() -> None:
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
-    for name in ("claim", "ablation"):
-        if folder := getattr(options, name):
+    for name in ("claim", "claim-plus", "ablation"):
+        if folder := getattr(options, name.replace("-", "_")):
             config = load_config(PROJECT / "config.yaml", PROJECT / "config" / f"{name}.yaml")
-            tables = joined_tables(folder, list(config.attack.methods), list(config.evaluation.saves))
+            saves = (
+                config.evaluation.saves[:1] if name == "claim-plus" else config.evaluation.saves
+            )  # of eleven methods
+            tables = joined_tables(folder, list(config.attack.methods), list(saves))
             parts.append((README, name, "\n\n".join(tables)))
     if options.reruns and options.claim:
         parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
