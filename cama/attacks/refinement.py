@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cama.alignment import MCU
 from cama.attacks.gradient import downhill, fitting_bound, momentum_steps
-from cama.attacks.tiles import TILE
+from cama.attacks.tiles import TILE, over_tiles
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
 from cama.models.evaluator import Evaluator
@@ -51,12 +51,10 @@ def refine(
     def direction(step: int, now: Tensor) -> Tensor:
         return downhill(evaluator, now, label, compute, [evaluator.names[step % len(evaluator.names)]])
 
-    for done, (top, bottom, left, end) in enumerate(((*row, *column) for row in rows for column in columns), start=1):
-        above, before = max(0, top - MARGIN), max(0, left - MARGIN)
-        context = padded[above : bottom + MARGIN, before : end + MARGIN]
-        changed = momentum_steps(context[None], bound, steps, compute, direction)[0]
-        result[top:bottom, left:end] = changed[top - above : bottom - above, left - before : end - before]
-        progress(done, len(rows) * len(columns))
+    def change(context: np.ndarray) -> np.ndarray:
+        return momentum_steps(context[None], bound, steps, compute, direction)[0]
+
+    over_tiles(padded, rows, columns, MARGIN, change, result, progress)
     return at_psnr(picture[None], result[None, :height, :width], psnr)[0]
 
 

@@ -1,6 +1,7 @@
 """A generator over a photograph of any size, tile by tile, as if in one pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -50,18 +51,35 @@ def transform(
     below, right = -height % MCU, -width % MCU
     padded = picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)), mode="symmetric")
     margin = -(-reach(spec) // MCU) * MCU
-    rows, columns = (range(0, length, tile) for length in padded.shape[:2])
+    rows, columns = ([(first, first + tile) for first in range(0, length, tile)] for length in padded.shape[:2])
     result = np.empty_like(padded)
     label = torch.tensor([target], device=compute.device)
-    for done, (top, left) in enumerate(((top, left) for top in rows for left in columns), start=1):
-        above, before = max(0, top - margin), max(0, left - margin)
-        context = padded[above : top + tile + margin, before : left + tile + margin]
+
+    def change(context: np.ndarray) -> np.ndarray:
         if spec.input == "remosaic":
             context = remosaic(context)
         with compute.autocast():
-            changed = to_bytes(generator(compute.images(context[None].copy()), label))[0]
-        part = changed[top - above :, left - before :][:tile, :tile]
-        result[top : top + tile, left : left + tile] = part
-        progress(done, len(rows) * len(columns))
+            return to_bytes(generator(compute.images(context[None].copy()), label))[0]
+
+    over_tiles(padded, rows, columns, margin, change, result, progress)
     changed = result[:height, :width]
     return at_psnr(picture[None], changed[None], psnr)[0] if psnr else changed
+
+
+def over_tiles(
+    padded: np.ndarray,
+    rows: Sequence[tuple[int, int]],
+    columns: Sequence[tuple[int, int]],
+    margin: int,
+    change: Callable[[np.ndarray], np.ndarray],
+    result: np.ndarray,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Fill `result` (H, W, 3) tile by tile, each from `change` of the picture `padded` (H, W, 3) there, with so many pixels
+    around it. `rows` and `columns`: where tiles begin and end.
+    """
+    for done, ((top, bottom), (left, right)) in enumerate(product(rows, columns), start=1):
+        above, before = max(0, top - margin), max(0, left - margin)
+        changed = change(padded[above : bottom + margin, before : right + margin])
+        result[top:bottom, left:right] = changed[top - above : bottom - above, left - before : right - before]
+        progress(done, len(rows) * len(columns))

@@ -6,19 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cama.attacks.spectrum import ROUNDING, TO_YCBCR
 from cama.data.attacked import Attacked
 from cama.data.patches import Patches
-from cama.jpeg.differentiable import TO_YCC
 from cama.reporting.plots import STYLE, save, without_make
 
 BANDS = 24  # of the spectrum, of equal width, from the lowest frequency to half a cycle a pixel
-FLOOR = 1 / 30  # squared grey levels: what rounding leaves in Y, Cb or Cr
 MOST = 30  # pictures of a camera
 # row and column of a 2 x 2 mosaic, whose colours depend on the camera
 PLACES = ("even, even", "even, odd", "odd, even", "odd, odd")
@@ -45,20 +41,20 @@ def _spectra(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean power of Y, and of Cb and Cr together, in each band."""
     height, width = picture.shape[:2]
     window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[None, 1:-1]
-    channels = np.moveaxis(picture @ TO_YCC.numpy().T, -1, 0)
+    channels = np.moveaxis(picture @ TO_YCBCR.T, -1, 0)
     channels = (channels - channels.mean((1, 2), keepdims=True)) * window
     power = np.abs(np.fft.rfft2(channels)) ** 2 / np.square(window).sum()
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     band = np.minimum((radius * 2 * BANDS).astype(int), BANDS)  # the corners, beyond half a cycle, are in none
     count = np.maximum(np.bincount(band.ravel(), minlength=BANDS + 1)[:BANDS], 1)
     luma, blue, red = (np.bincount(band.ravel(), one.ravel(), BANDS + 1)[:BANDS] / count for one in power)
-    return 10 * np.log10(luma + FLOOR), 10 * np.log10((blue + red) / 2 + FLOOR)
+    return 10 * np.log10(luma + ROUNDING), 10 * np.log10((blue + red) / 2 + ROUNDING)
 
 
 def _places(picture: np.ndarray, origin: np.ndarray) -> np.ndarray:
     green = picture[..., 1].astype(np.float64)
     around = (green[:-2, 1:-1] + green[2:, 1:-1] + green[1:-1, :-2] + green[1:-1, 2:]) / 4
-    squares = np.square(green[1:-1, 1:-1] - around) + FLOOR
+    squares = np.square(green[1:-1, 1:-1] - around) + ROUNDING
     row, column = (int(start) + 1 for start in origin)  # of the first pixel with neighbours
     power = np.array([squares[(i - row) % 2 :: 2, (j - column) % 2 :: 2].mean() for i in (0, 1) for j in (0, 1)])
     return 10 * np.log10(power / power.mean())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cama.data.attacked import open_attacked
+from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.saves import delivered
 from cama.jpeg.imitation import Imitation
@@ -74,28 +74,28 @@ def _pictures(
                 return delivered(picture, spec.save, camera, imitations, seed) if imitations else picture
 
             changed = attacked_traces(pictures, read["in"], deliver)
+            samples = {kind: _samples(pictures, kind, test, spec.plots.samples) for kind, test in tests.items()}
+            targets = list(pictures.targets)
         title = f"{method}: traces of each target, as delivered"
         plot_traces(changed, own, title, out / f"traces_{method}.png", spec.plots.dpi)
-        for kind, test in tests.items():
-            targets, samples = _samples(path, kind, test, spec.plots.samples)
+        for kind, of_set in samples.items():
             title = f"{method}, {SET_NAMES[kind]}: photograph x, x' for each target, and the difference below"
             file = out / f"samples_{method}_{kind}.png"
-            draw.sample_grid(samples, targets, spec.plots.amplify, title, file, spec.plots.dpi)
+            draw.sample_grid(of_set, targets, spec.plots.amplify, title, file, spec.plots.dpi)
 
 
-def _samples(attacked: Path, kind: str, test: Patches, count: int) -> tuple[list[str], list[dict]]:
+def _samples(file: Attacked, kind: str, test: Patches, count: int) -> list[dict]:
     """The first photograph of each of `count` models, with the pictures that a method made of it."""
-    with open_attacked(attacked) as file:
-        chosen = (file.sets == kind) & (file.runs == 1)
-        firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]
-        samples = []
-        for row in firsts[:count]:
-            places = np.flatnonzero(chosen & (file.rows == row))
-            samples.append(
-                {
-                    "source": test.labels[test.label[row]],
-                    "image": test.arrays["rgb"][row].numpy(),
-                    "changed": {file.targets[file.aims[place]]: file.images(place) for place in places},
-                }
-            )
-    return list(file.targets), samples
+    chosen = (file.sets == kind) & (file.runs == 1)
+    firsts = [int(np.flatnonzero(test.label == label)[0]) for label in np.unique(test.label)]
+    samples = []
+    for row in firsts[:count]:
+        places = np.flatnonzero(chosen & (file.rows == row))
+        samples.append(
+            {
+                "source": test.labels[test.label[row]],
+                "image": test.arrays["rgb"][row].numpy(),
+                "changed": {file.targets[file.aims[place]]: file.images(place) for place in places},
+            }
+        )
+    return samples

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
 from cama.data.attacked import open_attacked, write_attacked
@@ -50,21 +51,19 @@ def test_without_a_mosaic_no_place_differs():
     assert np.abs(measure(grain(8), NOWHERE).places).max() < 1
 
 
-class Test:
+class Photographs:
     """What the traces read of a patch file."""
 
     labels = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
 
     def __init__(self, pictures: np.ndarray, label: list[int]):
-        import torch
-
         self.arrays, self.label = {"rgb": torch.from_numpy(pictures)}, np.array(label)
         self.origin = np.zeros((len(label), 2), int)
 
 
 def test_traces_of_files_are_those_of_first_trainings_in_distribution(tmp_path):
     pictures = np.concatenate([grain(deviation, 64) for deviation in (2, 4, 8)])
-    test = Test(pictures, [0, 1, 1])
+    test = Photographs(pictures, [0, 1, 1])
     own = photograph_traces(test)
     assert set(own) == {"Alcyon_A10", "Borealis_B2"}
     assert len(own["Borealis_B2"].luma) == 2
