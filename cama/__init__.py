@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers
     from cama.attacks.classical import ATTACKS as ATTACKS
     from cama.core.errors import CamaError as CamaError
     from cama.data.conventions import CONVENTIONS as CONVENTIONS
+    from cama.judges.judge import JUDGES as JUDGES
     from cama.models.classifiers import ARCHITECTURES as ARCHITECTURES
     from cama.models.frontends import FRONTENDS as FRONTENDS
 
@@ -33,6 +34,7 @@ _PUBLIC = {
     "ATTACKS": "cama.attacks.classical",
     "CONVENTIONS": "cama.data.conventions",
     "FRONTENDS": "cama.models.frontends",
+    "JUDGES": "cama.judges.judge",
     "CamaError": "cama.core.errors",
 }
 __all__ = [*_PUBLIC, "__version__"]

@@ -146,15 +146,16 @@ def inspect(
     classifiers: Sequence[str | Path] = (),
     references: Sequence[str | Path] = (),
     profiles: Sequence[str | Path] = (),
+    judges: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
     """What a JPEG reveals, as the record that docs/inspect.md describes.
 
     `classifiers`: model files that attribute the pixels; `references`: photographs of one device, whose fingerprint is looked
-    for; `profiles`: container profiles of camera models.
+    for; `profiles`: container profiles of camera models; `judges`: YAML files of judges that others trained.
     """
     from cama.photo.inspect import inspect
 
-    return inspect(Path(path), *([*map(Path, paths)] for paths in (classifiers, references, profiles)))
+    return inspect(Path(path), *([*map(Path, paths)] for paths in (classifiers, references, profiles, judges)))
 
 
 def load_config(*paths: str | Path) -> "Config":

@@ -1,6 +1,6 @@
 """Registries that other packages extend through entry points.
 
-A package offers a front-end, an architecture, an attack or a data-set convention of its own in its pyproject.toml:
+A package offers a front-end, an architecture, an attack, a data-set convention or a judge of its own in its pyproject.toml:
 
     [project.entry-points."cama.frontends"]
     laplacian = "my_package:laplacian"
@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from cama.core.errors import CamaError
 
-FRONTENDS, ARCHITECTURES, ATTACKS, CONVENTIONS = (
-    f"cama.{name}" for name in ("frontends", "architectures", "attacks", "conventions")
+FRONTENDS, ARCHITECTURES, ATTACKS, CONVENTIONS, JUDGES = (
+    f"cama.{name}" for name in ("frontends", "architectures", "attacks", "conventions", "judges")
 )
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
 """Write the generated parts of the documentation, which stand between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 
-`python docs/generate.py` writes the tables of settings (config/README.md) and the graph of rules (README.md); a test fails
-where they are out of date. The options add tables and pictures of finished runs, of benchmarks, and of what runs cost.
+`python docs/generate.py` writes the tables of settings (config/README.md), of the keys of judges (docs/judges.md) and the graph
+of rules (README.md); a test fails where they are out of date. The options add tables and pictures of finished runs, of
+benchmarks, and of what runs cost.
 """
 
 import argparse
@@ -18,17 +19,18 @@ from PIL import Image
 PROJECT = Path(__file__).parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 
-from settings_tables import settings_tables  # noqa: E402
+from settings_tables import keys_table, settings_tables  # noqa: E402
 
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.reporting.joined import figures  # noqa: E402
 from cama.reporting.joined_page import differences_table, headline_table  # noqa: E402
 from cama.reporting.tables import read_rows  # noqa: E402
+from cama.settings.judges import JudgeSpec  # noqa: E402
 from cama.settings.loading import load_config  # noqa: E402
 from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
 README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"
-RUNNING, SCALE = PROJECT / "docs" / "running.md", PROJECT / "docs" / "scale.md"
+RUNNING, SCALE, JUDGES = (PROJECT / "docs" / f"{name}.md" for name in ("running", "scale", "judges"))
 IMAGES = PROJECT / "docs" / "images"
 GPU_RESULT, SMALL_RESULT = PROJECT / "docs" / "gpu.json", PROJECT / "docs" / "gpu-small.json"  # of `cama paper-scale`
 
@@ -275,6 +277,7 @@ def main() -> None:
     parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
     parts = [(SETTINGS, "settings", config_tables()), (README, "rules", rule_graph())]
+    parts.append((JUDGES, "keys", keys_table(JudgeSpec)))
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)

@@ -53,6 +53,11 @@ def settings_tables(config: Config) -> str:
     return "\n\n".join(parts)
 
 
+def keys_table(kind: type[BaseModel]) -> str:
+    """The keys of a kind of block that stands in no config."""
+    return _table(kind, None, {})
+
+
 def _sections() -> dict[type[BaseModel], Section]:
     """The blocks of the top level, then the kinds of blocks that stand in several places."""
     sections: dict[type[BaseModel], Section] = {}

@@ -5,6 +5,7 @@ include: "data.smk"
 include: "train.smk"
 include: "attack.smk"
 include: "evaluate.smk"
+include: "judge.smk"
 include: "detect.smk"
 include: "report.smk"
 

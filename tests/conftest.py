@@ -1,6 +1,8 @@
 """Settings of all tests."""
 
 import os
+import sys
+from pathlib import Path
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
@@ -10,6 +12,8 @@ if (
 import pytest
 import torch
 from hypothesis import settings
+
+from cama import plugins
 
 # the same examples each time, and no failure because a machine is slow
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -27,6 +31,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders first whose files take longest, so that no process ends with one of them alone."""
     slow = ("workflow", "stages")
     items.sort(key=lambda item: slow.index(item.path.parent.name) if item.path.parent.name in slow else len(slow))
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """The sample package of `tests/plugin`, installed for one test; its module's file."""
+    folder = Path(__file__).with_name("plugin")
+    monkeypatch.syspath_prepend(folder)
+    plugins.installed.cache_clear()
+    yield folder / "cama_sample.py"
+    plugins.installed.cache_clear()
+    sys.modules.pop("cama_sample", None)
 
 
 @pytest.fixture

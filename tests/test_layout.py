@@ -41,8 +41,8 @@ def test_a_file_and_its_functions_can_be_read_at_once(path):
 
 def test_the_workflow_is_short():
     lines = {path.name: len(path.read_text().splitlines()) for path in (*RULES, PROJECT / "Snakefile")}
-    assert len(lines) == 10, lines
-    assert sum(lines.values()) <= 650, lines
+    assert len(lines) == 11, lines
+    assert sum(lines.values()) <= 670, lines
     assert lines["common.smk"] <= 120
 
 

@@ -1,4 +1,4 @@
-"""Registries take front-ends, architectures, attacks and conventions from an installed package: that of `tests/plugin`."""
+"""Registries take what an installed package offers: that of `tests/plugin`."""
 
 import json
 import shutil
@@ -31,17 +31,8 @@ NAMES = {
     "architectures": {"pooled"},
     "attacks": {"misshapen", "posterise", "towards_grey"},
     "conventions": {"dashed"},
+    "judges": {"brightest", "fails", "misshapen_judge"},
 }
-
-
-@pytest.fixture
-def package(monkeypatch):
-    """The sample package, installed for one test."""
-    monkeypatch.syspath_prepend(SAMPLE)
-    plugins.installed.cache_clear()
-    yield SAMPLE / "cama_sample.py"
-    plugins.installed.cache_clear()
-    sys.modules.pop("cama_sample", None)
 
 
 def run(*arguments: object) -> int:

@@ -18,13 +18,16 @@ def _add_inspect(parser: ArgumentParser) -> None:
         "--reference", **PHOTOS, help="photographs of one device, or folders of them, whose fingerprint is looked for"
     )
     parser.add_argument("--profile", **FILES, help="container profiles of camera models")
+    parser.add_argument("--judge", **FILES, help="YAML files of judges: classifiers that others trained")
 
 
 def _inspect(options: Namespace) -> bool:
     from cama.photo.inspect import Comparison
     from cama.photo.inspect_files import inspect_files, list_references
 
-    comparison = Comparison.load(options.classifier, list_references(options.reference or []), options.profile)
+    comparison = Comparison.load(
+        options.classifier, list_references(options.reference or []), options.profile, options.judge
+    )
     return inspect_files(options.photos, comparison, options.json)
 
 
@@ -62,6 +65,7 @@ def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--classifier", **FILES, default=[], help="model files that attribute the pixels before and after"
     )
+    parser.add_argument("--judge", **FILES, default=[], help="YAML files of judges that are asked before and after")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2 GiB each")
     parser.add_argument("--force", action="store_true", help="replace files of the same name")
     parser.add_argument("--json", action="store_true", help="print the whole records")
@@ -73,8 +77,20 @@ def _anonymize(options: Namespace) -> bool:
     if options.jobs < 1:
         raise CamaError(f"--jobs: found {options.jobs}, expected at least 1")
     settings = {name: getattr(options, name) for name in ("model", "encoding", "profile", "metadata", "psnr")}
-    settings |= {"target": options.to, "classifiers": options.classifier}
+    settings |= {"target": options.to, "classifiers": options.classifier, "judges": options.judge}
     return anonymize_files(options.photos, options.out, settings, options.force, options.json, options.jobs)
+
+
+def _add_judge(parser: ArgumentParser) -> None:
+    parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
+    parser.add_argument("--judge", **FILES, required=True, help="YAML files of judges")
+    parser.add_argument("--json", action="store_true", help="print the whole records")
+
+
+def _judge(options: Namespace) -> bool:
+    from cama.photo.judging import judge_files
+
+    return judge_files(options.photos, options.judge, options.json)
 
 
 def _add_profile(parser: ArgumentParser) -> None:
@@ -137,6 +153,13 @@ COMMANDS = (
         "photo.jpg --model cama.safetensors --to Nikon_D70 --out anonymous.jpg",
         _add_anonymize,
         _anonymize,
+    ),
+    Command(
+        "judge",
+        "ask classifiers that others trained about photographs",
+        "photo.jpg --judge judge.yaml",
+        _add_judge,
+        _judge,
     ),
     Command(
         "profile",

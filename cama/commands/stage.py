@@ -13,7 +13,10 @@ from cama.core.errors import CamaError
 from cama.settings import stages as specs
 from cama.settings.spec import Spec, parse_json
 
-KINDS = {"": "a folder", ".h5": "an HDF5 file", ".csv": "a table", ".safetensors": "a model file", ".html": "a page"}
+KINDS = {
+    **{"": "a folder", ".h5": "an HDF5 file", ".csv": "a table", ".safetensors": "a model file", ".html": "a page"},
+    **{".yaml": "a YAML file", ".onnx": "an ONNX file"},
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Stage:
         return f"cama.stages.{self.file or self.function}"
 
 
-MODEL, HDF5, TABLE = ".safetensors", ".h5", ".csv"
+MODEL, HDF5, TABLE, YAML = ".safetensors", ".h5", ".csv", ".yaml"
 CAMERAS = '"Nikon_D70", "Canon_Ixus70"'
 MODELS = f'{{"models": {{"in_distribution": [{CAMERAS}]}}}}'
 SPLITS, ROOT, PATCHES = Input("splits", TABLE), Input("root"), Input("patches", HDF5)
@@ -89,6 +92,7 @@ EVALUATORS = Input("evaluators", MODEL, many=True)
 SOME_EVALUATORS = Input("evaluators", MODEL, many=True, optional=True)
 SOME_JUDGES = Input("judges", MODEL, many=True, optional=True)
 ROWS, TABLES, DETECTIONS = Input("rows", TABLE, many=True), Input("tables"), Input("detections", TABLE, True, True)
+JUDGE, NETWORK = Input("judge", YAML), Input("network", ".onnx", optional=True)
 CURVE, STATE = Output("curve", TABLE), State()
 
 # fmt: off
@@ -123,6 +127,11 @@ _STAGES = (
     Stage("evaluate", specs.EvaluateStageSpec, "score attacked photographs under each target classifier F",
           (ATTACKED, INSIDE, OUTSIDE, Input("profiles", optional=True), Input("classifiers", MODEL, many=True),
            Output("out", TABLE))),
+    Stage("fit-judge", specs.FitJudgeSpec, "learn what residuals of each camera model have in common for a judge",
+          (JUDGE, NETWORK, Input("patches", HDF5, optional=True), Output("out", MODEL))),
+    Stage("judge", specs.JudgeStageSpec, "ask a judge, which others trained, about attacked photographs",
+          (JUDGE, NETWORK, Input("fingerprints", MODEL, optional=True), Input("rows", TABLE), ATTACKED, INSIDE, OUTSIDE,
+           Input("profiles", optional=True), Output("out", TABLE))),
     Stage("examples", specs.ExamplesStageSpec, "attack photographs of the examiner, for who learns to see the attack",
           (SPLITS, ROOT, Input("model", MODEL, optional=True), SOME_EVALUATORS, Input("patches", HDF5, optional=True),
            Input("profiles", optional=True), Output("out", HDF5)),

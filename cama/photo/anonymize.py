@@ -22,10 +22,12 @@ from cama.jpeg.imitation import FAULTS, Imitation
 from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
+from cama.judges.judge import Judge
 from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import orient, read_srgb
+from cama.photo.judging import judged, load_judge
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
 from cama.settings.training import ComputeSpec
@@ -42,7 +44,7 @@ UNCHANGED = "The device's own fingerprint and what the picture shows are untouch
 @dataclass(frozen=True)
 class PhotoAnonymizer:
     """What is applied to each photograph: a model file's generator with its target, the encoding of the result, and the
-    classifiers that are asked before and after, the model's own evaluator first.
+    classifiers and judges that are asked before and after, the model's own evaluator first.
     """
 
     model: Anonymizer
@@ -51,6 +53,7 @@ class PhotoAnonymizer:
     metadata: bool  # whether minimal EXIF in the target's style is written
     psnr: float  # dB to which the change of each photograph is scaled; 0 leaves it as G makes it
     attributors: tuple[Attributor, ...]
+    judges: tuple[Judge, ...] = ()
 
     @classmethod
     def load(
@@ -62,12 +65,13 @@ class PhotoAnonymizer:
         metadata: str = "none",
         classifiers: Sequence[Path] = (),
         psnr: float | None = None,
+        judges: Sequence[Path] = (),
     ) -> "PhotoAnonymizer":
         """Load a model file for `target`, one of its labels, or `auto` where its judges are to choose one. `encoding`: `target`
         for that of the `profile`, or of the model file's profile of the target, neutral where there is neither; or `neutral`.
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
         that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
-        leaves it as G makes it.
+        leaves it as G makes it. `judges`: YAML files of judges that are asked too.
         """
         try:
             level = None if psnr is None else checked_level(psnr)
@@ -97,7 +101,9 @@ class PhotoAnonymizer:
         if header.refine and not level:
             raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
         named = None if target == AUTO else target
-        loaded = cls(anonymizer, named, profiles, metadata == "target", level, attributors)
+        loaded = cls(
+            anonymizer, named, profiles, metadata == "target", level, attributors, tuple(map(load_judge, judges))
+        )
         for name in targets:
             try:
                 loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
@@ -240,11 +246,18 @@ def _apply_generator(
 
 
 def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, Any]:
-    """The evaluator's mean probability of the target, and the results of each of its classifiers and of the named ones."""
+    """The evaluator's mean probability of the target, and the results of each of its classifiers, of the named ones, and of the
+    judges.
+    """
     evaluator, *others = (attribute(picture, attributor) for attributor in anonymizer.attributors)
     probabilities = [result["probabilities"][anonymizer.target] for result in evaluator]
     classifiers = [result for results in others for result in results]
-    return {"target": round(float(np.mean(probabilities)), 4), "evaluator": evaluator, "classifiers": classifiers}
+    return {
+        "target": round(float(np.mean(probabilities)), 4),
+        "evaluator": evaluator,
+        "classifiers": classifiers,
+        "judges": [judged(picture, judge) for judge in anonymizer.judges],
+    }
 
 
 def _rename_new(temporary: Path, out: Path) -> None:

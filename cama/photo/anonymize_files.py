@@ -174,6 +174,10 @@ def _line(record: dict[str, Any]) -> str:
         f"{old['classifier']}: {_most_probable(old)} before, {_most_probable(new)} after"
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
     ]
+    results += [
+        f"{old['judge']}: {_best(old)} before, {_best(new)} after"
+        for old, new in zip(before["judges"], after["judges"], strict=True)
+    ]
     exif = ", minimal EXIF" if record["metadata"] == "target" else ""
     if record["choice"]:
         share = record["choice"]["shares"][record["target"]]
@@ -199,6 +203,11 @@ def _last_line(records: list[dict[str, Any]], failed: int, caution: str) -> str:
             f"{visible} changed so much that it can be seen (below {VISIBLE_BELOW:g} dB): look before you share."
         )
     return " ".join([*sentences, *([caution] if records else [])])
+
+
+def _best(result: dict[str, Any]) -> str:
+    label, score = next(iter(result["scores"].items()))
+    return f"{label} {score:.2f}"
 
 
 def _most_probable(result: dict[str, Any]) -> str:

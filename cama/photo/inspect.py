@@ -23,17 +23,24 @@ from cama.photo.profile import read_profile
 from cama.storage.images import read_file
 
 if TYPE_CHECKING:
+    from cama.judges.judge import Judge
     from cama.photo.attribution import Attributor
     from cama.photo.references import References
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What photographs are compared with: classifiers, references of one device, and container profiles by file name."""
+    """What photographs are compared with: classifiers, references of one device, container profiles by file name, judges."""
 
     attributors: "tuple[Attributor, ...]" = ()
     references: "References | None" = None
     profiles: tuple[tuple[str, Profile], ...] = ()
+    judges: "tuple[Judge, ...]" = ()
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether the pixels of a photograph are compared with something."""
+        return bool(self.attributors or self.judges or self.references)
 
     @classmethod
     def load(
@@ -41,12 +48,13 @@ class Comparison:
         classifiers: Sequence[Path] | None = None,
         references: Sequence[Path] | None = None,
         profiles: Sequence[Path] | None = None,
+        judges: Sequence[Path] | None = None,
     ) -> "Comparison":
         """`classifiers`: model files whose classifiers attribute the pixels to camera models. `references`: other photographs
         of one device, whose fingerprint is correlated with the pixels. `profiles`: container profiles that the file is
-        compared with.
+        compared with. `judges`: YAML files of classifiers and fingerprint extractors that others trained.
         """
-        attributors, device = (), None
+        attributors, device, others = (), None, ()
         if classifiers:
             from cama.photo.attribution import load_attributor  # imports torch, which takes seconds
 
@@ -55,7 +63,11 @@ class Comparison:
             from cama.photo.references import References
 
             device = References(references)
-        return cls(attributors, device, tuple((path.name, read_profile(path)) for path in profiles or ()))
+        if judges:
+            from cama.photo.judging import load_judge
+
+            others = tuple(map(load_judge, judges))
+        return cls(attributors, device, tuple((path.name, read_profile(path)) for path in profiles or ()), others)
 
 
 def inspect(
@@ -63,11 +75,12 @@ def inspect(
     classifiers: Sequence[Path] | None = None,
     references: Sequence[Path] | None = None,
     profiles: Sequence[Path] | None = None,
+    judges: Sequence[Path] | None = None,
 ) -> dict[str, Any]:
     """What the photograph at `path` reveals, compared with what `Comparison.load` takes, as a record of values for JSON;
     `docs/inspect.md` has its keys.
     """
-    return inspect_with(path, Comparison.load(classifiers, references, profiles))
+    return inspect_with(path, Comparison.load(classifiers, references, profiles, judges))
 
 
 def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
@@ -75,7 +88,7 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     data = read_file(path)
     container = read_container(data, str(path))
     file = read_tolerant(data, str(path)) if container is None else container
-    picture, faults, warnings = _decode(path, file, bool(comparison.attributors or comparison.references))
+    picture, faults, warnings = _decode(path, file, comparison.needs_pixels)
     told = _jpeg(file, picture, path) if isinstance(file, Reading) else tell(file, picture, str(path))
     about = {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     record = {"input": str(path), "error": None, **about, **told, "warnings": warnings}
@@ -96,6 +109,10 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
         from cama.photo.attribution import attribute
 
         record["attribution"] = [result for each in comparison.attributors for result in attribute(picture, each)]
+    if comparison.judges:
+        from cama.photo.judging import judged
+
+        record["judges"] = [judged(picture, judge) for judge in comparison.judges]
     if comparison.references is not None:
         record["fingerprint"] = comparison.references.compare(picture, path)
     return record

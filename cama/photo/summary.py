@@ -28,6 +28,7 @@ def summary(record: dict[str, Any]) -> str:
     rows += [("warning", warning) for warning in record["warnings"]]
     rows += [("file structure", _profile(profile)) for profile in record.get("profiles", [])]
     rows += [("attribution", _attribution(attribution)) for attribution in record.get("attribution", [])]
+    rows += [("judge", judgement(one)) for one in record.get("judges", [])]
     if "fingerprint" in record:
         rows.append(("fingerprint", _fingerprint(record["fingerprint"])))
     width = max(len(label) for label, _ in rows)
@@ -85,6 +86,12 @@ def _profile(profile: dict[str, Any]) -> str:
 def _attribution(attribution: dict[str, Any]) -> str:
     best = list(attribution["probabilities"].items())[:3]
     return f"{', '.join(f'{label} {share:.2f}' for label, share in best)} ({attribution['classifier']})"
+
+
+def judgement(record: dict[str, Any], most: int = 3) -> str:
+    """What a judge says, with its highest scores, on one line."""
+    best = list(record["scores"].items())[:most]
+    return f"{', '.join(f'{label} {score:.2f}' for label, score in best)} ({record['judge']}, {record['measure']})"
 
 
 def _fingerprint(result: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cama.evaluation.rates import rate
-from cama.reporting.tables import without_informed
+from cama.reporting.tables import counted
 
 CELL = ["method", "set", "save"]
 
@@ -15,7 +15,7 @@ def auto_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     `source_guessed`: how often who knows the choice for each camera model guesses that of a photograph from its target;
     `source_chance`: how often without it, as the most frequent one.
     """
-    own = without_informed(rows)
+    own = counted(rows)
     table = []
     for keys, group in own[own.labels == own.labels.min()].groupby(CELL, sort=False):
         known = group[group.known]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from cama.reporting.tables import PICTURE
+from cama.reporting.tables import NOT_COUNTED, PICTURE
 
 FEWEST = 3  # catalogues of which an interval is shown
 OVER, TOO_FEW, ALIKE = "over catalogues and trainings", "none: fewer than 3 catalogues", "none: all catalogues agree"
@@ -29,7 +29,7 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
     role or classifier `all` those over several F. Columns UNIT, FIGURE and value.
 
     Rates are for each label and then averaged, as in the tables of one catalogue; `untargeted` and `clean_accuracy` are
-    missing where F does not know the source. Informed F are not in role `all`.
+    missing where F does not know the source. Informed F and judges are not in role `all`.
     """
     known = rows.known.astype(bool)
     scored = rows.assign(
@@ -97,16 +97,16 @@ def paired_figures(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 
 def _over_classifiers(over: Callable[[Filter, list[str]], pd.DataFrame]) -> pd.DataFrame:
-    """`over` of all F but the informed ones, of the F of each role, and of each F, in long form: UNIT, FIGURE and value."""
+    """`over` of all F that count in means, of the F of each role, and of each F, in long form: UNIT, FIGURE and value."""
     parts = []
-    for keep, several in ((_uninformed, ["role", "classifier"]), (_all, ["classifier"]), (_all, [])):
+    for keep, several in ((_counted, ["role", "classifier"]), (_all, ["classifier"]), (_all, [])):
         keys = [key for key in [*UNIT, *GROUP] if key not in several]
         parts.append(over(keep, keys).reset_index().assign(**dict.fromkeys(several, "all")))
     return pd.concat(parts).melt([*UNIT, *GROUP], var_name="figure").dropna(subset="value")
 
 
-def _uninformed(table: Any) -> Any:
-    return table[table.index.get_level_values("role") != "informed"]
+def _counted(table: Any) -> Any:
+    return table[~table.index.get_level_values("role").isin(NOT_COUNTED)]
 
 
 def _all(table: Any) -> Any:

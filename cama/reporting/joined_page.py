@@ -75,7 +75,7 @@ def differences_table(paired: pd.DataFrame, order: dict[str, list]) -> pd.DataFr
 
 
 def _of_all(table: pd.DataFrame) -> pd.DataFrame:
-    """What is over all F but the informed ones."""
+    """What is over all F but informed ones and judges."""
     return table[(table.role == "all") & (table.classifier == "all")]
 
 

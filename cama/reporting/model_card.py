@@ -4,7 +4,7 @@ import pandas as pd
 
 from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
-from cama.reporting.tables import headline, without_informed
+from cama.reporting.tables import counted, headline
 
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
@@ -61,7 +61,7 @@ def _measured(header: Header) -> list[str]:
     if summary.empty:
         return ["Nothing."]
     transfer = pd.DataFrame(header.scores.transfer)
-    known = without_informed(transfer[transfer.set == "in"])
+    known = counted(transfer[transfer.set == "in"])
     accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
     named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
     fewest = known[known.labels == transfer.labels.min()].classifier

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 from cama.reporting.detectability import QUESTIONS
 from cama.reporting.formats import SET_NAMES
-from cama.reporting.tables import without_informed
+from cama.reporting.tables import counted
 from cama.storage.files import atomic
 
 # Methods are told apart by colour, the strong ones first, and by mark.
@@ -109,7 +109,7 @@ def success_against_psnr(
     smallest label set that has not seen attacked pictures; an unchanged picture has no PSNR.
     """
     known = summary[summary.labels == summary.labels.min()]
-    means, table = known[known.psnr.notna()], without_informed(table[table.labels == summary.labels.min()])
+    means, table = known[known.psnr.notna()], counted(table[table.labels == summary.labels.min()])
     with plt.rc_context(STYLE):
         sets, methods = list(known.set.unique()), list(means.method.unique())
         styles = _method_styles(methods, highlighted)

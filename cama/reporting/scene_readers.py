@@ -4,16 +4,18 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from cama.reporting.tables import summary_table
+from cama.reporting.tables import NOT_COUNTED, summary_table
 
 MEANS = ["method", "set", "save", "labels"]  # what the summary has a row for each of
 WITHOUT = "targeted_without_scene_readers"
 
 
 def mark_scene_readers(transfer: pd.DataFrame, readers: Collection[str]) -> pd.DataFrame:
-    """The table of each F with a column `reads_scenes`, beside its role; undefined of informed F, which no control tries."""
+    """The table of each F with a column `reads_scenes`, beside its role; undefined of informed F and judges, which no control
+    tries.
+    """
     marked = transfer.copy()
-    reads = marked.classifier.isin(readers).where(marked.role != "informed")
+    reads = marked.classifier.isin(readers).where(~marked.role.isin(NOT_COUNTED))
     marked.insert(marked.columns.get_loc("role") + 1, "reads_scenes", reads)
     return marked
 

@@ -14,6 +14,7 @@ ROW_COLUMNS = (
     *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim", "area_shift"),
     *("classifier", "role", "labels", "known", "predicted", "target"),
 )
+NOT_COUNTED = ("informed", "judge")  # roles that no mean is over
 KEYS = ["method", "set", "save", "classifier"]
 PICTURE = ["photograph", "row", "column"]
 PAIR = ["set", "save", "labels", "classifier", *PICTURE, "target"]
@@ -151,9 +152,10 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
 
 def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     """One row for each method, set, save and size of label set: means over F, the worst F, the worst label, the worst cell (F,
-    source, target), the rates on what F got right before, and of which `roles` the F are. Informed F are in none of them.
+    source, target), the rates on what F got right before, and of which `roles` the F are. Informed F and judges are in none
+    of them.
     """
-    rows, table = without_informed(rows), []
+    rows, table = counted(rows), []
     keys = ["method", "set", "save", "labels"]
     for values, group in rows.groupby(keys, sort=False):
         hit, known = group.predicted == group.target, bool(group.known.all())
@@ -179,15 +181,15 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
     return _with_oracle(pd.DataFrame(table), ["set", "save", "labels"])
 
 
-def without_informed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the F that have not trained on attacked pictures: those that means are over."""
-    return rows[rows.role != "informed"]
+def counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the F that means are over: neither informed ones, which have trained on attacked pictures, nor judges."""
+    return rows[~rows.role.isin(NOT_COUNTED)]
 
 
 def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -> pd.DataFrame:
     """Each method beside `baseline` on the same photographs and targets, for each F and, as `all`, over all F of one size of
-    label set but the informed ones. `difference` is in targeted success; `fewer_failures` the share of the baseline's failures
-    that is gone, negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
+    label set but informed ones and judges. `difference` is in targeted success; `fewer_failures` the share of the baseline's
+    failures that is gone, negative where there are more; both with 95% bootstrap bounds over photographs and trainings.
     """
     finite = rows.psnr.where(np.isfinite(rows.psnr))
     scored = rows.assign(hit=(rows.predicted == rows.target).astype(float), psnr=finite)
@@ -215,15 +217,15 @@ def paired_table(rows: pd.DataFrame, baseline: str, resamples: int, seed: int) -
 
 
 def _by_classifier(trials: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]:
-    """The trials of each set, save, size of label set and classifier, and then of all such classifiers but the informed ones,
+    """The trials of each set, save, size of label set and classifier, and then of all such classifiers that means are over,
     with these keys.
     """
     for keys, group in trials.groupby(["set", "save", "labels"], sort=False):
         for name in group.classifier.unique():
             yield (*keys, name), group[group.classifier == name]
-        uninformed = without_informed(group)
-        if len(uninformed):
-            yield (*keys, "all"), uninformed
+        means_of = counted(group)
+        if len(means_of):
+            yield (*keys, "all"), means_of
 
 
 def with_interval_kind(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -93,6 +93,20 @@ class Config(Spec):
         used = {self.attack.methods[spec.method].generator for spec in self.examiner.informed.values()}
         return {name: spec.runs + 1 for name, spec in self.adversary.generators.items() if name in used}
 
+    @property
+    def report_parts(self) -> tuple[str, ...]:
+        """The tables and plots of the report that not every run has."""
+        wanted = {
+            "out": self.models.out_of_distribution,
+            "per_label": self.plots.methods,
+            "saves": len(self.evaluation.saves) > 1,
+            "paired": self.tables.baseline,
+            "auto": self.auto_methods,
+            "detection": self.detection.methods,
+            "devices": self.detection.devices,
+        }
+        return tuple(name for name, value in wanted.items() if value)
+
     def roles(self, method: str) -> dict[str, ClassifierRole]:
         """What each target classifier is to a method: `informed` where it has trained on attacked pictures; `expanded` by its
         labels; else `same_family` where it shares a signal or the kind of its network with a classifier of the method's E, or
@@ -240,6 +254,9 @@ class Config(Spec):
         for name in informed:
             if name in classifiers:
                 raise ValueError(f"examiner.informed.{name}: found the name of a target classifier, expected another")
+        for name in self.examiner.judges:
+            if name in {**classifiers, **informed}:
+                raise ValueError(f"examiner.judges.{name}: found the name of a target classifier, expected another")
         detectable = [
             name for name, method in methods.items() if method.kind not in ("identity", "oracle") and not method.auto
         ]

@@ -1,11 +1,11 @@
 """Settings of the adversary, of the examiner, and of the detectors."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from cama.core.names import NUMBERS
-from cama.settings.spec import Named, Spec
+from cama.settings.spec import Named, Spec, plain_names, without_null
 from cama.settings.training import (
     ClassifierSpec,
     DenoiserSpec,
@@ -28,6 +28,9 @@ class ExaminerSpec(Spec):
     classifiers: Named[TargetSpec] = Field({}, description="target classifiers F by name")
     informed: Named[InformedSpec] = Field(
         {}, description="target classifiers that have trained on attacked pictures, by name; they are in no mean"
+    )
+    judges: Annotated[dict[str, str], BeforeValidator(without_null), AfterValidator(plain_names)] = Field(
+        {}, description="YAML files of judges, which others trained, by name; they are in no mean"
     )
 
 

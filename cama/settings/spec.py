@@ -44,7 +44,8 @@ def without_null(value: Any) -> Any:
     return {k: v for k, v in value.items() if v is not None} if isinstance(value, Mapping) else value
 
 
-def _plain_names(value: dict[str, Any]) -> dict[str, Any]:
+def plain_names(value: dict[str, Any]) -> dict[str, Any]:
+    """A mapping whose keys may become names of files and be told apart in tables; another is a ValueError."""
     for name in value:
         if not NAME.fullmatch(name):
             raise ValueError(
@@ -69,7 +70,7 @@ def registered(group: str, *builtin: str) -> Any:
 
 Odd = Annotated[int, AfterValidator(_odd)]
 # Blocks by a name that becomes a file's; an overlay takes one out by setting it to null.
-Named = Annotated[dict[str, S], BeforeValidator(without_null), AfterValidator(_plain_names)]
+Named = Annotated[dict[str, S], BeforeValidator(without_null), AfterValidator(plain_names)]
 
 
 def parse(kind: type[S], values: Mapping[str, Any], source: str) -> S:

@@ -13,6 +13,7 @@ from cama.core.seeds import derive_seed
 from cama.settings.attacks import EvaluationSpec, Level, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
+from cama.settings.judges import FitJudgeSpec, JudgeStageSpec
 from cama.settings.spec import Spec
 from cama.settings.training import (
     ClassifierRole,
@@ -235,9 +236,12 @@ def _manifest(c: Config) -> Spec:
 
 def _patches(c: Config, role: str, phase: str) -> Spec:
     labels = _all_models(c) if role.endswith("outdist") else c.models.in_distribution
-    other = {"phase": "aligned", "crop": c.patches.window} if phase == "whole" else {"phase": phase}
+    other = {"phase": phase}
+    if phase == "whole":
+        other = {"phase": "aligned", "crop": c.patches.window}
+        other |= {} if role.startswith("test") else {"size": c.patches.window}  # test crops are never divided
     patches = c.patches.model_copy(update={"margin": 0, **other})
-    seed, fields = derive_seed(c.seed, "patches"), c.patch_fields(role)
+    seed, fields = derive_seed(c.seed, "patches"), ("rgb",) if phase == "whole" else c.patch_fields(role)
     return PatchesStageSpec(seed=seed, role=role, labels=labels, patches=patches, fields=fields)
 
 
@@ -311,6 +315,14 @@ def _evaluate(c: Config, method: str) -> Spec:
     )
 
 
+def _judge(c: Config, judge: str, method: str) -> Spec:
+    same = {
+        "seed": derive_seed(c.seed, "evaluate"),
+        "oracle": c.attack.methods[method].kind == "oracle",
+    }  # as F's files
+    return JudgeStageSpec(name=method, judge=judge, saves=c.evaluation.saves, **same)
+
+
 def _examples(c: Config, attacker: str) -> Spec:
     method, run = run_of(attacker)
     return ExamplesStageSpec(
@@ -340,19 +352,6 @@ def _detect(c: Config, method: str) -> Spec:
     )
 
 
-def _report_parts(c: Config) -> tuple[str, ...]:
-    wanted = {
-        "out": c.models.out_of_distribution,
-        "per_label": c.plots.methods,
-        "saves": len(c.evaluation.saves) > 1,
-        "paired": c.tables.baseline,
-        "auto": c.auto_methods,
-        "detection": c.detection.methods,
-        "devices": c.detection.devices,
-    }
-    return tuple(name for name, value in wanted.items() if value)
-
-
 def _controls(c: Config) -> Spec:
     patches = c.patches.model_copy(update={"phase": c.phase("test")})  # of all crops that are compared
     return ControlsStageSpec(
@@ -374,6 +373,8 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "attack": _attack,
     "profiles": lambda c: ProfilesStageSpec(labels=c.models.in_distribution, required="target" in c.evaluation.saves),
     "evaluate": _evaluate,
+    "fit_judge": lambda c: FitJudgeSpec(),
+    "judge": _judge,
     "examples": _examples,
     "detect": _detect,
     "devices": lambda c, method: DevicesStageSpec(name=method),
@@ -387,7 +388,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots, save=c.evaluation.delivery),
     "controls": _controls,
-    "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=_report_parts(c)),
+    "report": lambda c: ReportStageSpec(dataset=c.dataset, shown=c.plots.methods, parts=c.report_parts),
 }
 
 

@@ -140,8 +140,8 @@ class ClassifierSpec(Spec):
         return self
 
 
-# what a target classifier is to the adversary; `informed` is one that trained on attacked pictures
-ClassifierRole = Literal["same_family", "other_family", "expanded", "informed"]
+# what a target classifier is to the adversary; `informed` is one that trained on attacked pictures, `judge` one of others
+ClassifierRole = Literal["same_family", "other_family", "expanded", "informed", "judge"]
 
 
 class TargetSpec(ClassifierSpec):

@@ -17,7 +17,7 @@ same for all methods; row and column are then those of the picture that was atta
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,9 +31,9 @@ from cama.core.seeds import derive_seed
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
 from cama.data.windows import random_crop
+from cama.evaluation.delivery import Delivered, deliver
 from cama.evaluation.distortion import Lpips, area_shift, ms_ssim, ssim
-from cama.evaluation.saves import saved, saved_as, scaled
-from cama.jpeg.imitation import Imitation
+from cama.evaluation.saves import scaled
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.photo.encoders import target_encoders
@@ -54,14 +54,6 @@ class Predictions:
     labels: tuple[str, ...]
     pictures: np.ndarray
     patches: np.ndarray | None
-
-
-class Delivered(NamedTuple):
-    """A saved picture (H, W, 3), its place in the file of attacked ones, and the targets that it serves."""
-
-    picture: np.ndarray
-    place: int
-    targets: list[str]
 
 
 def evaluate(
@@ -97,11 +89,12 @@ def evaluate(
                     rows.append(unchanged.assign(save=save))
                     continue
                 batch: list[dict[str, Any]] = []
-                delivered = list(_deliver(spec, file, range(first, last), tests, save, imitations))
-                predictions = _predict(models, np.stack([one.picture for one in delivered]), compute, spec)
-                for index, one in enumerate(delivered):
-                    test = tests[file.sets[one.place]]
-                    shared = _about(spec, file, one.place, test, save, one.picture, measures)
+                places = range(first, last)
+                delivered = list(deliver(file, places, tests, save, imitations, spec.oracle, spec.seed))
+                crops = [_crop_of(spec, file, tests, one) for one in delivered]
+                predictions = _predict(models, np.stack(crops), compute, spec)
+                for index, (one, crop) in enumerate(zip(delivered, crops, strict=True)):
+                    shared = _about(spec, file, one.place, tests[file.sets[one.place]], save, crop, measures)
                     batch += _rows(spec, shared, one.targets, predictions, index)
                 rows.append(pd.DataFrame(batch))
                 unchanged = rows[-1] if leaves else unchanged
@@ -124,29 +117,9 @@ def _measures(spec: EvaluateStageSpec) -> Measures:
     return measures
 
 
-def _deliver(
-    spec: EvaluateStageSpec,
-    file: Attacked,
-    places: range,
-    tests: dict[str, Patches],
-    save: str,
-    imitations: dict[str, Imitation],
-) -> Iterator[Delivered]:
-    """F's crops of the pictures in these places after a save: one for each, or one for each of its targets where they encode
-    it.
-    """
-    for place, picture in zip(places, file.images(slice(places.start, places.stop)), strict=True):
-        test, row = tests[file.sets[place]], file.rows[place]
-        targets = _targets(file, place, test.labels[test.label[row]])
-        if save != "target":
-            yield Delivered(_crop(spec, test, row, saved(picture, save)), place, targets)
-        elif spec.oracle:
-            yield Delivered(_crop(spec, test, row, picture), place, targets)
-        else:
-            for target in targets:
-                seed = derive_seed(spec.seed, save, test.photograph[row], target)
-                encoded = saved_as(picture, imitations[target], seed)
-                yield Delivered(_crop(spec, test, row, encoded), place, [target])
+def _crop_of(spec: EvaluateStageSpec, file: Attacked, tests: dict[str, Patches], one: Delivered) -> np.ndarray:
+    """What F sees of a delivered picture."""
+    return _crop(spec, tests[file.sets[one.place]], file.rows[one.place], one.picture)
 
 
 def _crop(spec: EvaluateStageSpec, test: Patches, row: int, picture: np.ndarray) -> np.ndarray:
@@ -208,12 +181,6 @@ def _about(
         "source": test.labels[test.label[origin]],
         **{name: measure(before, picture) for name, measure in measures.items()},
     }
-
-
-def _targets(file: Attacked, place: int, source: str) -> list[str]:
-    """The targets that a picture serves."""
-    aim = file.aims[place]
-    return [file.targets[aim]] if aim >= 0 else [target for target in file.targets if target != source]
 
 
 def _rows(

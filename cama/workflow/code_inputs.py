@@ -18,6 +18,7 @@ REGISTRIES = {
     "cama.models.classifiers": plugins.ARCHITECTURES,
     "cama.attacks.classical": plugins.ATTACKS,
     "cama.data.conventions": plugins.CONVENTIONS,
+    "cama.judges.judge": plugins.JUDGES,
 }
 LEFT_OUT = ("cama", "cama.core.errors", "cama.settings")
 DATA = (".json", ".jinja")  # suffixes of data files that belong to the module beside them that names them

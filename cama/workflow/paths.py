@@ -94,6 +94,10 @@ class Paths:
         phase = "whole" if self.config.patches.margin else ""
         return {"inside": [self.patches("test", phase)], "outside": [self.patches("test_outdist", phase)]}
 
+    def delivery_inputs(self) -> Files:
+        """The container profiles, where the encoder of the target camera is a save."""
+        return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
+
     def caption(self, path: str) -> dict[str, Any]:
         """How Snakemake's own report shows a result: its category, the file of its caption, and the label of a plot."""
         folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).stem

@@ -19,7 +19,8 @@ from cama.settings.stages import stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
 from cama.workflow.jobs import resources
-from cama.workflow.paths import Files, Paths
+from cama.workflow.judges import JudgePaths
+from cama.workflow.paths import Files
 
 CONTROL_TABLES = ("controls", "scene_readers", "cue_swap", "photographs", "cameras")
 ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
@@ -30,12 +31,12 @@ def make_plan(values: Mapping[str, Any]) -> "Plan":
     plan = Plan(parse(Config, values, "config"))
     if plan.config.dataset.kind != "simulated" and not Path(plan.root).is_dir():
         raise CamaError(f"config: dataset.root: found no folder {plan.root!r}, expected one with photographs")
-    _ = plan.photographs, plan.scenes  # for their errors
+    _ = plan.photographs, plan.scenes, plan.judge_specs  # for their errors
     return plan
 
 
 @dataclass(frozen=True)
-class Plan(Paths):
+class Plan(JudgePaths):
     """Files and jobs of a checked config."""
 
     # ---- catalogues
@@ -181,10 +182,6 @@ class Plan(Paths):
             inputs["patches"] = [self.patches("adversary")]
         return inputs
 
-    def delivery_inputs(self) -> Files:
-        """The container profiles, where the encoder of the target camera is a save."""
-        return {"profiles": [self.path("adversary/profiles")]} if "target" in self.config.evaluation.saves else {}
-
     @property
     def attackers(self) -> list[str]:
         """Who attacks photographs of the examiner: methods that are to be detected, and the second trainings for informed
@@ -213,10 +210,16 @@ class Plan(Paths):
 
     # ---- results
 
+    @property
+    def tabled(self) -> list[str]:
+        """All methods but those that choose their targets."""
+        return [name for name in self.config.attack.methods if name not in self.config.auto_methods]
+
     def rows(self) -> list[str]:
-        """The rows of all methods but those that choose their targets."""
-        chosen = self.config.auto_methods
-        return self.paths("rows/{}.csv", [name for name in self.config.attack.methods if name not in chosen])
+        """The rows of these methods, under target classifiers and under judges."""
+        judged = [f"{name}/{{}}" for name in self.config.examiner.judges]
+        patterns = ["rows/{}.csv", *(f"judgements/{one}.csv" for one in judged)]
+        return [path for pattern in patterns for path in self.paths(pattern, self.tabled)]
 
     def table_inputs(self) -> Files:
         """What the tables are made of, by the options of the stage."""
@@ -345,6 +348,7 @@ class Plan(Paths):
             ],
             "informed": config.examiner.informed,
             "name": config.examiner.classifiers,
+            "judge": config.examiner.judges,
             "method": config.attack.methods,
             "attacker": self.attackers,
         }

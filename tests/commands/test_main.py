@@ -20,7 +20,7 @@ from cama.commands.stage import STAGES
 from tests.commands.helpers import PROJECT, cama, refusal
 
 GROUPED = {
-    "for a photograph": ["inspect", "anonymize", "profile", "models"],
+    "for a photograph": ["inspect", "anonymize", "judge", "profile", "models"],
     "for research": ["data", "check-config", "spec", "cost", "bench", "paper-scale", "provenance", "reference"],
     "for the rules of the workflow": ["stage"],
 }
@@ -98,7 +98,7 @@ def test_the_help_shows_every_command_in_its_group(capsys):
 def test_the_help_of_stage_names_every_stage(capsys):
     text = shown_help(capsys, "stage")
     assert [name for name in STAGES if f"    {name}" not in text] == []
-    assert len(STAGES) == 21
+    assert len(STAGES) == 23
 
 
 @pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
@@ -117,11 +117,11 @@ def test_a_command_is_added_by_one_entry(monkeypatch, capsys):
     def add_arguments(parser):
         parser.add_argument("folder")
 
-    judge = Command("judge", "judge a folder", "folder", add_arguments, lambda options: options.folder != "bad")
-    monkeypatch.setitem(GROUPS, "for a photograph", (*photo.COMMANDS, judge))
-    assert "  judge         judge a folder\n" in shown_help(capsys)
-    assert shown_help(capsys, "judge").endswith("\n\nexample:\n  cama judge folder\n")
-    assert (main(["judge", "good"]), main(["judge", "bad"])) == (0, 1)
+    weigh = Command("weigh", "weigh a folder", "folder", add_arguments, lambda options: options.folder != "bad")
+    monkeypatch.setitem(GROUPS, "for a photograph", (*photo.COMMANDS, weigh))
+    assert "  weigh         weigh a folder\n" in shown_help(capsys)
+    assert shown_help(capsys, "weigh").endswith("\n\nexample:\n  cama weigh folder\n")
+    assert (main(["weigh", "good"]), main(["weigh", "bad"])) == (0, 1)
 
 
 def test_the_console_entry_is_main():

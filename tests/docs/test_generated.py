@@ -11,6 +11,7 @@ import yaml
 
 from cama.reporting.joined import figures, joined_table, paired_figures
 from cama.settings.config import Config
+from cama.settings.judges import JudgeSpec, read_judge
 from cama.settings.loading import load_config
 from tests.reporting.test_joined_page import EVERY
 
@@ -32,6 +33,20 @@ def test_the_tables_of_settings_are_up_to_date(generate):
 
 def test_the_rule_graph_is_up_to_date(generate):
     assert generate.rule_graph() in (PROJECT / "README.md").read_text()
+
+
+def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_path):
+    text = (PROJECT / "docs" / "judges.md").read_text()
+    assert generate.keys_table(JudgeSpec) in text
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    judges = [example for example in examples if "network:" in example]
+    assert len(judges) == 2
+    for number, example in enumerate(judges):
+        (tmp_path / f"{number}.yaml").write_text(example)
+    assert [read_judge(tmp_path / f"{number}.yaml").kind for number in range(2)] == ["classifier", "fingerprint"]
+    (tmp_path / "overlay.yaml").write_text(next(example for example in examples if "examiner:" in example))
+    config = load_config(PROJECT / "config.yaml", tmp_path / "overlay.yaml")
+    assert config.examiner.judges == {"forensic": "judges/forensic.yaml"}
 
 
 def keys(schema: dict) -> set[str]:

@@ -500,7 +500,9 @@ def test_a_photograph_taken_less_for_the_target_than_before_has_a_remark(
     after, worse, photo, model, capsys, monkeypatch
 ):
     scores = iter((0.3, after))
-    monkeypatch.setattr(module, "_attribution", lambda *_: {"target": next(scores), "evaluator": [], "classifiers": []})
+    monkeypatch.setattr(
+        module, "_attribution", lambda *_: {"target": next(scores), "evaluator": [], "classifiers": [], "judges": []}
+    )
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
     assert main(["anonymize", *arguments]) == 0
     line, last = capsys.readouterr().out.splitlines()

@@ -75,3 +75,19 @@ def dashed(name: str, path: Path) -> Origin | None:
     """A convention: `Make-Model-DEVICE-NUMBER.jpg`."""
     parts = re.fullmatch(r"(\w+)-(\w+)-(\d+)-(\d+)\.jpg", Path(name).name)
     return Origin(f"{parts[1]}_{parts[2]}", int(parts[3]), int(parts[4])) if parts else None
+
+
+def brightest(patches: np.ndarray) -> np.ndarray:
+    """A judge: patches (N, h, w, 3), uint8, to the share of each channel, (N, 3)."""
+    means = patches.mean((1, 2))
+    return means / means.sum(1, keepdims=True)
+
+
+def fails(patches: np.ndarray) -> np.ndarray:
+    """A judge with a fault: it raises."""
+    return patches / (1 // 0)
+
+
+def misshapen_judge(patches: np.ndarray) -> float:
+    """A judge with a fault: it gives one number for all patches."""
+    return 0.5

@@ -614,6 +614,8 @@ def jobs(config: Config) -> dict[Job, tuple[dict[str, str], str]]:
     found |= {("classifier", n): ({"name": n}, "train-classifier") for n in config.examiner.classifiers}
     found |= {(stage, m): ({"method": m}, stage) for m in config.attack.methods for stage in ("attack", "evaluate")}
     found |= {(stage, "cama"): ({"method": "cama"}, stage) for stage in ("detect", "devices", "package")}
+    found |= {("judge", n): ({"judge": n, "method": "cama"}, "judge") for n in config.examiner.judges}
+    found[("fit_judge",)] = {}, "fit-judge"
     found |= {("informed", n): ({"name": n}, "train-informed") for n in config.examiner.informed}
     found |= {("examples", "cama"): ({"attacker": "cama"}, "examples")}
     found |= {
@@ -646,7 +648,7 @@ def test_every_job_has_a_spec_that_its_command_reads_back(job):
 
 
 def test_every_command_of_the_workflow_has_a_job():
-    config = default(examiner__informed={"f": INFORMED})
+    config = default(examiner__informed={"f": INFORMED}, examiner__judges={"j": "j.yaml"})
     assert {command for _, command in jobs(config).values()} == set(STAGES)
 
 
@@ -915,3 +917,9 @@ def test_an_informed_classifier_has_a_role_of_its_own_and_the_network_of_another
     base = json.loads(stage_spec(config, "classifier", name="rgb"))["classifier"]
     assert (spec["net"], spec["augmentation"]) == (base["net"], base["augmentation"])
     assert spec["training"]["steps"] == 3
+
+
+@pytest.mark.parametrize("name", ["rgb", "knowing"])
+def test_a_judge_has_a_name_of_its_own(name):
+    values = put(put(DEFAULT, "examiner.informed", {"knowing": INFORMED}), "examiner.judges", {name: "j.yaml"})
+    assert f"examiner.judges.{name}: found the name of a target classifier, expected another" in refused(values)

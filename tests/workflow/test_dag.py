@@ -6,12 +6,15 @@ import shlex
 import pytest
 
 from cama.commands.main import parser
+from cama.settings.loading import load_config
+from tests.judges.networks import write_judge
 from tests.workflow.conftest import PROJECT, Workflow, checkout
 
 NODE = re.compile(r'^\s*(\d+)\[label = "(.*?)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
 
 
+KNOWN = load_config(PROJECT / "config.yaml").models.in_distribution
 CHOSEN = {"kind": "learned", "generator": "cama", "auto": True}
 PURIFY = {"attack": {"methods": {"purify": {"kind": "purify", "psnr": 36}, "chosen": CHOSEN}}}
 
@@ -57,12 +60,16 @@ def test_an_informed_classifier_learns_from_a_training_that_no_attack_uses():
 
 def test_no_attack_and_no_profile_depends_on_anything_of_the_examiner(tmp_path):
     """Nor on the examples that detectors learn from, which are the examiner's photographs."""
-    labels, above = ancestors(checkout(tmp_path), PURIFY)
-    jobs = "train_classifier|train_informed|owner: examiner|^examples|^detect"
+    judges = {"colours": write_judge(tmp_path / "c.yaml", labels=list(KNOWN))}
+    judges["residuals"] = write_judge(tmp_path / "r.yaml", kind="fingerprint", patch=64)
+    judged = {"examiner": {"judges": {name: str(path) for name, path in judges.items()}}}
+    labels, above = ancestors(checkout(tmp_path), {**PURIFY, **judged})
+    jobs = "train_classifier|train_informed|owner: examiner|^examples|^detect|^judge|^fit_judge"
     examiner = {n for n, text in labels.items() if re.search(jobs, text)}
     examiner |= {n for n, text in labels.items() if text.startswith("patches") and "role: examiner" in text}
     attacks = [node for node, label in labels.items() if label.startswith(("attack", "devices", "profiles"))]
     assert len([node for node in examiner if labels[node].startswith(("examples", "detect"))]) == 3
+    assert len([node for node in examiner if labels[node].startswith(("judge", "fit_judge"))]) == 2 * 7 + 1
     assert len(attacks) == 10
     for attack in attacks:
         assert not above[attack] & examiner

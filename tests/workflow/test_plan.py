@@ -16,6 +16,7 @@ from cama.settings.training import InformedSpec
 from cama.workflow.code_inputs import PACKAGE
 from cama.workflow.jobs import MOST_MB, options, resources
 from cama.workflow.plan import Plan, make_plan
+from tests.judges.networks import write_judge
 from tests.workflow.conftest import PROJECT, TINY
 
 TINY_PLAN = Plan(load_config(PROJECT / "config.yaml", TINY))
@@ -505,3 +506,20 @@ def test_named_files_are_options_of_the_stage():
     ]
     assert options("tables", "out")(None, inputs, outputs) == words
     assert options()(None, inputs, outputs)[3:6] == ["--tables", "t/s.csv", "t/s.md"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (None, "gone.yaml: no such judge, expected its YAML file"),
+        ({"labels": ["Alcyon_A10", "Other_O1"]}, "labels: found Alcyon_A10, Other_O1, expected Borealis_B2 among them"),
+        ({"label": ["Alcyon_A10"]}, "unknown key 'label', the nearest known key is 'labels'"),
+    ],
+)
+def test_a_judge_that_does_not_fit_is_one_line_before_any_job(tmp_path, settings, expected):
+    path = write_judge(tmp_path / "j.yaml", **settings) if settings else tmp_path / "gone.yaml"
+    values = {**load_config(PROJECT / "config.yaml").model_dump(mode="json")}
+    values["examiner"]["judges"] = {"theirs": str(path)}
+    with pytest.raises(CamaError, match=expected) as error:
+        make_plan(values)
+    assert "\n" not in str(error.value)

@@ -9,6 +9,8 @@ import pytest
 from cama.commands.main import main
 from cama.models.packaged import load_header
 from cama.settings.config import Config
+from cama.settings.judges import JudgeStageSpec
+from tests.judges.networks import write_judge
 
 COLUMNS = ["method", "set", "save", "classifier", "role", "reads_scenes", "labels", "photographs", "transformations"]
 COLUMNS += ["clean_accuracy"]
@@ -127,6 +129,66 @@ def test_a_method_may_choose_its_targets(finished, tmp_path):
     known = table[table.set == "in"]
     assert (known.source_guessed == 1).all()
     assert (known.source_chance == 0.5).all()
+
+
+def test_judges_that_others_trained_have_rows_in_the_tables(finished, tmp_path):
+    """An ONNX classifier, and a fingerprint extractor whose references are the examiner's photographs."""
+    labels = ["Alcyon_A10", "Borealis_B2", "Elsewhere_E1"]
+    judges = {
+        "colours": write_judge(tmp_path / "colours.yaml", labels=labels, patch=64),
+        "residuals": write_judge(tmp_path / "residuals.yaml", kind="fingerprint", patch=96),
+    }
+    overlay = {"examiner": {"judges": {name: str(path) for name, path in judges.items()}}}
+    planned = finished.planned(overlay=overlay)
+    assert planned == {"patches": 1, "fit_judge": 1, "judge": 2 * 6, **SCORES}
+    methods = ("identity", "cama", "oracle", "plus")
+    paths = {(one, method): f"results/judgements/{one}/{method}.csv" for one in judges for method in methods}
+    finished.run(*paths.values(), overlay=overlay)
+    rows = {key: pd.read_csv(finished.folder / path) for key, path in paths.items()}
+    for (judge, method), judged in rows.items():
+        own = pd.read_csv(finished.folder / f"results/rows/{method}.csv")
+        own = own[own.classifier == "rgb"].reset_index(drop=True)
+        same = ["method", "run", "set", "save", "photograph", "row", "column", "source", "target", "psnr", "ssim"]
+        pd.testing.assert_frame_equal(judged[same], own[same])
+        assert set(judged.classifier) == {judge}
+        assert set(judged.role) == {"judge"}
+        assert (judged.known == judged.source.isin(labels)).all()
+        assert judged.predicted.isin(labels).all()
+    # a photograph is the same file under all judges of one save, whatever method it is compared with
+    assert set(rows["colours", "identity"].labels) == {3}
+    assert set(rows["residuals", "identity"].labels) == {2}
+    results = finished.folder / "results"
+    given = [results / "rows" / f"{method}.csv" for method in methods] + [
+        finished.folder / path for path in paths.values()
+    ]
+    readers = results / "controls" / "scene_readers.csv"
+    call = ["stage", "tables", "--readers", readers, "--rows", *given, "--out", tmp_path / "tables"]
+    assert main(list(map(str, call))) == 0
+    transfer, summary = (pd.read_csv(tmp_path / "tables" / f"{name}.csv") for name in ("transfer", "summary"))
+    judged = transfer[transfer.role == "judge"]
+    assert set(judged.classifier) == {"colours", "residuals"}
+    assert judged.targeted.between(0, 1).all()
+    assert judged.chance.notna().all()
+    assert judged.reads_scenes.isna().all()
+    # no mean is over judges
+    own = pd.read_csv(results / "tables" / "summary.csv")
+    cell = ["method", "set", "save", "labels"]
+    found, expected = (table.set_index(cell).targeted for table in (summary, own[own.method.isin(methods)]))
+    pd.testing.assert_series_equal(found, expected.reindex(found.index))
+
+
+def test_a_callable_of_an_installed_package_has_rows_too(finished, tmp_path, package):
+    path = write_judge(tmp_path / "j.yaml", callable="brightest", labels=["Alcyon_A10", "Borealis_B2", "Other_O1"])
+    results = finished.folder / "results"
+    inputs = {"inside": "patches/test-aligned.h5", "outside": "patches/test_outdist-aligned.h5"}
+    inputs |= {"attacked": "attacks/cama.h5", "rows": "rows/cama.csv", "profiles": "adversary/profiles"}
+    given = [str(word) for name, file in inputs.items() for word in (f"--{name}", results / file)]
+    spec = JudgeStageSpec(name="cama", judge="brightest", saves=("png", "jpeg85", "target")).to_json()
+    out = tmp_path / "rows.csv"
+    assert main(["stage", "judge", "--spec", spec, "--judge", str(path), *given, "--out", str(out)]) == 0
+    rows = pd.read_csv(out)
+    assert len(rows) == (8 + 8) * 3
+    assert set(rows.classifier) == {"brightest"}
 
 
 def test_a_second_run_has_nothing_to_do(finished):

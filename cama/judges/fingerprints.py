@@ -1,0 +1,96 @@
+"""Camera model fingerprints: what residuals of a camera model's photographs have in common, and whose a residual is.
+
+Source: Cozzolino and Verdoliva, "Noiseprint: a CNN-based camera model fingerprint" (2020), for the mean as a reference.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cama.core.errors import CamaError
+from cama.storage.model_files import read_model, save_tensors
+
+KIND = "fingerprints"
+FEWEST = 2  # photographs of each camera model
+MOST = 2**28  # values of all residuals together that a linear classifier is fitted to
+SHRINKAGE = np.logspace(-3, 1, 9)  # of the linear classifier, chosen by leaving one photograph out
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What residuals (h, w), of zero mean and unit energy, are multiplied with: weights (L, h, w) and offsets (L,), for these
+    labels. Of correlation the weights are the labels' mean residuals, also of zero mean and unit energy.
+    """
+
+    labels: tuple[str, ...]
+    attribution: str
+    weights: np.ndarray
+    offsets: np.ndarray
+
+    def scores(self, residual: np.ndarray) -> np.ndarray:
+        """The score (L,) of each label for a residual (h, w): its correlation, or the linear classifier's decision value."""
+        if residual.shape != self.weights.shape[1:]:
+            found, expected = (list(shape) for shape in (residual.shape, self.weights.shape[1:]))
+            raise CamaError(f"found a residual of shape {found}, expected {expected} as of the references")
+        return np.tensordot(self.weights, normalised(residual), 2) + self.offsets
+
+    def save(self, path: Path) -> None:
+        """Write them to a model file."""
+        tensors = {name: torch.from_numpy(getattr(self, name)) for name in ("weights", "offsets")}
+        save_tensors(path, tensors, {"kind": KIND, "labels": list(self.labels), "attribution": self.attribution})
+
+
+def load_fingerprints(path: Path) -> Fingerprints:
+    """Read such a model file."""
+    tensors, header = read_model(path, KIND)
+    try:
+        arrays = (tensors[name].numpy() for name in ("weights", "offsets"))
+        return Fingerprints(tuple(header["labels"]), str(header["attribution"]), *arrays)
+    except (KeyError, TypeError) as error:
+        raise CamaError(f"{path}: found no {error} of fingerprints, expected a model file of this project") from error
+
+
+def fit_fingerprints(
+    photographs: Mapping[str, Iterable[np.ndarray]], residual: Callable[[np.ndarray], np.ndarray], attribution: str
+) -> Fingerprints:
+    """Fingerprints of camera models from pictures (H, W, 3), uint8, of each, and the function that gives a residual (h, w) of a
+    picture. `attribution`: `correlation` or `linear`. Too few pictures are a CamaError.
+    """
+    if len(photographs) < FEWEST:
+        raise CamaError(f"found references of {', '.join(photographs) or 'no camera model'}, expected {FEWEST} or more")
+    labels = tuple(photographs)
+    found = {label: [residual(picture) for picture in pictures] for label, pictures in photographs.items()}
+    for label, residuals in found.items():
+        if len(residuals) < FEWEST:
+            raise CamaError(f"found {len(residuals)} references of {label}, expected {FEWEST} or more")
+    if attribution == "correlation":
+        weights = np.stack([normalised(np.mean(found[label], axis=0)) for label in labels])
+        return Fingerprints(labels, attribution, weights, np.zeros(len(labels), np.float32))
+    return _linear(found, labels)
+
+
+def _linear(found: dict[str, list[np.ndarray]], labels: tuple[str, ...]) -> Fingerprints:
+    from sklearn.linear_model import RidgeClassifierCV
+
+    residuals = [(label, residual) for label in labels for residual in found[label]]
+    shape = residuals[0][1].shape
+    count = len(residuals) * int(np.prod(shape))
+    if count > MOST:
+        raise CamaError(f"found {count} values in all references, expected {MOST} at most, by a smaller `patch`")
+    rows = np.stack([normalised(residual).ravel() for _, residual in residuals])
+    model = RidgeClassifierCV(alphas=SHRINKAGE).fit(rows, [labels.index(label) for label, _ in residuals])
+    weights, offsets = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    if len(labels) == 2:  # of two there is one decision value, the second's
+        weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
+    weights = np.ascontiguousarray(weights.reshape(len(labels), *shape), np.float32)
+    return Fingerprints(labels, "linear", weights, offsets.astype(np.float32))
+
+
+def normalised(residual: np.ndarray) -> np.ndarray:
+    """A residual, float32, of zero mean and unit energy; a constant one stays 0."""
+    centred = residual.astype(np.float64) - residual.mean(dtype=np.float64)
+    energy = np.sqrt(np.square(centred).sum())
+    return (centred / energy if energy > 0 else centred).astype(np.float32)

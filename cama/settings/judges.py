@@ -1,0 +1,117 @@
+"""Judges: classifiers and fingerprint extractors that others trained, each described by a YAML file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from cama import plugins
+from cama.core.errors import CamaError
+from cama.core.text import read_text
+from cama.settings.spec import Spec, parse
+
+FEWEST = 2  # labels
+CHANNELS = {"rgb": 3, "bgr": 3, "luma": 1}
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class JudgeSpec(Spec):
+    """A judge, read from its YAML file. Its network takes patches, and gives scores of camera models, or residuals."""
+
+    kind: Literal["classifier", "fingerprint"] = Field(
+        "classifier",
+        description="`classifier`, or `fingerprint`: its residuals are compared with those of photographs of each camera model",
+    )
+    network: str = Field("", description="ONNX file, beside the YAML file if its path is relative")
+    callable: str = Field("", description=f"in place of `network`: a name among the entry points `{plugins.JUDGES}`")
+    labels: tuple[str, ...] = Field(
+        (), description="camera models in the order of the scores, as `Make_Model` (`classifier`)"
+    )
+    output: Literal["logits", "probabilities", "logarithms"] = Field(
+        "logits", description="what the scores are (`classifier`)"
+    )
+    patch: int = Field(0, ge=0, le=16384, description="side of a patch in pixels; 0 for the whole picture")
+    patches: Literal["", "centre", "grid"] = Field(
+        "",
+        description="which patches: the one in the centre, or whole ones side by side, spread evenly; empty for `grid`, and of"
+        " a fingerprint `centre`, which it must be",
+    )
+    most: int = Field(16, ge=1, le=4096, description="most patches of a picture (`grid`)")
+    vote: Literal["mean", "majority"] = Field(
+        "mean", description="how patches make one answer: the mean of their probabilities, or the share of patches"
+    )
+    channels: Literal["rgb", "bgr", "luma"] = Field("rgb", description="the channels and their order")
+    layout: Literal["nchw", "nhwc"] = Field("nchw", description="the order of the input's axes")
+    range: tuple[Finite, Finite] = Field((0.0, 1.0), description="what the grey levels 0 and 255 become")
+    mean: tuple[Finite, ...] = Field(
+        (), description="what is taken off each channel after that; empty for nothing", max_length=3
+    )
+    deviation: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        (), description="what each channel is divided by after that; empty for nothing", max_length=3
+    )
+    attribution: Literal["correlation", "linear"] = Field(
+        "correlation",
+        description="how a residual is attributed: by its correlation with the mean of each camera model's, or by a linear"
+        " classifier of the residuals (`fingerprint`)",
+    )
+    references: str = Field(
+        "",
+        description="folder with a folder of photographs for each camera model, named `Make_Model`, beside the YAML file if its"
+        " path is relative; in the workflow empty for the examiner's photographs (`fingerprint`)",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "JudgeSpec":
+        if bool(self.network) == bool(self.callable):
+            found = f"{self.network!r} and {self.callable!r}" if self.network else "neither"
+            raise ValueError(f"network, callable: found {found}, expected one of the two")
+        if self.kind == "classifier":
+            if len(self.labels) < FEWEST or len(set(self.labels)) < len(self.labels):
+                raise ValueError(f"labels: found {list(self.labels)}, expected {FEWEST} or more, each once")
+            if self.references:
+                raise ValueError("references: found some, which only a fingerprint is compared with")
+        elif self.labels:
+            raise ValueError(
+                f"labels: found {list(self.labels)}, expected none: those of a fingerprint are its references'"
+            )
+        elif self.patch == 0 or self.patches == "grid" or self.vote == "majority":
+            raise ValueError(
+                f"patch, patches, vote: found {self.patch}, {self.patches or 'centre'}, {self.vote}, expected a side in"
+                " pixels, centre and mean for a fingerprint"
+            )
+        if self.range[0] == self.range[1]:
+            raise ValueError(f"range: found {list(self.range)}, expected two values")
+        for name in ("mean", "deviation"):
+            count, expected = len(getattr(self, name)), CHANNELS[self.channels]
+            if count not in (0, expected):
+                raise ValueError(f"{name}: found {count} values, expected {expected} for the channels {self.channels}")
+        return self
+
+
+class FitJudgeSpec(Spec):
+    """Stage `fit-judge`."""
+
+
+class JudgeStageSpec(Spec):
+    """Stage `judge`."""
+
+    seed: int = 1
+    name: str = "identity"
+    judge: str = "judge"
+    oracle: bool = Field(False, description="as that of stage `evaluate`")
+    saves: tuple[str, ...] = ("png",)
+
+
+def read_judge(path: Path) -> JudgeSpec:
+    """The description of a judge. A missing file, other YAML or a wrong key is a CamaError of one line."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(read_text(path))
+    except OSError:
+        raise CamaError(f"{path}: no such judge, expected its YAML file") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CamaError(f"{path}: not the YAML file of a judge ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise CamaError(f"{path}: found a {type(values).__name__}, expected the keys and values of a judge")
+    return parse(JudgeSpec, values, str(path))
