@@ -1,8 +1,8 @@
 """Write the generated parts of the documentation, which stand between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 
-`python docs/generate.py` writes the tables of settings (config/README.md), of the keys of judges (docs/judges.md) and the graph
-of rules (README.md); a test fails where they are out of date. The options add tables and pictures of finished runs, of
-benchmarks, and of what runs cost.
+`python docs/generate.py` writes the tables of settings (config/README.md), of the keys of judges (docs/judges.md), the
+leaderboard (docs/leaderboard.md) and the graph of rules (README.md); a test fails where they are out of date. The options add
+tables and pictures of finished runs, of benchmarks, and of what runs cost.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rate
 
 README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"
 RUNNING, SCALE, JUDGES = (PROJECT / "docs" / f"{name}.md" for name in ("running", "scale", "judges"))
+LEADERBOARD = PROJECT / "docs" / "leaderboard.md"
 IMAGES = PROJECT / "docs" / "images"
 GPU_RESULT, SMALL_RESULT = PROJECT / "docs" / "gpu.json", PROJECT / "docs" / "gpu-small.json"  # of `cama paper-scale`
 
@@ -49,6 +50,30 @@ def rule_graph() -> str:
     ids = dict(re.findall(r"\b(id\d+)\[(\w+)\]", text))
     edges = sorted({(ids[a], ids[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", text)})
     return "\n".join(["```mermaid", "flowchart TD", *(f"    {a} --> {b}" for a, b in edges), "```"])
+
+
+def leaderboard(folder: Path) -> str:
+    """A table for each experiment of which there are records in a folder, the best method first."""
+    experiments: dict[tuple[str, ...], list[dict]] = {}
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text())
+        experiments.setdefault(tuple(record["untouched"]), []).append({**record, "file": path.name})
+    parts = []
+    for records in experiments.values():
+        rows = []
+        for record in records:
+            save, labels = record["figures"][0]["save"], min(one["labels"] for one in record["figures"])
+            link = f"[{record['method']}](results/{record['file']})"
+            rows += [
+                {"method": link, **one} for one in record["figures"] if (one["save"], one["labels"]) == (save, labels)
+            ]
+        table = pd.DataFrame(rows).sort_values(["set", "targeted"], ascending=[True, False], kind="stable")
+        shown = [name for name in ("method", *SUMMARY[1:]) if name in table]
+        about = (
+            f"{len(records[0]['untouched'])} catalogues" if len(records[0]["untouched"]) > 1 else "One set of cameras"
+        )
+        parts += [f"## {about}: {', '.join(records[0]['targets'])}", to_markdown(merge_intervals(table[shown], 2), 2)]
+    return "\n\n".join(parts) or "There are none yet."
 
 
 # ---- tables of finished runs
@@ -278,6 +303,7 @@ def main() -> None:
     options = parser.parse_args()
     parts = [(SETTINGS, "settings", config_tables()), (README, "rules", rule_graph())]
     parts.append((JUDGES, "keys", keys_table(JudgeSpec)))
+    parts.append((LEADERBOARD, "leaderboard", leaderboard(PROJECT / "docs" / "results")))
     if options.results:
         parts.append((README, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)

@@ -5,6 +5,7 @@ use rule stage as attack with:
     input:
         unpack(lambda wildcards: plan.attack_inputs(wildcards.method)),
         plan.code("attack"),
+        lambda wildcards: plan.attack_files(wildcards.method),
         **plan.tests(),
     output:
         out=plan.path("attacks/{method}.h5"),

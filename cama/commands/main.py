@@ -28,7 +28,7 @@ example:
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands. Its help lists them by group, which argparse itself cannot."""
     groups = [
-        "\n".join([f"{title}:", *(f"  {command.name:14}{command.help}" for command in commands)])
+        "\n".join([f"{title}:", *(f"  {command.name:16}{command.help}" for command in commands)])
         for title, commands in GROUPS.items()
     ]
     top = argparse.ArgumentParser(

@@ -131,6 +131,47 @@ def _paper_scale(options: Namespace) -> None:
     print(to_json(result))
 
 
+RESULTS = {"type": path_argument, "metavar": "FOLDER", "help": "folder of a finished run, or of one of its catalogues"}
+
+
+def _add_test_pictures(parser: ArgumentParser) -> None:
+    parser.add_argument("results", **RESULTS)
+    parser.add_argument("--out", type=path_argument, required=True, metavar="FOLDER", help="a new folder for them")
+
+
+def _test_pictures(options: Namespace) -> None:
+    from cama.commands.foreign import write_test_pictures
+
+    count = write_test_pictures(options.results, options.out)
+    print(f"{options.out}: {count} pictures are to be made, each as pairs.csv says")
+
+
+def _add_evaluate_folder(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", type=path_argument, metavar="PICTURES", help="the pictures, with pairs.csv")
+    parser.add_argument("--results", **RESULTS, required=True)
+    parser.add_argument("--out", type=path_argument, required=True, metavar="FOLDER", help="where rows and tables go")
+    parser.add_argument("--name", default="theirs", metavar="NAME", help="what the attack is called (default: theirs)")
+    parser.add_argument("--judge", **FILES, default=[], help="YAML files of judges that are asked too")
+
+
+def _evaluate_folder(options: Namespace) -> None:
+    from cama.commands.foreign import evaluate_folder
+
+    evaluate_folder(options.folder, options.results, options.out, options.name, options.judge)
+    print((options.out / "tables" / "summary.md").read_text(), end="")
+
+
+def _add_result(parser: ArgumentParser) -> None:
+    parser.add_argument("results", **{**RESULTS, "help": "folder of a finished run"})
+    parser.add_argument("--method", required=True, metavar="NAME", help="a method of the run")
+
+
+def _result(options: Namespace) -> None:
+    from cama.commands.foreign import result_of
+
+    print(to_json(result_of(options.results, options.method)))
+
+
 def _add_provenance(parser: ArgumentParser) -> None:
     parser.add_argument("file", **FILE, help="a table, plot, model file, or any other result")
     parser.add_argument("--row", type=int, metavar="N", help="name the photographs behind this row of a table, from 1")
@@ -216,6 +257,27 @@ COMMANDS = (
         "config.yaml config/paper-scale.yaml --minutes 9 --out results-paper-scale",
         _add_paper_scale,
         _paper_scale,
+    ),
+    Command(
+        "test-pictures",
+        "write the test photographs for an attack of your own",
+        "results --out mine",
+        _add_test_pictures,
+        _test_pictures,
+    ),
+    Command(
+        "evaluate-folder",
+        "score the pictures that another attack made",
+        "mine --results results --out results-mine",
+        _add_evaluate_folder,
+        _evaluate_folder,
+    ),
+    Command(
+        "result",
+        "print the result of a run's method as JSON",
+        "results --method cama",
+        _add_result,
+        _result,
     ),
     Command(
         "provenance",

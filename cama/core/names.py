@@ -1,5 +1,6 @@
 """Names that settings and stages share."""
 
+PAIRS = "pairs.csv"  # of a folder of pictures that another program attacked
 NUMBERS = "numbers"  # the detector that is a logistic regression
 
 

@@ -43,18 +43,23 @@ def list_photographs(folder: Path) -> Listing:
     return _list(folder, SUFFIXES)
 
 
+def list_pictures(folder: Path) -> Listing:
+    """List the pictures of a folder in any format that Pillow reads, as `list_photographs` does."""
+    from PIL import Image  # which the plan of a run without such a folder does not need
+
+    Image.init()
+    kinds = Image.OPEN.keys() - NO_PHOTOGRAPHS
+    return _list(folder, {suffix for suffix, kind in Image.EXTENSION.items() if kind in kinds})
+
+
 def list_scenes(folder: Path, least: int) -> Listing:
-    """List the pictures of a folder in any format that Pillow reads, as `list_photographs` does.
+    """List the pictures of a folder as `list_pictures` does.
 
     Raises CamaError where there is no such folder, or where it has fewer pictures than `least`, the number of devices.
     """
-    from PIL import Image  # which the plan of a run without such a folder does not need
-
     if not folder.is_dir():
         raise CamaError(f"simulation.scenes: found no folder {str(folder)!r}, expected one with photographs")
-    Image.init()
-    kinds = Image.OPEN.keys() - NO_PHOTOGRAPHS
-    listing = _list(folder, {suffix for suffix, kind in Image.EXTENSION.items() if kind in kinds})
+    listing = list_pictures(folder)
     found = len(listing.photographs) + len(listing.dead_links)
     if found < least:
         raise CamaError(

@@ -18,7 +18,7 @@ STRENGTHS = {
 }
 
 
-KINDS = ("identity", "oracle", "remosaic", *STRENGTHS, "spectrum", "purify", "learned", *GRADIENT_KINDS)
+KINDS = ("identity", "oracle", "folder", "remosaic", *STRENGTHS, "spectrum", "purify", "learned", *GRADIENT_KINDS)
 LEVELS = (20, 60)  # dB that may be asked for
 
 
@@ -38,11 +38,13 @@ class MethodSpec(Spec):
 
     kind: registered(plugins.ATTACKS, *KINDS) = Field(
         "identity",
-        description=f"the kind of attack, one of {', '.join(KINDS)}; `oracle` needs simulated cameras",
+        description=f"the kind of attack, one of {', '.join(KINDS)}; `oracle` needs simulated cameras, `folder` has pictures"
+        " that another program attacked",
     )
     strength: float = Field(
         0, allow_inf_nan=False, description="; ".join(f"`{kind}`: {text}" for kind, (text, *_) in STRENGTHS.items())
     )
+    folder: str = Field("", description="folder of those pictures, with `pairs.csv` (`folder`)")
     generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
     evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
@@ -86,7 +88,7 @@ class MethodSpec(Spec):
         if self.options and self.kind in KINDS:
             raise ValueError(f"options: found some, but {self.kind} has none")
         self._check_psnr()
-        for name, kinds in (("generator", ("learned",)), ("evaluators", GRADIENT_KINDS)):
+        for name, kinds in (("folder", ("folder",)), ("generator", ("learned",)), ("evaluators", GRADIENT_KINDS)):
             value = getattr(self, name)
             if bool(value) != (self.kind in kinds):
                 found = ", ".join(map(str, value)) if isinstance(value, tuple) else value
@@ -124,7 +126,7 @@ class MethodSpec(Spec):
         """Whether there is another picture for each target label."""
         if self.kind not in KINDS:
             return bool(getattr(plugins.load(plugins.ATTACKS, self.kind), "targeted", False))
-        return self.kind in ("learned", "oracle", "spectrum", *GRADIENT_KINDS)
+        return self.kind in ("learned", "oracle", "folder", "spectrum", *GRADIENT_KINDS)
 
 
 NAMED_SAVES = ("png", "target", "neutral", "upload")

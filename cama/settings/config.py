@@ -258,7 +258,9 @@ class Config(Spec):
             if name in {**classifiers, **informed}:
                 raise ValueError(f"examiner.judges.{name}: found the name of a target classifier, expected another")
         detectable = [
-            name for name, method in methods.items() if method.kind not in ("identity", "oracle") and not method.auto
+            n
+            for n, method in methods.items()
+            if method.kind not in ("identity", "oracle", "folder") and not method.auto
         ]
         references = [
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),

@@ -15,6 +15,7 @@ from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.data.attacked import Pair, write_attacked
+from cama.data.foreign import read_foreign
 from cama.data.patches import Patches
 from cama.models.classifiers import load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
@@ -39,6 +40,9 @@ def attack(
     `spectrum` is made.
     """
     tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
+    if spec.method.kind == "folder":
+        _write_foreign(spec, tests, out)
+        return
     pairs = [(kind, row, target) for kind, test in tests.items() for row, target in _pairs(test, spec)]
     choose = _chooser(judges, spec) if spec.method.auto else None
     if spec.method.kind == "oracle" and oracle is None:
@@ -58,6 +62,13 @@ def attack(
                 yield run, (kind, row, target), picture(tests[kind], row, target)
 
     write_attacked(out, len(trainings) * len(pairs), attacked(), spec.targets, progress.update)
+
+
+def _write_foreign(spec: AttackStageSpec, tests: dict[str, Patches], out: Path) -> None:
+    """Write the pictures of a folder that another program attacked."""
+    pairs, pictures = read_foreign(Path(spec.method.folder), tests, spec.targets)
+    attacked = ((1, pair, picture) for pair, picture in zip(pairs, pictures, strict=True))
+    write_attacked(out, len(pairs), attacked, spec.targets, Progress(f"attack {spec.name}", len(pairs)).update)
 
 
 def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Attack, Patches, list[int]], int]:

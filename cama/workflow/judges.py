@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cama.core.errors import CamaError
-from cama.data.listing import list_photographs
+from cama.data.listing import list_pictures
 from cama.settings.judges import JudgeSpec, read_judge
 from cama.workflow.jobs import named
 from cama.workflow.paths import Files, Paths
@@ -46,7 +46,7 @@ class JudgePaths(Paths):
     def reference_photographs(self, name: str) -> list[str]:
         """The photographs that a judge names as its own references."""
         path, own = Path(self.config.examiner.judges[name]), self.judge_specs[name].references
-        return named(f"examiner.judges.{name}", list_photographs(path.parent / own).photographs) if own else []
+        return named(f"examiner.judges.{name}", list_pictures(path.parent / own).photographs) if own else []
 
     def judgement_inputs(self, name: str) -> Files:
         """What a judge needs to score a method beside its pictures, by the options of the stage."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from cama.core.errors import CamaError
-from cama.core.names import run_names, run_of
+from cama.core.names import PAIRS, run_names, run_of
+from cama.data.listing import list_pictures
 from cama.settings.config import Config
 from cama.settings.spec import parse
 from cama.settings.stages import stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
-from cama.workflow.jobs import resources
+from cama.workflow.jobs import named, resources
 from cama.workflow.judges import JudgePaths
 from cama.workflow.paths import Files
 
@@ -181,6 +182,15 @@ class Plan(JudgePaths):
         if spec.kind == "spectrum":
             inputs["patches"] = [self.patches("adversary")]
         return inputs
+
+    def attack_files(self, method: str) -> list[str]:
+        """The files of a folder that another program attacked, which are no options of the stage."""
+        spec = self.config.attack.methods[method]
+        if spec.kind != "folder":
+            return []
+        folder = Path(spec.folder)
+        paths = [folder / PAIRS, *list_pictures(folder).photographs]
+        return named(f"attack.methods.{method}", paths)
 
     @property
     def attackers(self) -> list[str]:

@@ -166,7 +166,7 @@ def chain(path: Path) -> list[Link]:
     path = Path(os.path.abspath(path))
     if not path.exists():
         raise CamaError(f"{path}: no such file")
-    if not _find_record(path):
+    if not find_record(path):
         raise CamaError(
             f"{path}: found no record {record_path(path).name}, expected a result of this project's workflow"
         )
@@ -191,7 +191,7 @@ def chain(path: Path) -> list[Link]:
     return links
 
 
-def _find_record(path: Path) -> Record | None:
+def find_record(path: Path) -> Record | None:
     """The record of a result, or of the folder that a stage filled with it."""
     for owner in [path, *path.parents][:-1]:  # but for the root
         file = record_path(owner)
@@ -211,7 +211,7 @@ def _find_record(path: Path) -> Record | None:
 
 def _link(path: Path, depth: int, named: str | None, user: Path | None) -> Link:
     """`named`: the hash by which the record of `user`, which was made from it, names this path."""
-    record = _find_record(path)
+    record = find_record(path)
     if not path.exists():
         return Link(path, depth, record, State.MISSING)
     if path.is_file():

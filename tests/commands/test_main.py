@@ -21,7 +21,19 @@ from tests.commands.helpers import PROJECT, cama, refusal
 
 GROUPED = {
     "for a photograph": ["inspect", "anonymize", "judge", "profile", "models"],
-    "for research": ["data", "check-config", "spec", "cost", "bench", "paper-scale", "provenance", "reference"],
+    "for research": [
+        "data",
+        "check-config",
+        "spec",
+        "cost",
+        "bench",
+        "paper-scale",
+        "test-pictures",
+        "evaluate-folder",
+        "result",
+        "provenance",
+        "reference",
+    ],
     "for the rules of the workflow": ["stage"],
 }
 
@@ -119,7 +131,7 @@ def test_a_command_is_added_by_one_entry(monkeypatch, capsys):
 
     weigh = Command("weigh", "weigh a folder", "folder", add_arguments, lambda options: options.folder != "bad")
     monkeypatch.setitem(GROUPS, "for a photograph", (*photo.COMMANDS, weigh))
-    assert "  weigh         weigh a folder\n" in shown_help(capsys)
+    assert f"  {'weigh':16}weigh a folder\n" in shown_help(capsys)
     assert shown_help(capsys, "weigh").endswith("\n\nexample:\n  cama weigh folder\n")
     assert (main(["weigh", "good"]), main(["weigh", "bad"])) == (0, 1)
 

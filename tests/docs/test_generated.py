@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pytest
 import yaml
@@ -47,6 +48,23 @@ def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_
     (tmp_path / "overlay.yaml").write_text(next(example for example in examples if "examiner:" in example))
     config = load_config(PROJECT / "config.yaml", tmp_path / "overlay.yaml")
     assert config.examiner.judges == {"forensic": "judges/forensic.yaml"}
+
+
+def test_the_leaderboard_is_up_to_date_and_shows_the_best_first(generate, tmp_path):
+    text = (PROJECT / "docs" / "leaderboard.md").read_text()
+    assert generate.leaderboard(PROJECT / "docs" / "results").strip() in text
+    schema = json.loads((PROJECT / "docs" / "result.schema.json").read_text())
+    for method, targeted, untouched in (("weak", 0.2, ["a"]), ("strong", 0.8, ["a"]), ("elsewhere", 0.9, ["b"])):
+        cell = {"set": "in", "save": "target", "labels": 4, "chance": 0.1, "targeted": targeted}
+        bounds = {"targeted_low": targeted - 0.1, "targeted_high": targeted + 0.1}
+        record = {"format": "cama result", "version": 1, "method": method, "targets": ["A_1", "B_2"], "judges": []}
+        record |= {"untouched": untouched, "versions": {}, "catalogues": 1, "figures": [{**cell, **bounds}]}
+        jsonschema.validate(record, schema)
+        (tmp_path / f"{method}.json").write_text(json.dumps(record))
+    first, second = generate.leaderboard(tmp_path).split("## ")[1:]
+    assert "elsewhere" in first
+    assert second.index("0.80 (0.70 to 0.90)") < second.index("0.20 (0.10 to 0.30)")
+    assert "[strong](results/strong.json)" in second
 
 
 def keys(schema: dict) -> set[str]:

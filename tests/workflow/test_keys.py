@@ -144,7 +144,9 @@ BESIDE = {
 ONE_VALUE = {f"detection.detectors.{name}.training.processes" for name in CONFIG.detection.detectors}
 ONE_VALUE |= {"tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
-TOGETHER = re.compile(r"attack\.methods\.\w+\.(kind|strength|generator|evaluators|psnr|refine|source|auto|photographs)")
+TOGETHER = re.compile(
+    r"attack\.methods\.\w+\.(kind|strength|folder|generator|evaluators|psnr|refine|source|auto|photographs)"
+)
 # judges take whole windows of these roles, and their pixels alone
 UNDIVIDED = ("patches.size", "adversary.generators.plus.generator.input")
 CHOICES = (

@@ -1,16 +1,25 @@
 """The tiny run from photographs to the report, and what a change reruns."""
 
+import json
 import os
 import time
+from pathlib import Path
 
+import jsonschema
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cama.commands.main import main
+from cama.data.attacked import open_attacked
+from cama.data.patches import Patches
 from cama.models.packaged import load_header
 from cama.settings.config import Config
 from cama.settings.judges import JudgeStageSpec
+from tests.commands.helpers import refusal
 from tests.judges.networks import write_judge
+from tests.workflow.conftest import PROJECT
 
 COLUMNS = ["method", "set", "save", "classifier", "role", "reads_scenes", "labels", "photographs", "transformations"]
 COLUMNS += ["clean_accuracy"]
@@ -19,6 +28,7 @@ COLUMNS += ["untargeted", "untargeted_low", "untargeted_high"]
 COLUMNS += ["psnr", "psnr_p05", "psnr_worst", "ssim", "ms_ssim", "area_shift"]
 MORE = ("targeted_where_right", "untargeted_where_right", "patches_targeted", "patches_untargeted")
 MORE = [f"{rate}{bound}" for rate in MORE for bound in ("", "_low", "_high")]
+RESULT_SCHEMA = json.loads((PROJECT / "docs" / "result.schema.json").read_text())
 ENDS = {"plots": 1, "report": 1}
 SCORES = {"tables": 1, "package": 2, **ENDS}  # a model file each of cama and plus
 
@@ -189,6 +199,128 @@ def test_a_callable_of_an_installed_package_has_rows_too(finished, tmp_path, pac
     rows = pd.read_csv(out)
     assert len(rows) == (8 + 8) * 3
     assert set(rows.classifier) == {"brightest"}
+
+
+def given_away(results: Path, folder: Path, method: str = "jpeg") -> pd.DataFrame:
+    """The test pictures of the run as another attack takes them, with those that a method made as its own; the pairs."""
+    assert main(["test-pictures", str(results), "--out", str(folder)]) == 0
+    pairs = pd.read_csv(folder / "pairs.csv")
+    with open_attacked(results / "attacks" / f"{method}.h5") as file:
+        tests = [Patches.read(results / "patches" / f"{role}-aligned.h5", "rgb") for role in ("test", "test_outdist")]
+        places = {"in": tests[0], "out": tests[1]}
+        made = {
+            (places[kind].photograph[row], file.targets[aim]): file.images(place)
+            for place, (kind, row, aim) in enumerate(zip(file.sets, file.rows, file.aims, strict=True))
+        }
+    for pair in pairs.itertuples():
+        path = folder / pair.target / Path(pair.photograph).with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(made[pair.photograph, pair.target]).save(path)
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def foreign(finished, tmp_path_factory) -> Path:
+    """A folder of pictures that another attack made: those of cama."""
+    folder = tmp_path_factory.mktemp("foreign")
+    pairs = given_away(finished.folder / "results", folder, "cama")
+    assert len(pairs) == 8 + 8
+    untouched = folder / "untouched" / Path(pairs.photograph[0]).with_suffix(".png")
+    photograph = finished.folder / "results" / "photographs" / pairs.photograph[0]
+    assert np.array_equal(np.asarray(Image.open(untouched)), np.asarray(Image.open(photograph))[16:144, 16:144])
+    return folder
+
+
+def test_pictures_of_another_attack_get_the_scores_of_the_same_pictures_within(finished, foreign, tmp_path, capsys):
+    results = finished.folder / "results"
+    judge = write_judge(tmp_path / "residuals.yaml", kind="fingerprint", patch=96)
+    out = tmp_path / "out"
+    call = ["evaluate-folder", foreign, "--results", results, "--out", out, "--name", "mine", "--judge", judge]
+    assert main(list(map(str, call))) == 0
+    shown = capsys.readouterr().out
+    assert "| mine | in | png |" in shown
+    rows, own = (
+        pd.read_csv(folder / f"{name}.csv") for folder, name in ((out / "rows", "mine"), (results / "rows", "cama"))
+    )
+    own = own[own.classifier != "knowing"]  # which learnt from cama's pictures
+    keys = ["set", "save", "classifier", "photograph", "target"]
+    drop = ["method", "run", "role"]  # cama stands in another relation to F than an attack that nobody knows
+    found, expected = (table.drop(columns=drop).sort_values(keys).reset_index(drop=True) for table in (rows, own))
+    pd.testing.assert_frame_equal(found, expected)
+    record = json.loads((out / "result.json").read_text())
+    jsonschema.validate(record, RESULT_SCHEMA)
+    headline = next(one for one in record["figures"] if (one["set"], one["save"], one["labels"]) == ("in", "png", 2))
+    table = pd.read_csv(results / "tables" / "summary.csv").set_index(["method", "set", "save", "labels"])
+    assert headline["targeted"] == pytest.approx(table.targeted["cama", "in", "png", 2], abs=1e-5)
+    assert {one["classifier"] for one in record["judges"]} == {"residuals"}
+
+
+def test_a_folder_of_another_attack_is_a_method_of_the_workflow(finished, foreign):
+    overlay = {"attack": {"methods": {"mine": {"kind": "folder", "folder": str(foreign)}}}}
+    assert finished.planned(overlay=overlay) == {**evaluated(1)}
+    finished.run("results/rows/mine.csv", overlay=overlay)
+    rows = pd.read_csv(finished.folder / "results" / "rows" / "mine.csv")
+    assert len(rows) == (8 + 8) * 3 * 3
+    assert set(rows.method) == {"mine"}
+
+
+def test_a_method_of_a_run_has_a_record(finished, capsys):
+    results = finished.folder / "results"
+    assert main(["result", str(results), "--method", "plus"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, RESULT_SCHEMA)
+    assert record["method"] == "plus"
+    assert record["targets"] == ["Alcyon_A10", "Borealis_B2"]
+    assert record["figures"][0]["interval"] == "over photographs and trainings"
+    assert refusal(capsys, "result", results, "--method", "none").endswith(
+        f"--method: found 'none', expected a method of the tables in {results / 'tables'}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda pairs: pairs.drop(columns="target"),
+            "found no column 'target', expected the columns photograph, source",
+        ),
+        (lambda pairs: pairs[:0], "found no rows"),
+        (
+            lambda pairs: pairs.assign(photograph="gone.JPG"),
+            "line 2: photograph: found 'gone.JPG', expected one of the test",
+        ),
+        (lambda pairs: pairs.assign(source="Eridan_E7"), "line 2: source: found 'Eridan_E7', expected 'Alcyon_A10'"),
+        (
+            lambda pairs: pairs.assign(target=pairs.source),
+            "line 2: target: found 'Alcyon_A10', expected one of Borealis_B2",
+        ),
+        (
+            lambda pairs: pairs.assign(target="Nikon_D70"),
+            "line 2: target: found 'Nikon_D70', expected one of Borealis_B2",
+        ),
+        (lambda pairs: pd.concat([pairs, pairs]), "found a photograph twice with one target, expected it once"),
+        (lambda pairs: pairs.assign(picture="gone.png"), "line 2: found no picture "),
+        (lambda pairs: pairs.assign(picture="small.png"), "small.png: found 20x10 pixels, expected 128x128 as of the"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_one_line(finished, foreign, tmp_path, capsys, change, expected):
+    pairs = change(pd.read_csv(foreign / "pairs.csv"))
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    Image.new("RGB", (20, 10)).save(tmp_path / "small.png")
+    for target in ("Alcyon_A10", "Borealis_B2"):
+        (tmp_path / target).symlink_to(foreign / target)
+    call = ["evaluate-folder", tmp_path, "--results", finished.folder / "results", "--out", tmp_path / "out"]
+    assert main(list(map(str, call))) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("cama evaluate-folder: ")]
+    assert expected in line
+    assert not (tmp_path / "out" / "rows").exists()
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path, capsys):
+    assert "expected the folder of a finished run" in refusal(
+        capsys, "test-pictures", tmp_path, "--out", tmp_path / "out"
+    )
+    assert "found no tables" in refusal(capsys, "result", tmp_path, "--method", "cama")
 
 
 def test_a_second_run_has_nothing_to_do(finished):
