@@ -12,7 +12,8 @@ from cama.settings.data import ModelsSpec, SplitSpec
 
 TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")
 MOST_NAMED = 4  # paths in an error
-FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "image": ()}
+FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "scene": ("scene",), "image": ()}
+OUTDIST = "_outdist"  # what the name of a role of unknown models ends with
 
 
 def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int) -> pd.DataFrame:
@@ -23,12 +24,13 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
             (models.in_distribution, spec.in_distribution.model_dump()),
             (
                 models.out_of_distribution,
-                {f"{name}_outdist": devices for name, devices in spec.out_of_distribution.model_dump().items()},
+                {f"{name}{OUTDIST}": devices for name, devices in spec.out_of_distribution.model_dump().items()},
             ),
         )
         for model in names
         for role, devices in roles.items()
     ]
+    scenes = _divided_scenes(manifest, {_owner(role) for _, role, devices in owners if devices}, spec.policy, seed)
     chosen = []
     for model, role, devices in owners:
         for device in devices:
@@ -38,8 +40,12 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
                 raise CamaError(
                     f"split: found no photograph of {model} device {device} for the {role}; it has devices {held}"
                 )
-            sharing = [r for m, r, d in owners if m == model and device in d]
-            chosen.append(_share(photos, sharing, role, derive_seed(seed, model, device)).assign(role=role))
+            if scenes is None:
+                sharing = [r for m, r, d in owners if m == model and device in d]
+                part = _share(photos, sharing, role, derive_seed(seed, model, device))
+            else:
+                part = photos[photos.scene.map(scenes) == _owner(role)]
+            chosen.append(part.assign(role=role))
     table = pd.concat(chosen, ignore_index=True)
     table["part"] = np.where(table.role.isin(TRAINING_ROLES), "train", "test")
     for (role, model), photos in table[table.part == "train"].groupby(["role", "model"]):
@@ -47,6 +53,23 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
         order = np.random.default_rng(derive_seed(seed, "validation", role, model)).permutation(photos.index)
         table.loc[order[:held], "part"] = "validation"
     return table.sort_values(["role", "path"], ignore_index=True)
+
+
+def _owner(role: str) -> str:
+    """Whose photographs those of a role are: `adversary`, `examiner` or `test`."""
+    return role.removesuffix(OUTDIST)
+
+
+def _divided_scenes(manifest: pd.DataFrame, owners: set[str], policy: str, seed: int) -> dict[str, str] | None:
+    """Whose each scene is, under the policy `scene`: about as many of each owner."""
+    if policy != "scene":
+        return None
+    scenes = sorted(set(manifest.scene))
+    if UNKNOWN_SCENE in scenes:
+        raise CamaError("split.policy: found 'scene', but some photographs do not name their scene")
+    order = np.random.default_rng(derive_seed(seed, "scenes")).permutation(len(scenes))
+    parts = zip(sorted(owners), np.array_split(order, len(owners)), strict=True)
+    return {scenes[place]: owner for owner, part in parts for place in part}
 
 
 def _share(photos: pd.DataFrame, roles: list[str], role: str, seed: int) -> pd.DataFrame:
@@ -76,8 +99,10 @@ def check(table: pd.DataFrame, policy: str) -> None:
     table = table.assign(device_id=table.model + "_" + table.device.astype(str))
     for column in ("sha256", "pixels", *FORBIDDEN[policy]):
         if column == "scene" and (table.scene == UNKNOWN_SCENE).any():
-            raise CamaError("split.policy: found 'device+scene', but some photographs do not name their scene")
-        roles = table.groupby(column).role.unique()
+            raise CamaError(f"split.policy: found {policy!r}, but some photographs do not name their scene")
+        # of scenes, known and unknown models may share those of one owner
+        role = table.role.map(_owner) if policy == "scene" and column == "scene" else table.role
+        roles = role.groupby(table[column]).unique()
         shared = roles[roles.map(len) > 1]
         if len(shared):
             owners = " and ".join(sorted(shared.iloc[0]))

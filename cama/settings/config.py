@@ -222,6 +222,10 @@ class Config(Spec):
                         raise ValueError(
                             f"split.{block}.{role}: found {wrong[0]}, expected devices of 0 to {count - 1}"
                         )
+            if self.split.policy == "scene":
+                raise ValueError(
+                    "split.policy: found 'scene', expected 'device' or 'device+scene': simulated cameras have several devices"
+                )
             if self.simulation.scenes and self.split.policy == "image":
                 raise ValueError(
                     "split.policy: found 'image', expected 'device' or 'device+scene' with simulation.scenes: photographs of"

@@ -14,7 +14,9 @@ MODEL = re.compile(r"\w[\w .,+()-]*_[\w .,+()-]+")  # it becomes a folder's name
 Role = Literal["adversary", "examiner", "test", "examiner_outdist", "test_outdist"]
 
 
-CONVENTION_NAMES = ("simulated", "dresden", "vision", "spcup2018", "folder")
+NETWORKS = ("facebook", "instagram", "telegram", "twitter", "whatsapp")  # whose copies of its photographs Forchheim has
+CONVENTION_NAMES = ("simulated", "dresden", "vision", "spcup2018", "forchheim")
+CONVENTION_NAMES += (*(f"forchheim_{name}" for name in NETWORKS), "floreview", "daxing", "folder")
 
 
 class DatasetSpec(Spec):
@@ -123,9 +125,10 @@ class DevicesOut(Spec):
 class SplitSpec(Spec):
     """The division of the photographs among the roles."""
 
-    policy: Literal["device", "device+scene", "image"] = Field(
+    policy: Literal["device", "device+scene", "scene", "image"] = Field(
         "device",
-        description="what no two roles may share; with `image` several roles may name a device, and divide its photographs",
+        description="what no two roles may share; with `scene` and `image` several roles may name a device, and divide its"
+        " photographs, with `scene` as all devices do: scenes of the adversary, of the examiner and of the test",
     )
     in_distribution: DevicesIn = DevicesIn()
     out_of_distribution: DevicesOut = DevicesOut()

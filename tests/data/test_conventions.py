@@ -8,7 +8,10 @@ from PIL import Image
 from cama.core.errors import CamaError
 from cama.data.conventions import CONVENTIONS, Origin
 from cama.data.manifest import build_manifest
+from cama.data.splits import check, split
+from cama.settings.data import ModelsSpec, SplitSpec
 from tests.jpeg.helpers import jpeg, scene
+from tests.photo.helpers import camera_file
 from tests.real_photographs import DRESDEN, needs_photographs
 
 
@@ -36,6 +39,26 @@ def test_names_of_dresden_are_parsed_from_the_right(name, expected):
         ("vision", "D05_Apple_iPhone5c/images/nat/D05_I_nat_0012.jpg", Origin("Apple_iPhone5c", "D05", 12)),
         ("vision", "D13_Apple_iPad2/images/flat/D13_I_flat_0001.jpg", None),
         ("vision", "D13_Apple_iPad2/images/natWA/D13_I_natWA_0001.jpg", None),
+        ("forchheim", "D01_Motorola_E3_1/orig/D01_img_orig_0063.jpg", Origin("Motorola_E3", "D01", 63, "0063")),
+        (
+            "forchheim",
+            "D15_Samsung_Galaxy_A6_2/orig/D15_img_orig_0001.JPG",
+            Origin("Samsung_Galaxy_A6", "D15", 1, "0001"),
+        ),
+        ("forchheim", "D01_Motorola_E3_1/whatsapp/D01_img_whatsapp_0063.jpg", None),
+        (
+            "forchheim_whatsapp",
+            "D01_Motorola_E3_1/whatsapp/D01_img_whatsapp_0063.jpg",
+            Origin("Motorola_E3", "D01", 63, "0063"),
+        ),
+        ("forchheim_whatsapp", "D01_Motorola_E3_1/orig/D01_img_orig_0063.jpg", None),
+        (
+            "floreview",
+            "D34_Google_Pixel5/Nat/jpeg-h264/L5/S4/D34_L5S4C2.jpg",
+            Origin("Google_Pixel5", "D34", 50402, "L5S4"),
+        ),
+        ("floreview", "D34_Google_Pixel5/Flat/D34_F1.jpg", None),
+        ("floreview", "D14_Apple_iPhone13mini/Nat/heic-h265/L1/S1/D14_L1S1C1.jpg", None),
         ("spcup2018", "HTC-1-M7/(HTC-1-M7)25.jpg", Origin("HTC_1-M7", 0, 25)),
         ("spcup2018", "iPhone-4s/(iP4s)3.jpg", Origin("iPhone_4s", 0, 3)),
         ("spcup2018", "Sony-NEX-7/(Nex7)1.JPG", Origin("Sony_NEX-7", 0, 1)),
@@ -54,6 +77,15 @@ def test_each_data_set_names_its_photographs(kind, name, expected):
         ("vision", "D05_Apple_iPhone5c/images/nat/D05_I_natWA_0012.jpg"),
         ("vision", "D05_Apple_iPhone5c/images/other/D05_I_nat_0012.jpg"),
         ("vision", "D05/images/nat/D05_I_nat_0012.jpg"),
+        ("forchheim", "D01_Motorola_E3_1/orig/D02_img_orig_0063.jpg"),
+        ("forchheim", "D01_Motorola_E3_1/orig/D01_img_facebook_0063.jpg"),
+        ("forchheim", "D01_Motorola_E3_1/signal/D01_img_signal_0063.jpg"),
+        ("forchheim", "D01/orig/D01_img_orig_0063.jpg"),
+        ("floreview", "D34_Google_Pixel5/Nat/jpeg-h264/L5/S4/D35_L5S4C2.jpg"),
+        ("floreview", "D34_Google_Pixel5/Nat/jpeg-h264/D34_L5S4C2.jpg"),
+        ("floreview", "Google_Pixel5/Nat/jpeg-h264/L5/S4/D34_L5S4C2.jpg"),
+        ("daxing", "image/1101-1104/1101/a.jpg"),
+        ("daxing", "1101/90/a.jpg"),
         ("spcup2018", "more/HTC-1-M7/(HTC-1-M7)25.jpg"),
         ("spcup2018", "HTC-1-M7/25.jpg"),
         ("folder", "NikonD70/body/a.jpg"),
@@ -160,3 +192,52 @@ def test_real_photographs_without_a_serial_number_are_told_what_to_do():
         CamaError, match="found no serial number in its EXIF, expected them, or folders Make Model/device"
     ):
         CONVENTIONS["folder"](path.name, path)
+
+
+def test_daxing_takes_make_and_model_from_exif(tmp_path):
+    for number, device in enumerate(("1101-1104/1101", "1101-1104/1102", "1105")):
+        folder = tmp_path / "image" / device / "90"
+        folder.mkdir(parents=True)
+        (folder / "IMG_1.jpg").write_bytes(camera_file("HUAWEI_EML-AL00", number))
+    table = manifest(tmp_path, ("HUAWEI_EML-AL00",), "daxing")
+    assert table.device.tolist() == [0, 1, 2]
+    (tmp_path / "image" / "1105" / "90" / "IMG_2.jpg").write_bytes(jpeg(scene(40, 40)))
+    with pytest.raises(CamaError, match=r"IMG_2.jpg: found no make in its EXIF, expected them"):
+        manifest(tmp_path, ("HUAWEI_EML-AL00",), "daxing")
+
+
+@pytest.mark.parametrize("kind", ["forchheim", "floreview"])
+def test_scenes_that_all_cameras_took_are_divided_among_the_owners(tmp_path, kind):
+    """One device of each model, and in no role a scene of another."""
+    cameras = ["D01_Motorola_E3", "D02_LG_Optimus-L50", "D03_Wiko_Lenny-2"]
+    for camera in cameras:
+        for number in range(1, 10):
+            device = camera[:3]
+            names = {
+                "forchheim": [
+                    f"{camera}_1/{quality}/{device}_img_{quality}_{number:04}.jpg" for quality in ("orig", "twitter")
+                ],
+                "floreview": [
+                    f"{camera}/Nat/jpeg-h264/L{number}/S1/{device}_L{number}S1C{take}.jpg" for take in (1, 2)
+                ],
+            }
+            write(tmp_path, *names[kind])
+    for place, path in enumerate(sorted(tmp_path.rglob("*.jpg"))):
+        path.write_bytes(jpeg(scene(40, 40, place)))  # all differ
+    known, unknown = (tuple(name.partition("_")[2] for name in names) for names in (cameras[:2], cameras[2:]))
+    table = manifest(tmp_path, (*known, *unknown), kind)
+    assert len(table) == 3 * 9 * (1 if kind == "forchheim" else 2)
+    models = ModelsSpec(in_distribution=known, out_of_distribution=unknown)
+    roles = {"adversary": (0,), "examiner": (0,), "test": (0,)}
+    spec = SplitSpec(policy="scene", in_distribution=roles, out_of_distribution={"examiner": (), "test": (0,)})
+    divided = split(table, models, spec, seed=1)
+    check(divided, "scene")
+    scenes = divided.groupby("role").scene.agg(set)
+    assert scenes.map(len).to_dict() == dict.fromkeys(("adversary", "examiner", "test", "test_outdist"), 3)
+    assert scenes["test"] == scenes["test_outdist"]
+    assert not scenes["adversary"] & scenes["examiner"]
+    assert len(scenes["adversary"] | scenes["examiner"] | scenes["test"]) == 9
+    with pytest.raises(CamaError, match="which policy 'scene' forbids"):
+        check(divided.assign(scene="L1S1"), "scene")
+    with pytest.raises(CamaError, match=r"split\.policy: found 'scene', but some photographs do not name their scene"):
+        split(table.assign(scene=""), models, spec, seed=1)
