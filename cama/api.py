@@ -45,13 +45,15 @@ class Model:
         return self._attack(picture, self.labels.index(target), self._psnr)
 
 
-def load_model(path: str | Path, device: str = "auto", precision: str = "auto") -> Model:
-    """Read a model file of the workflow (`results/models/NAME.safetensors`).
+def load_model(path: str | Path | None = None, device: str = "auto", precision: str = "auto") -> Model:
+    """Read a model file of the workflow (`results/models/NAME.safetensors`), or the one that comes with cama.
 
     `device`: `auto`, `cpu` or `cuda`; `precision`: `auto`, `float32` or `bfloat16`. A missing, damaged or foreign file is a
     CamaError.
     """
-    return Model(Path(path), _compute(device, precision))
+    from cama.shipped import model_file
+
+    return Model(model_file(None if path is None else Path(path)), _compute(device, precision))
 
 
 def score(

@@ -33,12 +33,12 @@ def _inspect(options: Namespace) -> bool:
 
 def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
-    parser.add_argument("--model", **FILE, required=True, help="model file of the workflow")
+    parser.add_argument("--model", **FILE, help="model file of the workflow (default: the one that comes with cama)")
     parser.add_argument(
         "--to",
-        required=True,
+        default="auto",
         metavar="CAMERA",
-        help="a camera model that the model file knows, or auto to let its judges choose one",
+        help="a camera model that the model file knows, or auto to let its judges choose one (default)",
     )
     parser.add_argument(
         "--out",
@@ -116,14 +116,17 @@ def _profile(options: Namespace) -> None:
 
 
 def _add_show(parser: ArgumentParser) -> None:
-    parser.add_argument("file", **FILE, help="model file of the workflow")
+    parser.add_argument(
+        "file", **FILE, nargs="?", help="model file of the workflow (default: the one that comes with cama)"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole header")
 
 
 def _show(options: Namespace) -> None:
     from cama.models.packaged import load_header
+    from cama.shipped import model_file
 
-    header = load_header(options.file)
+    header = load_header(model_file(options.file))
     if options.json:
         print(to_json(header.model_dump(mode="json")))
     else:
@@ -150,7 +153,7 @@ COMMANDS = (
     Command(
         "anonymize",
         "make photographs look like another camera's, without metadata",
-        "photo.jpg --model cama.safetensors --to Nikon_D70 --out anonymous.jpg",
+        "photo.jpg --out anonymous.jpg",
         _add_anonymize,
         _anonymize,
     ),

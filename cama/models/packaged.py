@@ -59,6 +59,8 @@ class Header(Spec):
     training: dict[str, Any] = Field({}, description="the spec of G's training")
     profiles: dict[str, Profile] = Field({}, description="how the files of the camera models are built")
     scores: Scores = Scores()
+    credits: str = Field("", description="who took the photographs that it was trained on, and under which licences")
+    licence: str = Field("", description="under which the file is given away")
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
     card: str = ""

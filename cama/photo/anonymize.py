@@ -23,6 +23,7 @@ from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.judges.judge import Judge
+from cama.models.evaluator import Evaluator
 from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.change import packaged_attack
@@ -31,10 +32,12 @@ from cama.photo.judging import judged, load_judge
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
 from cama.settings.training import ComputeSpec
+from cama.shipped import model_file
 from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
+MOVED = 0.5  # mean probability of the target by the model file's judges, below which a photograph was not moved
 WEAKER = 0.5  # dB by which a change may be weaker than asked for without a warning
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
@@ -58,8 +61,8 @@ class PhotoAnonymizer:
     @classmethod
     def load(
         cls,
-        model: Path,
-        target: str,
+        model: Path | None = None,
+        target: str = AUTO,
         encoding: str = "target",
         profile: Path | None = None,
         metadata: str = "none",
@@ -67,8 +70,9 @@ class PhotoAnonymizer:
         psnr: float | None = None,
         judges: Sequence[Path] = (),
     ) -> "PhotoAnonymizer":
-        """Load a model file for `target`, one of its labels, or `auto` where its judges are to choose one. `encoding`: `target`
-        for that of the `profile`, or of the model file's profile of the target, neutral where there is neither; or `neutral`.
+        """Load a model file, that which comes with cama where none is named, for `target`, one of its labels, or `auto` where
+        its judges are to choose one. `encoding`: `target` for that of the `profile`, or of the model file's profile of the
+        target, neutral where there is neither; or `neutral`.
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
         that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
         leaves it as G makes it. `judges`: YAML files of judges that are asked too.
@@ -77,6 +81,7 @@ class PhotoAnonymizer:
             level = None if psnr is None else checked_level(psnr)
         except ValueError as error:
             raise CamaError(f"--psnr: {error}") from None
+        model = model_file(model)
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
         if target == AUTO and not anonymizer.judges:
@@ -203,7 +208,7 @@ def anonymize(
         "before": before,
         "after": after,
         "caution": anonymizer.caution,
-        "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before["target"], after["target"])],
+        "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before, after)],
     }
     _write(data, out, force)
     return record
@@ -217,16 +222,23 @@ def check_free(out: Path, force: bool) -> None:
         raise CamaError(f"{out}: there is a file of that name already, expected none without --force")
 
 
-def _warnings(anonymizer: PhotoAnonymizer, level: float, before: float, after: float) -> list[str]:
-    """Sentences on what is not as the user will expect. `level`: of the changed pixels, in dB, before they are encoded."""
+def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Sentences on what is not as the user will expect. `level`: of the changed pixels, in dB, before they are encoded;
+    `before` and `after`: what `_attribution` says.
+    """
     asked, measured, found = anonymizer.psnr, anonymizer.model.header.psnr, []
     if asked != measured:
         other = f"{measured:g} dB" if measured else "no PSNR held"
         found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
     if asked and level > asked + WEAKER:
         found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
-    if after < before:
-        less = f"{after:.4f} instead of {before:.4f}"
+    if after["held_out"] is not None and after["held_out"] < MOVED:
+        found.append(
+            f"it could NOT be moved: classifiers that the model was not trained with give {anonymizer.target} only"
+            f" {after['held_out']:.2f}, so others may know its camera still"
+        )
+    if after["target"] < before["target"]:
+        less = f"{after['target']:.4f} instead of {before['target']:.4f}"
         found.append(f"the model's own evaluator gives {anonymizer.target} less after than before: {less}")
     return found
 
@@ -254,10 +266,23 @@ def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, 
     classifiers = [result for results in others for result in results]
     return {
         "target": round(float(np.mean(probabilities)), 4),
+        "held_out": _held_out(picture, anonymizer),
         "evaluator": evaluator,
         "classifiers": classifiers,
         "judges": [judged(picture, judge) for judge in anonymizer.judges],
     }
+
+
+def _held_out(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> float | None:
+    """The mean probability of the target by the model file's judges, which G was not trained with; None where it has none."""
+    model = anonymizer.model
+    if not model.judges:
+        return None
+    judges = Attributor(
+        Evaluator(dict(zip(model.header.judges, model.judges, strict=True))), tuple(model.header.labels)
+    )
+    given = [result["probabilities"][anonymizer.target] for result in attribute(picture, judges)]
+    return round(float(np.mean(given)), 4)
 
 
 def _rename_new(temporary: Path, out: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
-from cama.photo.anonymize import PhotoAnonymizer, anonymize
+from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize
 from cama.photo.auto import choose_targets
 from cama.photo.decoding import read_srgb
 from cama.photo.inputs import Input, list_inputs
@@ -194,6 +194,11 @@ def _last_line(records: list[dict[str, Any]], failed: int, caution: str) -> str:
     unconvincing = sum(record["after"]["target"] < CONVINCING for record in records)
     if unconvincing:
         sentences.append(f"{unconvincing} NOT taken for {names} even by the model's own evaluator.")
+    unmoved = sum(record["after"]["held_out"] is not None and record["after"]["held_out"] < MOVED for record in records)
+    if unmoved:
+        sentences.append(
+            f"{unmoved} could NOT be moved: classifiers that the model was not trained with see another camera."
+        )
     worse = sum(record["after"]["target"] < record["before"]["target"] for record in records)
     if worse:
         sentences.append(f"{worse} taken LESS for {names} after than before.")

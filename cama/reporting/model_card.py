@@ -6,6 +6,7 @@ from cama.models.packaged import Header
 from cama.reporting.formats import SET_NAMES, merge_intervals, to_markdown
 from cama.reporting.tables import counted, headline
 
+ONE_BODY = "one body"  # in how a data set is described
 COLUMNS = ["set", "save", "labels", "photographs", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 COLUMNS += ["targeted_worst_classifier", "targeted_worst_label", "psnr"]
 
@@ -26,6 +27,7 @@ def model_card(header: Header) -> str:
         _limits(header),
         "## Container profiles",
         _profiles(header),
+        *_credits(header),
         "## Made with",
         ", ".join(f"{name} {version}" for name, version in header.versions.items()) + ".",
     ]
@@ -104,11 +106,23 @@ def _limits(header: Header) -> str:
         if header.simulated
         else "Nothing was measured on photographs or classifiers of others."
     )
+    body = (
+        " Of each camera model one body was there, on one or a few outings: what classifiers know may be the body or outing,"
+        " and another body of the same model may be told apart."
+        if ONE_BODY in header.dataset
+        else ""
+    )
     return (
-        f"{source} The fingerprint of the individual device, what the picture shows, the number of its pixels and what an"
+        f"{source}{body} The fingerprint of the individual device, what the picture shows, the number of its pixels and what an"
         " upload reveals are untouched, an examiner who trains on attacked pictures may detect them, and no picture becomes"
         " untraceable. Do not use it to attribute a picture to somebody."
     )
+
+
+def _credits(header: Header) -> list[str]:
+    """Who took the photographs, and under which licence the file is given away, where that is said."""
+    said = [header.credits, f"This file: {header.licence}." if header.licence else ""]
+    return ["## Credits and licence", *filter(None, said)] if any(said) else []
 
 
 def _profiles(header: Header) -> str:

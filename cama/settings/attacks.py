@@ -187,6 +187,13 @@ class TablesSpec(Spec):
     )
 
 
+class CardSpec(Spec):
+    """What the cards of model files say beside what was measured."""
+
+    credits: str = Field("", description="who took the photographs that they were trained on, and under which licences")
+    licence: str = Field("", description="under which licence the model files are given away; empty for nothing said")
+
+
 class PlotsSpec(Spec):
     """The plots."""
 

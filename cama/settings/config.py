@@ -9,7 +9,7 @@ from cama.alignment import MCU
 from cama.core.errors import CamaError
 from cama.core.names import NUMBERS
 from cama.core.seeds import derive_seed
-from cama.settings.attacks import KINDS, AttackSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
+from cama.settings.attacks import KINDS, AttackSpec, CardSpec, EvaluationSpec, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, SimulationSpec, SplitSpec
 from cama.settings.owners import AdversarySpec, DetectionSpec, ExaminerSpec
 from cama.settings.spec import Spec
@@ -37,6 +37,7 @@ class Config(Spec):
     detection: DetectionSpec = DetectionSpec()
     tables: TablesSpec = TablesSpec()
     plots: PlotsSpec = PlotsSpec()
+    card: CardSpec = CardSpec()
     compute: ComputeSpec = ComputeSpec()
 
     @property

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cama.core.names import run_of
 from cama.core.seeds import derive_seed
-from cama.settings.attacks import EvaluationSpec, Level, MethodSpec, PlotsSpec, TablesSpec
+from cama.settings.attacks import CardSpec, EvaluationSpec, Level, MethodSpec, PlotsSpec, TablesSpec
 from cama.settings.config import Config
 from cama.settings.data import DatasetSpec, ModelsSpec, PatchesSpec, Role, SimulationSpec, SplitSpec
 from cama.settings.judges import FitJudgeSpec, JudgeStageSpec
@@ -190,6 +190,7 @@ class PackageStageSpec(Spec):
     dataset: str = Field(description="the convention of the photographs")
     psnr: Level = Field(0, description="PSNR in dB to which the method scales its change; 0 for none")
     refine: int = Field(0, ge=0, description="steps on E that go on from G's picture")
+    card: CardSpec = CardSpec()
 
 
 class PlotsStageSpec(Spec):
@@ -385,6 +386,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
         dataset=c.dataset.described,
         psnr=c.attack.methods[method].psnr,
         refine=c.attack.methods[method].refine,
+        card=c.card,
     ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots, save=c.evaluation.delivery),
     "controls": _controls,

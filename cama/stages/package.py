@@ -44,6 +44,7 @@ def package(
             "dataset": spec.dataset,
             "psnr": spec.psnr,
             "refine": spec.refine,
+            **spec.card.model_dump(),
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
             "profiles": read_profiles(profiles, parts["labels"]),

@@ -219,6 +219,8 @@ def test_a_model_file_of_before_loads(tmp_path):
         "psnr": 0,
         "refine": 0,
         "judges": {},
+        "credits": "",
+        "licence": "",
         "generator": {**OLD_HEADER["generator"], "detail": 0, "filters": 8, "taps": 7, "matched": False},
     }
     assert all(torch.equal(value, generator[name]) for name, value in made.generator.state_dict().items())

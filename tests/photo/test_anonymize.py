@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from cama import shipped
 from cama.api import load_model
 from cama.attacks.learned import learned_attack
 from cama.commands.main import main
@@ -34,6 +35,7 @@ from cama.photo.profile import learn_profile, write_profile
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec
 from cama.storage.images import read_rgb
+from tests.commands.helpers import refusal
 from tests.jpeg.helpers import jpeg, scene
 from tests.jpeg.test_exif import tiff
 from tests.photo.helpers import LABELS, camera_file, model_file
@@ -500,9 +502,8 @@ def test_a_photograph_taken_less_for_the_target_than_before_has_a_remark(
     after, worse, photo, model, capsys, monkeypatch
 ):
     scores = iter((0.3, after))
-    monkeypatch.setattr(
-        module, "_attribution", lambda *_: {"target": next(scores), "evaluator": [], "classifiers": [], "judges": []}
-    )
+    others = {"held_out": None, "evaluator": [], "classifiers": [], "judges": []}
+    monkeypatch.setattr(module, "_attribution", lambda *_: {"target": next(scores), **others})
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
     assert main(["anonymize", *arguments]) == 0
     line, last = capsys.readouterr().out.splitlines()
@@ -513,6 +514,50 @@ def test_a_photograph_taken_less_for_the_target_than_before_has_a_remark(
     assert main(["anonymize", *arguments, "--force", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["results"]
     assert record["warnings"] == ([remark] if worse else [])
+
+
+@pytest.mark.parametrize(("held_out", "moved"), [(0.49, False), (0.51, True)])
+def test_a_photograph_that_could_not_be_moved_is_written_with_a_remark(
+    held_out, moved, photo, model, capsys, monkeypatch
+):
+    others = {"target": 0.9, "evaluator": [], "classifiers": [], "judges": []}
+    monkeypatch.setattr(module, "_attribution", lambda *_: {"held_out": held_out, **others})
+    out = photo.parent / "out.jpg"
+    arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(out)]
+    assert main(["anonymize", *arguments]) == 0
+    assert out.exists()
+    line, last = capsys.readouterr().out.splitlines()
+    remark = (
+        f"it could NOT be moved: classifiers that the model was not trained with give Corvus_C300 only {held_out:.2f}"
+    )
+    assert (f"WARNING: {remark}" in line) != moved
+    assert ("1 could NOT be moved:" in last) != moved
+    assert main(["anonymize", *arguments, "--force", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert [text.startswith(remark) for text in record["warnings"]] == ([] if moved else [True])
+    assert record["after"]["held_out"] == held_out
+
+
+def test_the_judges_of_the_model_file_are_asked(photo, tmp_path):
+    record = anonymize(photo, tmp_path / "out.jpg", how(model_file(tmp_path, judges=True)), force=False)
+    for when in ("before", "after"):  # the judge of this file is E itself
+        assert record[when]["held_out"] == record[when]["target"]
+    assert anonymize(photo, tmp_path / "b.jpg", how(model_file(tmp_path)), force=False)["after"]["held_out"] is None
+
+
+def test_without_a_model_the_one_that_comes_with_cama_is_used_and_chooses_the_target(
+    photo, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(shipped, "SHIPPED", model_file(tmp_path, judges=True))
+    out = tmp_path / "out.jpg"
+    assert main(["anonymize", str(photo), "--out", str(out), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["target"] == record["choice"]["target"]
+    assert main(["models", "show"]) == 0
+    assert capsys.readouterr().out.startswith("# cama\n")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "gone")
+    line = refusal(capsys, "anonymize", photo, "--out", tmp_path / "other.jpg")
+    assert line.endswith("--model: found none, and this cama came without a model file: expected one of the workflow")
 
 
 def test_a_picture_in_which_nothing_changed_is_null_in_json_and_said(photo, model, capsys, monkeypatch):

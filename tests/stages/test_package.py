@@ -35,3 +35,14 @@ def test_the_file_names_the_psnr_of_its_method(level, said, tmp_path):
     assert header.photographs == dict.fromkeys(LABELS, 1)
     assert said in header.card
     assert list(header.judges) == ["e"]
+
+
+def test_the_card_has_the_credits_the_licence_and_the_one_body(tmp_path):
+    card = {"credits": "Photographs: Jorunn Dahl (CC BY 4.0).", "licence": "MIT"}
+    header = packaged(tmp_path, dataset="folder, one body a model", card=card)
+    assert (header.credits, header.licence) == (card["credits"], "MIT")
+    assert "## Credits and licence\n\nPhotographs: Jorunn Dahl (CC BY 4.0).\n\nThis file: MIT." in header.card
+    assert "one body was there" in header.card
+    plain = packaged(tmp_path).card
+    assert "Credits" not in plain
+    assert "one body" not in plain

@@ -103,3 +103,24 @@ def test_a_dry_run_plans_every_stage(tmp_path: Path, quick: bool):
         assert planned[rule] == 1
     assert planned["train_generator"] == len(config.adversary.generators)
     assert planned["package"] == sum(bool(method.generator) for method in config.attack.methods.values())
+
+
+def test_the_file_that_comes_with_cama_has_the_networks_of_this_experiment_and_free_photographs():
+    shipped = load_config(PROJECT / "config.yaml", PROJECT / "config" / "shipped.yaml")
+    method = shipped.attack.methods["shipped"]
+    generator = shipped.adversary.generators[method.generator]
+    assert generator == CONFIG.adversary.generators["cama-plus"]
+    assert generator.generator.input == "rgb"
+    for name in (*generator.evaluators, *generator.judges):
+        assert shipped.adversary.evaluators[name] == CONFIG.adversary.evaluators[name]
+    assert shipped.examiner == CONFIG.examiner
+    assert (shipped.models, shipped.split.in_distribution, shipped.patches) == (
+        CONFIG.models,
+        CONFIG.split.in_distribution,
+        CONFIG.patches,
+    )
+    free = set(shipped.models.in_distribution)  # those that README of the photographs calls CC0 or CC BY
+    assert free == {"Canon_SX260", "Canon_S100", "Parrot_Sequoia", "Canon_A3300", "Canon_1100D", "Canon_600D"}
+    assert not shipped.split.out_of_distribution.examiner  # the others are tested on alone
+    assert shipped.card.licence
+    assert all(name in shipped.card.credits for name in ("Zaborowski", "Bonacchi", "MicroPasts", "OpenDroneMap"))

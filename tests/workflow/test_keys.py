@@ -95,6 +95,7 @@ CHANGED = {
     r"detection\..*": {"detect"},
     r"tables\.baseline": {"tables", "join"},
     r"tables\..*": {"tables"},
+    r"card\..*": {"package"},
     r"plots\.methods": {"plots", "report"},
     r"plots\..*": {"plots"},
     r"compute\..*": NETWORKS,
