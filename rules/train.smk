@@ -5,6 +5,7 @@ use rule training as train_estimator with:
     input:
         plan.code("train_estimator"),
         patches=lambda wildcards: plan.patches(wildcards.owner),
+        start=lambda wildcards: plan.estimator_start(wildcards.owner),
     output:
         out=plan.path("{owner}/estimator.safetensors"),
         curve=plan.path("{owner}/estimator.csv"),
@@ -47,6 +48,7 @@ use rule training as train_evaluator with:
         plan.code("train_classifier"),
         patches=plan.patches("adversary"),
         estimator=lambda wildcards: plan.estimator("adversary", wildcards.evaluator),
+        start=lambda wildcards: plan.evaluator_start(wildcards.evaluator),
     output:
         out=plan.path("adversary/evaluators/{evaluator}.safetensors"),
         curve=plan.path("adversary/evaluators/{evaluator}.csv"),

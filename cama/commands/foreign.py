@@ -17,7 +17,7 @@ from cama.data.patches import Patches
 from cama.reporting.result import result_record
 from cama.settings.attacks import MethodSpec
 from cama.settings.judges import FitJudgeSpec, JudgeStageSpec, read_judge
-from cama.settings.spec import NAME, RESERVED, parse
+from cama.settings.spec import parse, plain_names
 from cama.settings.stages import AttackStageSpec, EvaluateStageSpec, PatchesStageSpec, TablesStageSpec
 from cama.stages.attack import attack
 from cama.stages.evaluate import evaluate
@@ -103,8 +103,12 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     """Score the pictures of a folder under the target classifiers of a finished run, and under judges, and write rows, tables
     and `result.json` to `out`; returns that record. The pictures are saved and cut as those of the run's own methods.
     """
-    if not NAME.fullmatch(name) or name.lower() in {*RESERVED, *BESIDE}:
-        raise CamaError(f"--name: found {name!r}, expected letters and digits that no method of the run is called by")
+    try:
+        plain_names({name: None})
+    except ValueError as error:
+        raise CamaError(f"--name: {error}") from None
+    if name in BESIDE:
+        raise CamaError(f"--name: found {name!r}, expected another than those of the run")
     for path in judges:
         read_judge(path)  # for its errors, before the long work
     run = Finished(results)

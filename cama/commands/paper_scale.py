@@ -175,7 +175,7 @@ class PaperScale:
         for owner, patches in (("adversary", adversary), ("examiner", examiner)):
             estimator = _shortened(self._spec(TrainEstimatorSpec, "estimator", owner=owner), "estimator", scale)
             where = self._files(out / owner / "estimator")
-            self._training(f"E0 {owner}", lambda s=estimator, p=patches, w=where: train_estimator(s, p, **w))
+            self._training(f"E0 {owner}", lambda s=estimator, p=patches, w=where: train_estimator(s, p, None, **w))
         kinds = (("evaluator", "adversary", self.config.used_evaluators, adversary, out / "adversary/evaluators"),)
         kinds += (("classifier", "examiner", list(self.config.examiner.classifiers), examiner, out / "classifiers"),)
         for kind, owner, names, patches, folder in kinds:
@@ -185,7 +185,7 @@ class PaperScale:
                 where = self._files(folder / name)
                 self._training(
                     f"{kind} {name}",
-                    lambda s=spec, p=patches, e=estimator, w=where: train_classifier(s, [p], e, **w),
+                    lambda s=spec, p=patches, e=estimator, w=where: train_classifier(s, [p], e, None, **w),
                 )
         for name in self.config.used_generators:
             spec = _shortened(self._spec(TrainGeneratorSpec, "generator", name=name), "learned", scale)
@@ -194,7 +194,7 @@ class PaperScale:
             evaluators = [Path(path) for path in plan.generator_evaluators(name)]
             self._training(
                 f"generator {name}",
-                lambda s=spec, e=evaluators, w=where: train_generator(s, adversary, e, None, None, **w),
+                lambda s=spec, e=evaluators, w=where: train_generator(s, adversary, e, None, None, None, **w),
             )
 
     def _scale(self) -> float:

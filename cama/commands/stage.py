@@ -93,6 +93,7 @@ SOME_EVALUATORS = Input("evaluators", MODEL, many=True, optional=True)
 SOME_JUDGES = Input("judges", MODEL, many=True, optional=True)
 ROWS, TABLES, DETECTIONS = Input("rows", TABLE, many=True), Input("tables"), Input("detections", TABLE, True, True)
 JUDGE, NETWORK = Input("judge", YAML), Input("network", ".onnx", optional=True)
+START = Input("start", MODEL, optional=True)
 CURVE, STATE = Output("curve", TABLE), State()
 
 # fmt: off
@@ -109,15 +110,16 @@ _STAGES = (
     Stage("patches", specs.PatchesStageSpec, "cut the photographs of one role into an HDF5 file",
           (SPLITS, ROOT, Output("out", HDF5)), f'{{"role": "adversary", "labels": [{CAMERAS}]}}'),
     Stage("train-estimator", specs.TrainEstimatorSpec, "train the estimator E0",
-          (PATCHES, Output("out", MODEL), CURVE, STATE)),
+          (PATCHES, START, Output("out", MODEL), CURVE, STATE)),
     Stage("train-classifier", specs.TrainClassifierSpec, "train a target classifier F or a classifier of the evaluator E",
-          (Input("patches", HDF5, many=True), Input("estimator", MODEL, optional=True), Output("out", MODEL), CURVE, STATE)),
+          (Input("patches", HDF5, many=True), Input("estimator", MODEL, optional=True), START, Output("out", MODEL),
+           CURVE, STATE)),
     Stage("train-informed", specs.TrainInformedSpec, "train a target classifier F on attacked photographs too",
           (Input("patches", HDF5, many=True), Input("examples", HDF5), Input("start", MODEL), Output("out", MODEL), CURVE,
            STATE)),
     Stage("train-generator", specs.TrainGeneratorSpec, "train the generator G and its discriminators D",
-          (PATCHES, EVALUATORS, SOME_JUDGES, Input("profiles", optional=True), Output("out", MODEL),
-           Output("discriminators", MODEL), CURVE, STATE)),
+          (PATCHES, EVALUATORS, SOME_JUDGES, Input("profiles", optional=True), Input("start", MODEL, True, True),
+           Output("out", MODEL), Output("discriminators", MODEL), CURVE, STATE)),
     Stage("attack", specs.AttackStageSpec, "attack the test photographs",
           (INSIDE, OUTSIDE, Input("model", MODEL, many=True, optional=True), SOME_EVALUATORS,
            SOME_JUDGES, Input("oracle", optional=True), Input("patches", HDF5, optional=True), Output("out", HDF5)),

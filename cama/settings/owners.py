@@ -44,6 +44,12 @@ class AdversarySpec(Spec):
     denoiser: DenoiserSpec = DenoiserSpec()
     evaluators: Named[ClassifierSpec] = Field({}, description="classifiers of E by name")
     generators: Named[RepeatedSpec] = Field({}, description="trained attacks by name")
+    start: str = Field(
+        "",
+        pattern=r"^[^{}<>*?\[\]\x00-\x1f]*$",
+        description="folder of the results of another run, as whose networks of the adversary, by the same names, these begin;"
+        " empty for none",
+    )
     threads: int = Field(
         1,
         ge=1,

@@ -31,6 +31,7 @@ def train_generator(
     evaluators: list[Path],
     judges: list[Path] | None,
     profiles: Path | None,
+    start: list[Path] | None,
     out: Path,
     discriminators: Path,
     curve: Path,
@@ -39,11 +40,16 @@ def train_generator(
     """Write G, its discriminators and the training curve; gives the state, to be marked as finished.
 
     `evaluators`: the fixed classifiers of E, in the spec's order; `judges`: those that choose among the states of G;
-    `profiles`: the folder of the targets' container profiles, where G's pictures are encoded as theirs.
+    `profiles`: the folder of the targets' container profiles, where G's pictures are encoded as theirs; `start`: the
+    generator and the discriminators that they begin as.
     """
+    if start and len(start) != 2:
+        raise CamaError(f"--start: found {len(start)} files, expected two: a generator and its discriminators")
     processes.start(spec.learned.training.processes, spec.compute.device)
     folder = sorted(profiles.glob("*.json")) if profiles else []
-    checkpoint, record = begin("train_generator", spec, state, patches, *evaluators, *(judges or []), *folder)
+    checkpoint, record = begin(
+        "train_generator", spec, state, patches, *evaluators, *(judges or []), *folder, *(start or [])
+    )
     data = Patches.read(patches, *{"rgb", spec.learned.generator.input}, memory=free_memory() // 2)
     evaluator = load_evaluator(spec.learned.evaluators, evaluators, data.labels)
     compute = Compute(spec.compute)
@@ -52,7 +58,7 @@ def train_generator(
         encoders = TargetEncoders(target_encoders(["target"], profiles, data.labels), data.labels)
     selection = _selection(spec, data, judges or [], encoders, compute)
     g, d, history = training.train_generator(
-        spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection, encoders
+        spec.name, data, evaluator, spec.learned, compute, spec.seed, checkpoint, selection, encoders, start
     )
     if processes.rank():
         return None

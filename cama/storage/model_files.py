@@ -78,6 +78,23 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]
     return state, header
 
 
+def begin_as(model: nn.Module, path: Path, kind: str, own: tuple[str, ...] = ()) -> None:
+    """Give a network, before it is trained, the weights and buffers of a model file of this kind that have the names and shapes
+    of its own. What has another shape, as the last layer for another number of labels, and names that begin with `own`, stay
+    as they are. A file none of whose weights fit is a CamaError.
+    """
+    state, _ = read_model(path, kind)
+    kept = {
+        name: state[name]
+        for name, value in model.state_dict().items()
+        if name in state and state[name].shape == value.shape and not name.startswith(own)
+    }
+    if not kept:
+        raise CamaError(f"{path}: found no weights of the shapes of this network, expected some to begin with")
+    print(f"begins with {len(kept)} of {len(model.state_dict())} weights of {path}", flush=True)
+    model.load_state_dict(kept, strict=False)
+
+
 def load_weights(build: Callable[[], M], state: dict[str, Tensor], path: Path) -> M:
     """The network that `build` makes, in evaluation mode, with the weights of `state`. Weights of other names or shapes are an
     error that names the first. Shapes are compared before memory is taken, since a header may describe a network of any size.

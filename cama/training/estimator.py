@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from cama.data.patches import Patches, Sampler
 from cama.models.estimator import Estimator
 from cama.settings.training import EstimatorSpec, ResavesSpec
 from cama.storage.checkpoints import Checkpoint
+from cama.storage.model_files import begin_as
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 
@@ -26,17 +28,26 @@ Draw = Callable[
 
 
 def train_estimator(
-    patches: Patches, spec: EstimatorSpec, compute: Compute, seed: int, checkpoint: Checkpoint, noise: float = 0
+    patches: Patches,
+    spec: EstimatorSpec,
+    compute: Compute,
+    seed: int,
+    checkpoint: Checkpoint,
+    noise: float = 0,
+    start: Path | None = None,
 ) -> tuple[Estimator, pd.DataFrame]:
     """Train by mean squared error on `rgb` and `residual`, which is scaled to unit variance, without which the network learns
     nothing in the same time. Gives E0 and the training curve.
 
     With `noise` train a denoiser on `rgb` alone: it sees patches with noise of about that standard deviation in grey levels,
-    half of them saved as JPEG after that, and estimates what to subtract from them (DnCNN: Zhang et al. 2017).
+    half of them saved as JPEG after that, and estimates what to subtract from them (DnCNN: Zhang et al. 2017). `start`: the
+    file of a network that it begins as.
     """
     torch.manual_seed(derive_seed(seed, "weights"))
     name = "denoiser" if noise else "E0"
     estimator = Estimator(spec.net)
+    if start:
+        begin_as(estimator, start, "estimator")
     estimator.scale.fill_((noise or standard_deviation(patches.arrays["residual"])) / 127.5)
     estimator = compute.for_training(estimator, spec.training.steps)
     batches = spec.training.batch, derive_seed(seed, "batches"), compute

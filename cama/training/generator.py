@@ -1,6 +1,7 @@
 """Training of a generator G with its discriminators D (paper, section 3)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
 from cama.settings.training import LearnedSpec, Ramp
 from cama.storage.checkpoints import Checkpoint
+from cama.storage.model_files import begin_as
 from cama.training.augmentation import draw_augmentation
 from cama.training.encoding import TargetEncoders
 from cama.training.loop import Optimiser, Stateful, run
@@ -37,13 +39,15 @@ def train_generator(
     checkpoint: Checkpoint,
     selection: Selection | None = None,
     encoders: TargetEncoders | None = None,
+    start: tuple[Path, Path] | None = None,
 ) -> tuple[Generator, nn.ModuleList, pd.DataFrame]:
     """Train on `rgb`, and on `remosaic` where G's input is that; gives G, its discriminators and the training curve.
 
     Whatever G's input, D's real sample and the pixel loss take the untouched photograph. With `selection`, G is the state
-    that it chooses; with `encoders`, D and E see what these make of G's pictures.
+    that it chooses; with `encoders`, D and E see what these make of G's pictures. `start`: the files of the generator and of
+    the discriminators that G and D begin as.
     """
-    training = GeneratorTraining(patches, evaluator, spec, compute, seed, selection, encoders)
+    training = GeneratorTraining(patches, evaluator, spec, compute, seed, selection, encoders, start)
     curve = run(name, training.parts(), training.step, training.steps, derive_seed(seed, "steps"), checkpoint)
     return training.trained_generator(), training.discriminators, curve
 
@@ -71,6 +75,7 @@ class GeneratorTraining:
         seed: int,
         selection: Selection | None = None,
         encoders: TargetEncoders | None = None,
+        start: tuple[Path, Path] | None = None,
     ) -> None:
         torch.manual_seed(derive_seed(seed, "weights"))
         self.spec, self.compute, self.steps = spec, compute, spec.training.steps
@@ -80,6 +85,8 @@ class GeneratorTraining:
             matching = derive_seed(seed, "matched")
             filters = matched_filters(patches, spec.generator.input, encoders, spec.matched_gain, matching, compute)
             generator.matched.copy_(filters)
+        if start:
+            begin_as(generator, start[0], "generator", own=("matched",))  # the filters are of these photographs
         self.generator = compute.for_training(generator, self.steps).train()
         discriminators = [
             compute.for_training(Discriminator(self.classes, one), self.steps) for one in spec.discriminators
@@ -99,6 +106,8 @@ class GeneratorTraining:
         first = compute.images(self.sampler.draw(0)[0][0])
         for discriminator in self.discriminators:
             discriminator.frontend.calibrate(first)
+        if start:
+            begin_as(self.discriminators, start[1], "discriminators")
 
         self.optimiser_g = Optimiser(self.generator, spec.generator_optimiser, self.steps, "G")
         self.optimiser_d = Optimiser(self.discriminators, spec.discriminator_optimiser, self.steps, "D")

@@ -20,8 +20,8 @@ from cama.settings.stages import stage_spec
 from cama.settings.training import TrainingSpec
 from cama.workflow.code_inputs import code_files
 from cama.workflow.jobs import named, resources
-from cama.workflow.judges import JudgePaths
 from cama.workflow.paths import Files
+from cama.workflow.starts import StartPaths
 
 CONTROL_TABLES = ("controls", "scene_readers", "cue_swap", "photographs", "cameras")
 ROLES = ("adversary", "examiner", "test", "examiner_outdist", "test_outdist")
@@ -32,12 +32,12 @@ def make_plan(values: Mapping[str, Any]) -> "Plan":
     plan = Plan(parse(Config, values, "config"))
     if plan.config.dataset.kind != "simulated" and not Path(plan.root).is_dir():
         raise CamaError(f"config: dataset.root: found no folder {plan.root!r}, expected one with photographs")
-    _ = plan.photographs, plan.scenes, plan.judge_specs  # for their errors
+    _ = plan.photographs, plan.scenes, plan.judge_specs, plan.starts()  # for their errors
     return plan
 
 
 @dataclass(frozen=True)
-class Plan(JudgePaths):
+class Plan(StartPaths):
     """Files and jobs of a checked config."""
 
     # ---- catalogues
@@ -88,6 +88,7 @@ class Plan(JudgePaths):
             "evaluators": self.generator_evaluators(run),
             "judges": self.evaluators(spec.judges) if spec.judges else [],
             "profiles": [self.path("adversary/profiles")] if spec.encode else [],
+            "start": self.generator_start(run),
         }
 
     def evaluators(self, names: Iterable[str] | None = None) -> list[str]:

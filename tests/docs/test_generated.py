@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from cama.judges.judge import Judge
 from cama.reporting.joined import figures, joined_table, paired_figures
 from cama.settings.config import Config
 from cama.settings.judges import JudgeSpec, read_judge
@@ -48,6 +50,18 @@ def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_
     (tmp_path / "overlay.yaml").write_text(next(example for example in examples if "examiner:" in example))
     config = load_config(PROJECT / "config.yaml", tmp_path / "overlay.yaml")
     assert config.examiner.judges == {"forensic": "judges/forensic.yaml"}
+
+
+def test_the_network_that_the_page_on_judges_exports_is_a_judge(tmp_path, monkeypatch):
+    text = (PROJECT / "docs" / "judges.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    described = next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.S) if "forensic.onnx" in block)
+    (tmp_path / "forensic.yaml").write_text(described)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "judges.md", "exec"), {})
+    scores = Judge(Path("forensic.yaml")).scores(np.zeros((300, 600, 3), np.uint8))
+    assert scores.shape == (3,)
+    assert scores.sum() == pytest.approx(1)
 
 
 def test_the_leaderboard_is_up_to_date_and_shows_the_best_first(generate, tmp_path):

@@ -775,6 +775,7 @@ def test_every_setting_reaches_a_stage_but_those_of_the_workflow_itself():
         "results",  # the workflow's own
         "adversary.generators.cama.runs",  # how many jobs there are
         "adversary.phase",  # which patch files are read
+        "adversary.start",  # which networks are read
         *(f"examiner.classifiers.{name}.labels" for name in config.examiner.classifiers),  # which patch files it reads
     }
 

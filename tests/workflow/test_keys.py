@@ -75,6 +75,7 @@ CHANGED = {
     r"adversary\.generators\.(plus)\.generator\.input": {r"generator \1", "patches adversary"},
     r"adversary\.generators\.(\w+)\..*": {r"generator \1"},
     r"adversary\.threads": {"generator"},
+    r"adversary\.start": set(),  # other inputs
     r"examiner\.estimator\..*": {"estimator examiner"},
     r"examiner\.classifiers\.\w+\.labels": {"evaluate"},  # its role; and its inputs
     r"examiner\.classifiers\.prnu_lp\.(adversarial|(net|augmentation)\..*)": {"classifier prnu_lp", "informed knowing"},

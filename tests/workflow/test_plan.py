@@ -523,3 +523,26 @@ def test_a_judge_that_does_not_fit_is_one_line_before_any_job(tmp_path, settings
     with pytest.raises(CamaError, match=expected) as error:
         make_plan(values)
     assert "\n" not in str(error.value)
+
+
+def test_trainings_may_begin_as_the_networks_of_another_run(tmp_path):
+    names = ["estimator", *(f"evaluators/{name}" for name in ("high", "low", "rgb", "held_out"))]
+    names += [f"{kind}/{name}" for kind in ("generators", "discriminators") for name in ("cama", "plus")]
+    for name in names:
+        path = tmp_path / "adversary" / f"{name}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    values = load_config(PROJECT / "config.yaml", TINY).model_dump(mode="json")
+    values["adversary"]["start"] = str(tmp_path)
+    plan = make_plan(values)
+    assert plan.estimator_start("adversary") == [f"{tmp_path}/adversary/estimator.safetensors"]
+    assert plan.estimator_start("examiner") == []
+    assert plan.evaluator_start("high") == [f"{tmp_path}/adversary/evaluators/high.safetensors"]
+    both = [f"{tmp_path}/adversary/{kind}/plus.safetensors" for kind in ("generators", "discriminators")]
+    assert plan.generator_inputs("plus")["start"] == plan.generator_inputs("plus~2")["start"] == both
+    assert TINY_PLAN.generator_inputs("plus")["start"] == []
+    (tmp_path / "adversary" / "evaluators" / "low.safetensors").unlink()
+    with pytest.raises(
+        CamaError, match=r"config: adversary.start: found no .*low.safetensors, expected the results of a run"
+    ):
+        make_plan(values)

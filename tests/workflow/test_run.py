@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -264,6 +267,19 @@ def test_a_folder_of_another_attack_is_a_method_of_the_workflow(finished, foreig
     assert set(rows.method) == {"mine"}
 
 
+def test_the_page_on_attacks_runs_as_it_stands(finished, tmp_path):
+    text = (PROJECT / "docs" / "attacks.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (tmp_path / "mine.py").write_text(program)
+    (tmp_path / "results").symlink_to(finished.folder / "results")
+    commands = "".join(re.findall(r"```sh\n(.*?)```", text, re.S))
+    assert "evaluate-folder mine" in commands
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    script = "set -e\n" + commands.replace("uv run python", sys.executable)
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert json.loads((tmp_path / "results-mine" / "result.json").read_text())["method"] == "mine"
+
+
 def test_a_method_of_a_run_has_a_record(finished, capsys):
     results = finished.folder / "results"
     assert main(["result", str(results), "--method", "plus"]) == 0
@@ -356,6 +372,7 @@ FROM_MANIFEST = {"manifest": 1, **FROM_SPLIT}
 FROM_CAMERAS = {"simulate": 3, **FROM_MANIFEST}
 CHANGES = [
     ("plots", {"plots": {"dpi": 60}}, ENDS),
+    ("card", {"card": {"licence": "MIT"}}, {"package": 2}),
     ("tables", {"tables": {"resamples": 200}}, SCORES),
     ("evaluation", {"evaluation": {"saves": ["png", "jpeg75", "target"]}}, {"evaluate": 6, **SCORES}),
     ("detection", {"detection": {"photographs": 12}}, {"examples": 1, "detect": 1, **SCORES}),
