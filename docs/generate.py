@@ -64,11 +64,11 @@ def leaderboard(folder: Path) -> str:
         for record in records:
             save, labels = record["figures"][0]["save"], min(one["labels"] for one in record["figures"])
             link = f"[{record['method']}](results/{record['file']})"
-            rows += [
-                {"method": link, **one} for one in record["figures"] if (one["save"], one["labels"]) == (save, labels)
-            ]
+            scored = f"{record['pairs']} of {record['pairs_of']}" if "pairs" in record else "not said"
+            shown = [one for one in record["figures"] if (one["save"], one["labels"]) == (save, labels)]
+            rows += [{"method": link, "pairs": scored, **one} for one in shown]
         table = pd.DataFrame(rows).sort_values(["set", "targeted"], ascending=[True, False], kind="stable")
-        shown = [name for name in ("method", *SUMMARY[1:]) if name in table]
+        shown = [name for name in ("method", "pairs", *SUMMARY[1:]) if name in table]
         about = (
             f"{len(records[0]['untouched'])} catalogues" if len(records[0]["untouched"]) > 1 else "One set of cameras"
         )

@@ -1,6 +1,6 @@
 """Pictures that another program attacks: the test photographs for it to begin from, and the scores of what it made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from cama.core.names import PAIRS
 from cama.core.progress import Progress
 from cama.core.text import to_json
 from cama.data.attacked import open_attacked
-from cama.data.foreign import COLUMNS, picture_name
+from cama.data.foreign import COLUMNS, photographs_apart, picture_name
 from cama.data.patches import Patches
+from cama.judges.judge import Judge
 from cama.reporting.result import result_record
+from cama.reporting.tables import read_rows
 from cama.settings.attacks import MethodSpec
 from cama.settings.judges import FitJudgeSpec, JudgeStageSpec, read_judge
 from cama.settings.spec import parse, plain_names
@@ -28,6 +30,7 @@ from cama.stages.tables import tables
 from cama.storage.files import check_folder, read_csv, write_text
 from cama.workflow.provenance import Record, find_record
 
+PAIR = ["set", "photograph", "target"]
 UNTOUCHED = "untouched"  # the folder of the photographs to begin from
 BESIDE = ("identity", "oracle")  # whose rows stand beside those of a folder, where a run has them
 
@@ -41,7 +44,8 @@ class Finished:
         path = results / "rows" / "identity.csv"
         if not path.exists():
             raise CamaError(
-                f"--results: found no {path}, expected the folder of a finished run, or of one of its catalogues"
+                f"{results}: found no rows/identity.csv, expected the folder of a finished run; of several catalogues name one,"
+                " such as results/catalogue-1"
             )
         self.record = _recorded(path)
         inputs = [path for path in self.record.absolute(self.record.inputs) if path.parts]
@@ -50,7 +54,7 @@ class Finished:
         self.spec = self.spec.model_copy(update={"roles": roles})
         self.classifiers = [path for path in inputs if path.suffix == ".safetensors" and path.stem in roles]
         self.tests = {
-            kind: next(path for path in inputs if path.name.startswith(f"{role}-"))
+            kind: _only(inputs, f"patches of the role {role}", lambda path, role=role: path.name.startswith(f"{role}-"))
             for kind, role in (("in", "test"), ("out", "test_outdist"))
         }
         self.profiles = next((path for path in inputs if path.name == "profiles"), None)
@@ -59,6 +63,18 @@ class Finished:
         with open_attacked(self.attacked["identity"]) as file:
             self.targets = file.targets
             self.rows = list(zip(file.sets, map(int, file.rows), strict=True))
+
+    def read_tests(self) -> dict[str, Patches]:
+        """The test photographs by set."""
+        return {kind: Patches.read(path, "rgb") for kind, path in self.tests.items()}
+
+    def tables_spec(self) -> TablesStageSpec:
+        """The settings of the run's own tables, which compare with no baseline."""
+        path = self.results / "tables" / "summary.csv"
+        if not path.exists():
+            return TablesStageSpec()
+        spec = parse(TablesStageSpec, _recorded(path).spec, str(path))
+        return spec.model_copy(update={"tables": spec.tables.model_copy(update={"baseline": ""})})
 
     def references(self, out: Path) -> Path:
         """The examiner's photographs, cut as those of the test are: the run's own, or cut now, to a file in `out`."""
@@ -71,8 +87,8 @@ class Finished:
         size = {"size": spec.patches.crop, "phase": "aligned"}
         whole = {"role": "examiner", "fields": ("rgb",), "patches": spec.patches.model_copy(update=size)}
         inputs = list(record.absolute(record.inputs))
-        splits = next(path for path in inputs if path.suffix == ".csv")
-        root = next(path for path in inputs if path.is_dir())
+        splits = _only(inputs, "table of roles", lambda path: path.suffix == ".csv")
+        root = _only(inputs, "folder of photographs", Path.is_dir)
         patches(spec.model_copy(update=whole), splits, root, cut)
         return cut
 
@@ -85,7 +101,8 @@ def write_test_pictures(results: Path, out: Path) -> int:
     check_folder(out)
     if (out / PAIRS).exists():
         raise CamaError(f"{out / PAIRS}: found it already, expected a new folder")
-    tests = {kind: Patches.read(path, "rgb") for kind, path in run.tests.items()}
+    tests = run.read_tests()
+    photographs_apart(tests)
     progress, rows = Progress("photographs", len(run.rows)), []
     for done, (kind, row) in enumerate(run.rows, start=1):
         test = tests[kind]
@@ -103,16 +120,14 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     """Score the pictures of a folder under the target classifiers of a finished run, and under judges, and write rows, tables
     and `result.json` to `out`; returns that record. The pictures are saved and cut as those of the run's own methods.
     """
-    try:
-        plain_names({name: None})
-    except ValueError as error:
-        raise CamaError(f"--name: {error}") from None
-    if name in BESIDE:
-        raise CamaError(f"--name: found {name!r}, expected another than those of the run")
-    for path in judges:
-        read_judge(path)  # for its errors, before the long work
     run = Finished(results)
+    if results.resolve() in (out.resolve(), *out.resolve().parents):
+        raise CamaError(f"--out: found {out}, expected a folder outside of the run")
+    taken = {path.stem for path in (results / "rows").glob("*.csv")}
+    _check_name("--name", name, taken)
+    _check_judges(judges, run)
     check_folder(out)
+    read_rows([results / "rows" / "identity.csv"])  # for its errors, before the long work
     attacked = out / "attacked.h5"
     method = MethodSpec(kind="folder", folder=str(folder))
     spec = AttackStageSpec(name=name, method=method, targets=run.targets, compute=run.spec.compute)
@@ -125,11 +140,62 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     for path in judges:
         rows += _judged(path, run, out, {**run.attacked, name: attacked}, rows)
     readers = results / "controls" / "scene_readers.csv"
-    tables(TablesStageSpec(), rows, None, readers, None, None, out / "tables")
+    # the untouched photographs and the oracle as far as this attack went
+    compared = [_of_pairs(path, own, out / "compared" / f"{number}.csv") for number, path in enumerate(rows)]
+    tables(run.tables_spec(), compared, None, readers, None, None, out / "tables")
     about = {"targets": list(run.targets), "untouched": [run.untouched], "versions": run.record.versions}
+    about |= _pairs([own], [results / "rows" / "identity.csv"])
     record = result_record(out / "tables", name, about)
     write_text(out / "result.json", to_json(record) + "\n")
     return record
+
+
+def _only(paths: Iterable[Path], what: str, fits: Callable[[Path], bool]) -> Path:
+    """The first path that fits; where none does, a CamaError that names what was looked for."""
+    found = next((path for path in paths if fits(path)), None)
+    if found is None:
+        raise CamaError(
+            f"the run's record: found no {what}, expected the results and photographs where the run had them"
+        )
+    return found
+
+
+def _check_name(option: str, name: str, taken: Collection[str]) -> None:
+    try:
+        plain_names({name: None})
+    except ValueError as error:
+        raise CamaError(f"{option}: {error}") from None
+    if name in taken:
+        raise CamaError(f"{option}: found {name!r}, expected another than {', '.join(sorted(taken))}")
+
+
+def _check_judges(judges: Sequence[Path], run: Finished) -> None:
+    """Refuse judges that would be mixed up with others, do not know the targets, or do not fit the pictures."""
+    side = min(run.read_tests()["in"].arrays["rgb"].shape[1:3])
+    taken = {*run.spec.roles, *run.record.spec["roles"]}
+    for path in judges:
+        _check_name("--judge", path.stem, taken)
+        taken.add(path.stem)
+        one = Judge(path)  # for its network's errors, before the long work
+        unknown = [target for target in run.targets if target not in one.spec.labels]
+        if one.spec.kind == "classifier" and unknown:
+            known = ", ".join(one.spec.labels)
+            raise CamaError(f"{path}: labels: found {known}, expected {unknown[0]} among them, which is a target")
+        if one.spec.patch > side:
+            raise CamaError(f"{path}: patch: found {one.spec.patch}, expected at most {side}, the side of the pictures")
+
+
+def _of_pairs(path: Path, own: Path, out: Path) -> Path:
+    """A table of rows with those alone whose photograph and target the rows of `own` have, as the file `out`."""
+    rows, wanted = read_csv(path), read_csv(own)[PAIR].drop_duplicates()
+    write_text(out, rows.merge(wanted, on=PAIR).to_csv(index=False))
+    return out
+
+
+def _pairs(own: Iterable[Path], untouched: Iterable[Path]) -> dict[str, int]:
+    """How many pairs of photograph and target were scored, and how many the untouched photographs give."""
+    both = (sum(len(read_csv(path)[PAIR].drop_duplicates()) for path in paths) for paths in (own, untouched))
+    return dict(zip(("pairs", "pairs_of"), both, strict=True))
 
 
 def _recorded(path: Path) -> Record:
@@ -172,4 +238,7 @@ def result_of(results: Path, method: str) -> dict[str, Any]:
         "untouched": [record.outputs.get("identity.csv", "") for record in records],
         "versions": records[0].versions,
     }
+    own = [path.with_name(f"{method}.csv") for path in rows]
+    if all(path.exists() for path in own):
+        about |= _pairs(own, rows)
     return result_record(folder, method, about)

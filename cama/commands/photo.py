@@ -33,7 +33,9 @@ def _inspect(options: Namespace) -> bool:
 
 def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
-    parser.add_argument("--model", **FILE, help="model file of the workflow (default: the one that comes with cama)")
+    parser.add_argument(
+        "--model", **FILE, help="model file of the workflow (default: the one that comes with cama, if there is one)"
+    )
     parser.add_argument(
         "--to",
         default="auto",
@@ -153,7 +155,7 @@ COMMANDS = (
     Command(
         "anonymize",
         "make photographs look like another camera's, without metadata",
-        "photo.jpg --out anonymous.jpg",
+        "photo.jpg --model cama.safetensors --out anonymous.jpg",
         _add_anonymize,
         _anonymize,
     ),

@@ -17,8 +17,10 @@ COLUMNS = ("photograph", "source", "target")
 
 
 def picture_name(photograph: str, target: str) -> str:
-    """The name of an attacked picture in its folder, where `pairs.csv` has no column `picture`."""
-    return str(PurePosixPath(target, photograph).with_suffix(".png"))
+    """The name of an attacked picture in its folder, where `pairs.csv` has no column `picture`: that of the photograph with
+    `.png` behind it.
+    """
+    return f"{PurePosixPath(target, photograph)}.png"
 
 
 def read_foreign(
@@ -30,7 +32,7 @@ def read_foreign(
     source, a picture twice, or one that is missing, is a CamaError; so is, when it is read, one of another size.
     """
     table = _read_table(folder)
-    places = _places(tests)
+    places = photographs_apart(tests)
     pairs, paths = [], []
     for line, row in enumerate(table.itertuples(index=False), start=2):
         where = f"{folder / PAIRS}, line {line}"
@@ -49,6 +51,8 @@ def read_foreign(
             raise CamaError(f"{where}: target: found {row.target!r}, expected one of {known}")
         pairs.append((kind, place, list(targets).index(row.target)))
         paths.append(folder / row.picture)
+        if folder.resolve() not in paths[-1].resolve().parents:
+            raise CamaError(f"{where}: picture: found {row.picture!r}, expected a file in {folder}")
         if not paths[-1].is_file():
             raise CamaError(f"{where}: found no picture {paths[-1]}, expected one")
     if len(set(pairs)) < len(pairs):
@@ -69,8 +73,8 @@ def _read_table(folder: Path) -> pd.DataFrame:
     return table
 
 
-def _places(tests: Mapping[str, Patches]) -> dict[str, tuple[str, int]]:
-    """The set and the row of each test photograph."""
+def photographs_apart(tests: Mapping[str, Patches]) -> dict[str, tuple[str, int]]:
+    """The set and the row of each test photograph; several crops of one are a CamaError."""
     places: dict[str, tuple[str, int]] = {}
     for kind, test in tests.items():
         for row, name in enumerate(test.photograph):

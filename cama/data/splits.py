@@ -45,6 +45,12 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
                 part = _share(photos, sharing, role, derive_seed(seed, model, device))
             else:
                 part = photos[photos.scene.map(scenes) == _owner(role)]
+                if part.empty:
+                    count = photos.scene.nunique()
+                    raise CamaError(
+                        f"split: found no photograph of {model} device {device} in the scenes of the {role}: it has {count} of"
+                        f" {len(scenes)} scenes, expected more"
+                    )
             chosen.append(part.assign(role=role))
     table = pd.concat(chosen, ignore_index=True)
     table["part"] = np.where(table.role.isin(TRAINING_ROLES), "train", "test")

@@ -3,7 +3,7 @@
 Source: Cozzolino and Verdoliva, "Noiseprint: a CNN-based camera model fingerprint" (2020), for the mean as a reference.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,32 +61,48 @@ def fit_fingerprints(
     """
     if len(photographs) < FEWEST:
         raise CamaError(f"found references of {', '.join(photographs) or 'no camera model'}, expected {FEWEST} or more")
-    labels = tuple(photographs)
-    found = {label: [residual(picture) for picture in pictures] for label, pictures in photographs.items()}
-    for label, residuals in found.items():
-        if len(residuals) < FEWEST:
-            raise CamaError(f"found {len(residuals)} references of {label}, expected {FEWEST} or more")
-    if attribution == "correlation":
-        weights = np.stack([normalised(np.mean(found[label], axis=0)) for label in labels])
-        return Fingerprints(labels, attribution, weights, np.zeros(len(labels), np.float32))
-    return _linear(found, labels)
+    fit = _mean if attribution == "correlation" else _linear
+    return fit({label: map(residual, pictures) for label, pictures in photographs.items()})
 
 
-def _linear(found: dict[str, list[np.ndarray]], labels: tuple[str, ...]) -> Fingerprints:
+def _mean(residuals: Mapping[str, Iterator[np.ndarray]]) -> Fingerprints:
+    """The mean residual of each label, of which one at a time is in memory."""
+    means = []
+    for label, found in residuals.items():
+        total: np.ndarray | float = 0.0
+        count = 0
+        for residual in found:
+            total, count = total + residual, count + 1
+        _check_count(label, count)
+        means.append(normalised(total / count))
+    return Fingerprints(tuple(residuals), "correlation", np.stack(means), np.zeros(len(means), np.float32))
+
+
+def _linear(residuals: Mapping[str, Iterator[np.ndarray]]) -> Fingerprints:
     from sklearn.linear_model import RidgeClassifierCV
 
-    residuals = [(label, residual) for label in labels for residual in found[label]]
-    shape = residuals[0][1].shape
-    count = len(residuals) * int(np.prod(shape))
-    if count > MOST:
-        raise CamaError(f"found {count} values in all references, expected {MOST} at most, by a smaller `patch`")
-    rows = np.stack([normalised(residual).ravel() for _, residual in residuals])
-    model = RidgeClassifierCV(alphas=SHRINKAGE).fit(rows, [labels.index(label) for label, _ in residuals])
+    labels, rows, numbers, values = tuple(residuals), [], [], 0
+    for number, label in enumerate(labels):
+        for residual in residuals[label]:
+            values += residual.size
+            if values > MOST:
+                raise CamaError(
+                    f"found more than {MOST} values in all references, expected fewer, by a smaller `patch`"
+                )
+            rows.append(normalised(residual))
+            numbers.append(number)
+        _check_count(label, numbers.count(number))
+    model = RidgeClassifierCV(alphas=SHRINKAGE).fit(np.stack([row.ravel() for row in rows]), numbers)
     weights, offsets = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
     if len(labels) == 2:  # of two there is one decision value, the second's
         weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
-    weights = np.ascontiguousarray(weights.reshape(len(labels), *shape), np.float32)
+    weights = np.ascontiguousarray(weights.reshape(len(labels), *rows[0].shape), np.float32)
     return Fingerprints(labels, "linear", weights, offsets.astype(np.float32))
+
+
+def _check_count(label: str, count: int) -> None:
+    if count < FEWEST:
+        raise CamaError(f"found {count} references of {label}, expected {FEWEST} or more")
 
 
 def normalised(residual: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """An ONNX network in a process of its own: the file is anybody's, and may ask for endless time or memory, or for other files.
 
-The process computes on one thread and opens no file once it has begun, so that a network's weights can only lie in its own
-file; it has a limit of memory, and each call a limit of time.
+The process computes on one thread, and on Linux opens no file once it has begun, so that a network's weights can only lie in
+its own file, and has a limit of memory. Each call has a limit of time. The process ends with the one that started it.
 
-    python -m cama.judges.isolated BYTES < NETWORK AND INPUTS
+    python -P -m cama.judges.isolated BYTES < NETWORK AND INPUTS
 
 Both directions carry messages: a line of JSON, and as many bytes as it says.
 """
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,68 +26,82 @@ SECONDS = 120  # for one call; a large network takes a second for a batch of pat
 MEMORY = 6 * 2**30  # bytes of addresses that the process may take, those of the library among them
 LARGEST = 2**30  # bytes of a network's file
 LINE = 2**16  # bytes of a message's line, at most
-PIXELS = 16 * 512 * 512  # of one call, at most
+VALUES = 16 * 3 * 512 * 512  # of one call's input, at most, where the network takes any number of patches
+NAMES, LETTERS = 4, 80  # of inputs and outputs that are named, and of a name
+OF_WORK = 0.5  # seconds between two looks whether the process that started this one is still there
 
 
 class OnnxNetwork:
-    """A network of one input (N, C, H, W) or (N, H, W, C), float32, and one output, float32."""
+    """A network of one input (N, C, H, W) or (N, H, W, C), float32, and one output, float32.
+
+    Attributes: `shape`, that of its input, with numbers where it is fixed.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the file and start its process. A file that is no such network is a CamaError."""
-        self.path = path
-        try:
-            data = path.read_bytes() if path.stat().st_size <= LARGEST else b""
-        except OSError as error:
-            raise CamaError(f"{path}: no such network ({os.strerror(error.errno or 0)})") from error
-        if not data:
-            raise CamaError(f"{path}: found {path.stat().st_size} bytes, expected 1 to {LARGEST} of an ONNX file")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "cama.judges.isolated", str(len(data))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
-        described, _ = self._ask(data)
+        self.path, self._process = path, None
+        self._data = _read(path)
+        described = self._start()
         (self.shape,) = self._shapes(described, "inputs", 4)
         self._shapes(described, "outputs", 0)
-        self.batch = self.shape[0] if isinstance(self.shape[0], int) else 0  # 0: any
+        self._batch = self.shape[0] if isinstance(self.shape[0], int) else None  # None: any
+        if self._batch == 0:
+            raise CamaError(f"{path}: found an input for 0 patches, expected one for any number, or for some")
 
     def _shapes(self, described: dict[str, Any], key: str, axes: int) -> list[list[Any]]:
-        found = described.get(key)
-        names = [one["name"] for one in found]
-        if len(found) != 1:
-            raise CamaError(f"{self.path}: found the {key} {', '.join(names) or 'none'}, expected one")
+        found, count = described[key], described["count"][key]
+        if count != 1:
+            names = ", ".join(one["name"] for one in found)
+            raise CamaError(f"{self.path}: found {count} {key} ({names}), expected one")
         kind, shape = found[0]["type"], found[0]["shape"]
         if kind != "tensor(float)" or (axes and len(shape) != axes):
             expected = f"tensor(float) of {axes} axes" if axes else "tensor(float)"
-            raise CamaError(f"{self.path}: found the {key[:-1]} {names[0]} {kind} {shape}, expected {expected}")
+            raise CamaError(f"{self.path}: found the {key[:-1]} {found[0]['name']} {kind} {shape}, expected {expected}")
         return [shape]
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """The output for images, float32, in the layout of the input."""
-        size = max(1, min(self.batch or len(images), PIXELS // int(np.prod(images.shape[1:]))))
-        if self.batch > 1 and len(images) % self.batch:
-            raise CamaError(
-                f"{self.path}: found an input for exactly {self.batch} patches, expected one for any number, or for 1"
-            )
-        return np.concatenate([self._run(images[at : at + size]) for at in range(0, len(images), size)])
+    @property
+    def at_once(self) -> int | None:
+        """How many patches a call must have, where the network fixes that."""
+        return self._batch
 
-    def _run(self, images: np.ndarray) -> np.ndarray:
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The output for images, float32, in the layout of the input, as many as `at_once` where that is a number. It may hold
+        -inf, the logarithm of nothing, but neither NaN nor +inf.
+        """
         images = np.ascontiguousarray(images, np.float32)
-        answer, data = self._ask(json.dumps({"shape": images.shape}).encode() + b"\n" + images.tobytes())
+        if self._process is None:
+            self._start()
+        answer, data = self._ask(json.dumps({"shape": images.shape}).encode() + b"\n", images.data.cast("B"))
         try:
             output = np.frombuffer(data, np.float32).reshape(answer["shape"])
         except (ValueError, TypeError, KeyError) as error:
             raise CamaError(f"{self.path}: found an output that is none ({error})") from error
         if output.ndim == 0 or len(output) != len(images):
             raise CamaError(f"{self.path}: found an output of shape {list(output.shape)} for {len(images)} patches")
-        if not np.isfinite(output).all():
+        if np.isnan(output).any() or np.isposinf(output).any():
             raise CamaError(f"{self.path}: found an output that is not finite")
         return output
 
-    def _ask(self, message: bytes) -> tuple[dict[str, Any], bytes]:
+    def _start(self) -> dict[str, Any]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._process = subprocess.Popen(  # noqa: S603
+            # -P: not from the working folder, where the network may have come with Python files
+            [sys.executable, "-P", "-m", "cama.judges.isolated", str(len(self._data))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        try:
+            return self._ask(b"", self._data)[0]
+        except CamaError:
+            self.close()
+            raise
+
+    def _ask(self, line: bytes, data: Any) -> tuple[dict[str, Any], bytes]:
+        """Send a line and data, and give the answer. An error of the network is a CamaError, after which it can be asked
+        again; where its process has ended, the next call starts another.
+        """
         late, process = threading.Event(), self._process
 
         def stop() -> None:
@@ -95,41 +110,66 @@ class OnnxNetwork:
 
         timer = threading.Timer(SECONDS, stop)
         timer.start()
+        answer, given = None, b""
         try:
             with contextlib.suppress(BrokenPipeError):  # the process has ended, which its answer says
-                process.stdin.write(message)
+                process.stdin.write(line)
+                process.stdin.write(data)
                 process.stdin.flush()
-            line = process.stdout.readline(LINE)
-            answer = json.loads(line) if line.endswith(b"\n") else None
-            if isinstance(answer, dict) and not 0 <= answer.get("bytes", 0) <= max(LINE, 4 * len(message)):
-                answer = {"error": f"it gives {answer['bytes']} bytes, more than four times its input"}
-            data = process.stdout.read(answer.get("bytes", 0)) if isinstance(answer, dict) else b""
-        except ValueError:
+            said = process.stdout.readline(LINE)
+            answer = json.loads(said) if said.endswith(b"\n") else None
+            count = answer["bytes"]
+            if count > max(LINE, 4 * len(data)):
+                raise CamaError(f"{self.path}: found an output of {count} bytes, more than four times its input")
+            given = process.stdout.read(count)
+        except CamaError:
+            self.close()
+            raise
+        except (ValueError, TypeError, KeyError):
             answer = None
         finally:
             timer.cancel()
-        if isinstance(answer, dict) and "error" not in answer and len(data) == answer.get("bytes", 0):
-            return answer, data
+        if answer is not None and len(given) == answer["bytes"]:
+            if "error" in answer:
+                raise CamaError(f"{self.path}: cannot be run as a network ({answer['error']})")
+            return answer, given
+        ended = process.poll()
         self.close()
-        if late.is_set():
-            reason = f"it takes more than {SECONDS} s"
-        elif isinstance(answer, dict) and "error" in answer:
-            reason = str(answer["error"])
-        else:
-            reason = f"its process ended with status {self._process.returncode}, as for too little memory"
-        raise CamaError(f"{self.path}: cannot be run as a network ({reason})")
+        reason = f"it takes more than {SECONDS} s" if late.is_set() else "its process ended, as for too little memory"
+        raise CamaError(
+            f"{self.path}: cannot be run as a network ({reason}{'' if ended is None else f', status {ended}'})"
+        )
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_process"):
+        if getattr(self, "_process", None) is not None:
             self.close()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # nor is a device or a pipe one
+            raise CamaError(f"{path}: no such network, expected an ONNX file")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise CamaError(f"{path}: could not be read ({' '.join(str(error).split())})") from error
+    if not 0 < len(data) <= LARGEST:
+        raise CamaError(f"{path}: found {len(data)} bytes, expected 1 to {LARGEST} of an ONNX file")
+    return data
+
+
+# ---- in the process
 
 
 def _limit() -> None:
@@ -141,6 +181,18 @@ def _limit() -> None:
     for kind, most in ((resource.RLIMIT_NOFILE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, MEMORY)):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(kind, (most, most))
+
+
+def _end_with_parent() -> None:
+    """End where the process that started this one has ended: it may be killed while this one computes."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(OF_WORK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _session(data: bytes) -> Any:
@@ -167,25 +219,43 @@ def _reason(error: Exception) -> str:
     return text.rpartition("[ONNXRuntimeError] : ")[2][:400]
 
 
+def _described(parts: dict[str, list[Any]]) -> dict[str, Any]:
+    """Type and shape of the first few inputs and outputs, and how many there are."""
+    first = {
+        key: [
+            {"name": one.name[:LETTERS], "type": one.type, "shape": [_axis(size) for size in one.shape[:8]]}
+            for one in ones[:NAMES]
+        ]
+        for key, ones in parts.items()
+    }
+    return {**first, "count": {key: len(ones) for key, ones in parts.items()}}
+
+
+def _axis(size: Any) -> Any:
+    return size[:LETTERS] if isinstance(size, str) else size
+
+
 def _main(size: int) -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the library prints to it
+    _end_with_parent()
     source = sys.stdin.buffer
     try:
         session = _session(source.read(size))
         parts = {"inputs": session.get_inputs(), "outputs": session.get_outputs()}
-        described = {
-            key: [{"name": one.name, "type": one.type, "shape": one.shape} for one in ones]
-            for key, ones in parts.items()
-        }
-        _say(out, described)
-        while line := source.readline(LINE):
-            shape = json.loads(line)["shape"]
-            images = np.frombuffer(source.read(4 * int(np.prod(shape))), np.float32).reshape(shape)
-            (output,) = session.run(None, {parts["inputs"][0].name: images})
-            _say(out, {"shape": output.shape}, np.ascontiguousarray(output, np.float32).tobytes())
-    except Exception as error:  # the library's own, of a network that is none, or does not fit its input
+        _say(out, _described(parts))
+    except Exception as error:  # the library's own, of a network that is none
         _say(out, {"error": _reason(error)})
+        return
+    while line := source.readline(LINE):
+        shape = json.loads(line)["shape"]
+        images = np.frombuffer(source.read(4 * int(np.prod(shape))), np.float32).reshape(shape)
+        try:
+            (output,) = session.run(None, {parts["inputs"][0].name: images})
+            answer = {"shape": output.shape}, np.ascontiguousarray(output, np.float32).tobytes()
+        except Exception as error:  # of an input that does not fit the network
+            answer = {"error": _reason(error)}, b""
+        _say(out, *answer)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from cama import plugins
 from cama.core.errors import CamaError
 from cama.judges.fingerprints import Fingerprints, fit_fingerprints
-from cama.judges.isolated import OnnxNetwork
+from cama.judges.isolated import VALUES, OnnxNetwork
 from cama.judges.patches import cut, network_input, probabilities, vote
 from cama.settings.judges import read_judge
 
@@ -68,33 +68,42 @@ class Judge:
         return self.fingerprints
 
     def _residual(self, picture: np.ndarray) -> np.ndarray:
-        patches = cut(picture, self.spec)
-        found = self._answer(patches)
-        residual = found[0]
+        found = self._answer(cut(picture, self.spec))
+        residual = found[0].astype(np.float64)
         if residual.ndim == 3:
             # the network's channels may stand first or last
             residual = residual.mean(0 if residual.shape[0] in (1, 3) else -1)
         if residual.ndim != 2:
             raise CamaError(f"found a residual of shape {list(found.shape)}, expected (N, C, h, w) or (N, h, w)")
+        if not np.isfinite(residual).all():
+            raise CamaError("found a residual that is not finite")
         return residual
 
     def _answer(self, patches: np.ndarray) -> np.ndarray:
         if isinstance(self._network, OnnxNetwork):
-            images = network_input(patches, self.spec)
-            self._check_shape(self._network.shape, images.shape)
-            return self._network(images)
+            each = self._network.at_once or max(1, VALUES // patches[0].size)
+            return np.concatenate([self._run(patches[at : at + each]) for at in range(0, len(patches), each)])
         try:
             found = np.asarray(self._network(patches), np.float64)
         except CamaError:
             raise
         except Exception as error:  # whatever the package raises
             raise CamaError(f"{self.spec.callable} failed ({type(error).__name__}: {error})") from error
-        if found.ndim == 0 or len(found) != len(patches) or not np.isfinite(found).all():
+        if found.ndim == 0 or len(found) != len(patches):
             raise CamaError(
-                f"{self.spec.callable}: found an answer of shape {list(found.shape)} for {len(patches)} patches, expected"
-                " finite numbers for each"
+                f"{self.spec.callable}: found an answer of shape {list(found.shape)} for {len(patches)} patches, expected one"
+                " for each"
             )
         return found
+
+    def _run(self, patches: np.ndarray) -> np.ndarray:
+        """What the network gives for some patches; a network that takes a fixed number gets the last one again for the rest."""
+        lacking = (self._network.at_once or len(patches)) - len(patches)
+        images = network_input(
+            np.concatenate([patches, patches[-1:].repeat(lacking, 0)]) if lacking else patches, self.spec
+        )
+        self._check_shape(self._network.shape, images.shape)
+        return self._network(images)[: len(patches)]
 
     def _check_shape(self, expected: list[Any], found: tuple[int, ...]) -> None:
         wrong = [axis for axis, size in enumerate(expected[1:], 1) if isinstance(size, int) and size != found[axis]]

@@ -39,25 +39,28 @@ def _origins(length: int, side: int, step: int) -> range:
 
 def network_input(patches: np.ndarray, spec: JudgeSpec) -> np.ndarray:
     """Patches (N, h, w, 3), uint8, as float32 in the channels, range and layout of the judge's network."""
-    values = patches.astype(np.float32)
-    if spec.channels == "bgr":
-        values = values[..., ::-1]
-    elif spec.channels == "luma":
-        values = (values @ GREY.astype(np.float32))[..., None]
     low, high = spec.range
-    values = values * ((high - low) / 255) + low
+    values = patches.astype(np.float32)
+    if spec.channels == "luma":
+        values = (values @ GREY)[..., None]
+    elif spec.channels == "bgr":
+        values = values[..., ::-1]
+    values *= np.float32((high - low) / 255)  # in place, since a whole photograph may be one patch
+    values += np.float32(low)
     if spec.mean:
-        values = values - np.array(spec.mean, np.float32)
+        values -= np.array(spec.mean, np.float32)
     if spec.deviation:
-        values = values / np.array(spec.deviation, np.float32)
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if spec.layout == "nchw" else values, np.float32)
+        values /= np.array(spec.deviation, np.float32)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if spec.layout == "nchw" else values)
 
 
 def probabilities(scores: np.ndarray, output: str) -> np.ndarray:
     """The probabilities (N, classes) of scores that are `logits`, `logarithms` or `probabilities`; these may not sum to 1, but
-    none may be negative.
+    none may be negative. Logarithms may be -inf, but not all of a patch.
     """
     scores = scores.astype(np.float64)
+    if not np.isfinite(scores.max(1)).all() or (output != "logarithms" and not np.isfinite(scores).all()):
+        raise CamaError("found scores that are not finite")
     if output == "probabilities":
         if scores.min() < 0 or scores.sum(1).min() <= 0:
             raise CamaError("found scores that are no probabilities, expected `output: logits` or `logarithms`")

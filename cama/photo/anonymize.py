@@ -28,7 +28,7 @@ from cama.models.packaged import Anonymizer, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import orient, read_srgb
-from cama.photo.judging import judged, load_judge
+from cama.photo.judging import judged_by_all, load_judge
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
 from cama.settings.training import ComputeSpec
@@ -269,7 +269,7 @@ def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, 
         "held_out": _held_out(picture, anonymizer),
         "evaluator": evaluator,
         "classifiers": classifiers,
-        "judges": [judged(picture, judge) for judge in anonymizer.judges],
+        "judges": judged_by_all(picture, anonymizer.judges),
     }
 
 

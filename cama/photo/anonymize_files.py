@@ -211,8 +211,8 @@ def _last_line(records: list[dict[str, Any]], failed: int, caution: str) -> str:
 
 
 def _best(result: dict[str, Any]) -> str:
-    label, score = next(iter(result["scores"].items()))
-    return f"{label} {score:.2f}"
+    label, score = next(iter(result["scores"].items()), ("nothing", None))
+    return label if score is None else f"{label} {score:.2f}"
 
 
 def _most_probable(result: dict[str, Any]) -> str:

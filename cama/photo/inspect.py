@@ -110,9 +110,9 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
 
         record["attribution"] = [result for each in comparison.attributors for result in attribute(picture, each)]
     if comparison.judges:
-        from cama.photo.judging import judged
+        from cama.photo.judging import judged_by_all
 
-        record["judges"] = [judged(picture, judge) for judge in comparison.judges]
+        record["judges"] = judged_by_all(picture, comparison.judges)
     if comparison.references is not None:
         record["fingerprint"] = comparison.references.compare(picture, path)
     return record

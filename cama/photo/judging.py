@@ -1,5 +1,6 @@
 """What judges, which others trained, say of a photograph."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cama.core.errors import CamaError, printable
+from cama.data.listing import LEFTOVERS
 from cama.judges.judge import Judge
 from cama.photo.decoding import read_photograph
 from cama.photo.each import tell_each
@@ -28,23 +30,34 @@ def load_judge(path: Path) -> Judge:
 def reference_pictures(path: Path, spec: JudgeSpec) -> dict[str, Iterator[np.ndarray]]:
     """The photographs (H, W, 3), uint8, of each camera model that the references of the judge at `path` have."""
     folder = path.parent / spec.references
-    folders = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    folders = sorted(folder.iterdir()) if folder.is_dir() else []
+    folders = [
+        one for one in folders if one.is_dir() and not one.name.startswith(".") and one.name.casefold() not in LEFTOVERS
+    ]
     if not folders:
         raise CamaError(f"{path}: references: found no folders in {folder}, expected one for each camera model")
     return {one.name: _pictures(one) for one in folders}
 
 
 def judged(picture: np.ndarray, judge: Judge) -> dict[str, Any]:
-    """The record of a judge's scores of a picture (H, W, 3), uint8: its name, what they are, and the scores, the highest
-    first.
+    """The record of a judge's scores of a picture (H, W, 3), uint8: its name, what they are, why there are none, or None, and
+    the scores, the highest first.
     """
     scores = judge.scores(picture)
     order = np.argsort(-scores, kind="stable")
-    return {
-        "judge": judge.name,
-        "measure": judge.measure,
-        "scores": {judge.labels[place]: round(float(scores[place]), 4) for place in order},
-    }
+    found = {judge.labels[place]: round(float(scores[place]), 4) for place in order}
+    return {"judge": judge.name, "measure": judge.measure, "error": None, "scores": found}
+
+
+def judged_by_all(picture: np.ndarray, judges: Sequence[Judge]) -> list[dict[str, Any]]:
+    """The records of several judges; one that cannot score the picture says so in its own, without scores."""
+    found = []
+    for judge in judges:
+        try:
+            found.append(judged(picture, judge))
+        except CamaError as error:
+            found.append({"judge": judge.name, "measure": judge.measure, "error": str(error), "scores": {}})
+    return found
 
 
 def judge_files(photos: Sequence[Path], paths: Sequence[Path], as_json: bool) -> bool:
@@ -62,5 +75,5 @@ def judge_files(photos: Sequence[Path], paths: Sequence[Path], as_json: bool) ->
 
 
 def _pictures(folder: Path) -> Iterator[np.ndarray]:
-    for path in list_photographs([folder], lambda line: None):
+    for path in list_photographs([folder], lambda line: print(printable(line), file=sys.stderr, flush=True)):
         yield read_photograph(path).rgb()

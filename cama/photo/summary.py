@@ -89,7 +89,9 @@ def _attribution(attribution: dict[str, Any]) -> str:
 
 
 def judgement(record: dict[str, Any], most: int = 3) -> str:
-    """What a judge says, with its highest scores, on one line."""
+    """What a judge says, with its highest scores, or why it says nothing, on one line."""
+    if record["error"]:
+        return f"{record['error']} ({record['judge']})"
     best = list(record["scores"].items())[:most]
     return f"{', '.join(f'{label} {score:.2f}' for label, score in best)} ({record['judge']}, {record['measure']})"
 

@@ -1,7 +1,7 @@
 """Judges: classifiers and fingerprint extractors that others trained, each described by a YAML file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,9 @@ from cama.settings.spec import Spec, parse
 
 FEWEST = 2  # labels
 CHANNELS = {"rgb": 3, "bgr": 3, "luma": 1}
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LARGEST = 2**20  # bytes of a YAML file
+MOST = 1e6  # of numbers that grey levels are scaled by
+Number = Annotated[float, Field(ge=-MOST, le=MOST)]
 
 
 class JudgeSpec(Spec):
@@ -30,11 +32,11 @@ class JudgeSpec(Spec):
     output: Literal["logits", "probabilities", "logarithms"] = Field(
         "logits", description="what the scores are (`classifier`)"
     )
-    patch: int = Field(0, ge=0, le=16384, description="side of a patch in pixels; 0 for the whole picture")
+    patch: int = Field(0, strict=True, ge=0, le=16384, description="side of a patch in pixels; 0 for the whole picture")
     patches: Literal["", "centre", "grid"] = Field(
         "",
-        description="which patches: the one in the centre, or whole ones side by side, spread evenly; empty for `grid`, and of"
-        " a fingerprint `centre`, which it must be",
+        description="which patches: the one in the centre, or whole ones side by side, spread evenly; empty: `grid` for"
+        " a classifier, `centre` for a fingerprint, the only choice there",
     )
     most: int = Field(16, ge=1, le=4096, description="most patches of a picture (`grid`)")
     vote: Literal["mean", "majority"] = Field(
@@ -42,11 +44,11 @@ class JudgeSpec(Spec):
     )
     channels: Literal["rgb", "bgr", "luma"] = Field("rgb", description="the channels and their order")
     layout: Literal["nchw", "nhwc"] = Field("nchw", description="the order of the input's axes")
-    range: tuple[Finite, Finite] = Field((0.0, 1.0), description="what the grey levels 0 and 255 become")
-    mean: tuple[Finite, ...] = Field(
+    range: tuple[Number, Number] = Field((0.0, 1.0), description="what the grey levels 0 and 255 become")
+    mean: tuple[Number, ...] = Field(
         (), description="what is taken off each channel after that; empty for nothing", max_length=3
     )
-    deviation: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+    deviation: tuple[Annotated[float, Field(ge=1 / MOST, le=MOST)], ...] = Field(
         (), description="what each channel is divided by after that; empty for nothing", max_length=3
     )
     attribution: Literal["correlation", "linear"] = Field(
@@ -70,6 +72,8 @@ class JudgeSpec(Spec):
                 raise ValueError(f"labels: found {list(self.labels)}, expected {FEWEST} or more, each once")
             if self.references:
                 raise ValueError("references: found some, which only a fingerprint is compared with")
+            if self.attribution != "correlation":
+                raise ValueError(f"attribution: found {self.attribution!r}, which only a fingerprint has")
         elif self.labels:
             raise ValueError(
                 f"labels: found {list(self.labels)}, expected none: those of a fingerprint are its references'"
@@ -106,10 +110,20 @@ def read_judge(path: Path) -> JudgeSpec:
     """The description of a judge. A missing file, other YAML or a wrong key is a CamaError of one line."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Without aliases, by which a small file may describe an endless one."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("found an alias, expected the value itself")
+            return super().compose_node(parent, index)
+
+    if not path.is_file():
+        raise CamaError(f"{path}: no such judge, expected its YAML file")
+    if path.stat().st_size > LARGEST:
+        raise CamaError(f"{path}: found a file of {path.stat().st_size} bytes, expected at most {LARGEST} of a judge")
     try:
-        values = yaml.safe_load(read_text(path))
-    except OSError:
-        raise CamaError(f"{path}: no such judge, expected its YAML file") from None
+        values = yaml.load(read_text(path), Loader=Loader)  # noqa: S506 (a safe loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CamaError(f"{path}: not the YAML file of a judge ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):

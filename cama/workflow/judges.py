@@ -28,6 +28,11 @@ class JudgePaths(Paths):
                 raise CamaError(
                     f"{path}: labels: found {', '.join(spec.labels)}, expected {unknown[0]} among them, which is a target"
                 )
+            if spec.patch > self.config.patches.window:
+                side = self.config.patches.window
+                raise CamaError(
+                    f"{path}: patch: found {spec.patch}, expected at most {side}, the side of test pictures"
+                )
         return found
 
     def judge_inputs(self, name: str) -> Files:

@@ -84,6 +84,21 @@ def foreign_network(path: Path) -> Path:
     return write_network(path, [helper.make_node("Divination", ["x"], ["y"])], ["n", 3])
 
 
+def many_inputs(path: Path) -> Path:
+    """A network with 3,000 inputs."""
+    inputs = [helper.make_tensor_value_info(f"x{number}", FLOAT, IMAGES) for number in range(3000)]
+    nodes = [helper.make_node("Identity", ["x0"], ["y"])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", FLOAT, IMAGES)])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+def narrow_network(path: Path) -> Path:
+    """A convolution of 8 x 8 pixels, which smaller pictures do not fit."""
+    kernel = {"k": np.ones((3, 3, 8, 8), np.float32)}
+    return write_network(path, [helper.make_node("Conv", ["x", "k"], ["y"])], ["n", 3, "h2", "w2"], kernel)
+
+
 def two_outputs(path: Path) -> Path:
     """A network with a second output."""
     values = [helper.make_tensor_value_info(name, FLOAT, IMAGES) for name in ("y", "z")]

@@ -1,6 +1,8 @@
 """Tests of cama.judges: classifiers and fingerprint extractors that others trained, and ONNX files that mean harm."""
 
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from scipy.special import softmax
 
 from cama.core.errors import CamaError
 from cama.judges import isolated
+from cama.judges import judge as judge_module
 from cama.judges.fingerprints import fit_fingerprints, load_fingerprints, normalised
 from cama.judges.isolated import OnnxNetwork
 from cama.judges.judge import Judge
@@ -24,6 +27,8 @@ from tests.judges.networks import (
     endless_network,
     foreign_network,
     greedy_network,
+    many_inputs,
+    narrow_network,
     scattered_network,
     two_outputs,
     write_judge,
@@ -119,16 +124,38 @@ def test_its_scores_are_those_of_the_network(tmp_path):
     )
 
 
-def test_a_network_for_one_patch_at_a_time_is_asked_for_each(tmp_path):
-    colour_network(tmp_path / "one.onnx", [1, 3, 32, 32])
-    judge = Judge(write_judge(tmp_path / "j.yaml", network="one.onnx", patch=32))
-    assert judge.scores(coloured(2)).argmax() == 2
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_network_for_a_fixed_number_of_patches_is_asked_for_so_many(tmp_path, count):
+    colour_network(tmp_path / "fixed.onnx", [count, 3, 32, 32])
+    fixed = Judge(write_judge(tmp_path / "j.yaml", network="fixed.onnx", patch=32))
+    assert len(cut(coloured(2), fixed.spec)) == 12
+    free = Judge(write_judge(tmp_path / "k.yaml", patch=32))
+    assert np.allclose(fixed.scores(coloured(2)), free.scores(coloured(2)), atol=1e-6)
+
+
+def test_logarithms_of_nothing_are_probabilities_of_nothing():
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.array([[0.0, 0.25, 0.75]]))
+    assert np.allclose(probabilities(logs, "logarithms"), [[0, 0.25, 0.75]])
+    for scores, output in ((logs, "logits"), (np.full((1, 3), -np.inf), "logarithms")):
+        with pytest.raises(CamaError, match="found scores that are not finite"):
+            probabilities(scores, output)
+
+
+def test_after_a_picture_that_a_network_cannot_take_it_takes_others(tmp_path):
+    network = OnnxNetwork(narrow_network(tmp_path / "n.onnx"))
+    for _ in range(2):
+        with pytest.raises(CamaError, match=r"n.onnx: cannot be run as a network \(.*\)"):
+            network(np.zeros((1, 3, 4, 4), np.float32))
+        assert network(np.zeros((1, 3, 9, 9), np.float32)).shape == (1, 3, 2, 2)
+    network.close()
+    assert network(np.zeros((1, 3, 9, 9), np.float32)).shape == (1, 3, 2, 2)
 
 
 def test_many_patches_are_asked_in_parts(tmp_path, monkeypatch):
     judge = Judge(write_judge(tmp_path / "j.yaml", patch=32))
     whole = judge.scores(coloured(1))
-    monkeypatch.setattr(isolated, "PIXELS", 2 * 3 * 32 * 32)
+    monkeypatch.setattr(judge_module, "VALUES", 2 * 3 * 32 * 32)
     assert np.allclose(judge.scores(coloured(1)), whole)
 
 
@@ -141,7 +168,7 @@ def test_a_callable_is_a_judge(tmp_path, package):
     ("name", "expected"),
     [
         ("fails", "fails failed .ZeroDivisionError: .*zero."),
-        ("misshapen_judge", r"misshapen_judge: found an answer of shape \[\] for 1 patches, expected finite numbers"),
+        ("misshapen_judge", r"misshapen_judge: found an answer of shape \[\] for 1 patches, expected one for each"),
         ("unknown", "callable: found 'unknown', expected a cama.judges: brightest, "),
     ],
 )
@@ -206,14 +233,15 @@ def test_too_few_references_are_refused():
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (two_outputs, "found the outputs y, z, expected one"),
+        (two_outputs, "found 2 outputs .y, z., expected one"),
         (foreign_network, "cannot be run as a network .*Divination"),
         (scattered_network, "cannot be run as a network .its weights, or a part of it, lie in another file"),
         (absolute_network, "cannot be run as a network .its weights, or a part of it, lie in another file"),
         (greedy_network, "cannot be run as a network"),
+        (many_inputs, "found 3000 inputs .x0, x1, x2, x3., expected one"),
         (lambda path: path.write_bytes(b"no network"), "cannot be run as a network"),
         (lambda path: path.write_bytes(b""), "found 0 bytes, expected 1 to"),
-        (lambda path: None, "no such network .No such file"),
+        (lambda path: None, "no such network, expected an ONNX file"),
     ],
 )
 def test_a_network_that_means_harm_or_is_none_is_one_line(tmp_path, make, expected, monkeypatch):
@@ -237,6 +265,45 @@ def test_a_network_has_a_limit_of_time(tmp_path, monkeypatch):
     monkeypatch.setattr(isolated, "SECONDS", 2)
     with pytest.raises(CamaError, match="it takes more than 2 s"):
         OnnxNetwork(endless_network(tmp_path / "n.onnx"))(np.zeros((1, 3, 4, 4), np.float32))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="found no POSIX system, whose signals are the ones that are sent")
+def test_the_process_of_a_network_ends_when_its_parent_is_killed(tmp_path):
+    endless_network(tmp_path / "n.onnx")
+    program = (
+        "import numpy as np, pathlib, threading\n"
+        "from cama.judges.isolated import OnnxNetwork\n"
+        f"network = OnnxNetwork(pathlib.Path({str(tmp_path / 'n.onnx')!r}))\n"
+        "print(network._process.pid, flush=True)\n"
+        "network(np.zeros((1, 3, 4, 4), np.float32))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        time.sleep(1)  # it computes by now
+        parent.kill()
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the network's process goes on")
+
+
+def test_python_files_beside_a_network_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "onnxruntime.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert Judge(write_judge(tmp_path / "j.yaml")).scores(coloured(0)).argmax() == 0
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="found no POSIX system, which has pipes with names")
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "a\0b"])
+def test_what_is_no_file_is_no_network(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CamaError, match=r"no such network|could not be read"):
+        Judge(write_judge(tmp_path / "j.yaml", network=name))
 
 
 def test_the_process_of_a_network_ends_with_it(tmp_path):
@@ -275,6 +342,17 @@ def test_a_network_that_does_not_fit_its_file_is_named(tmp_path, settings, expec
         ("network: n.onnx\nkind: fingerprint", "patch, patches, vote: found 0, centre, mean, expected a side"),
         ("network: n.onnx\nkind: fingerprint\npatch: 64\nlabels: [A, B]", r"labels: found \['A', 'B'\], expected none"),
         ("- 1", "found a list, expected the keys and values of a judge"),
+        ("a: &a [1, 2]\nlabels: *a", "not the YAML file of a judge .found an alias"),
+        ("labels: [" + "A, " * 400_000 + "]", "found a file of .* bytes, expected at most"),
+        (
+            "network: n.onnx\nlabels: [A, B]\nattribution: linear",
+            "attribution: found 'linear', which only a fingerprint has",
+        ),
+        ("network: n.onnx\nlabels: [A, B]\npatch: yes", "patch: Input should be a valid integer"),
+        (
+            "network: n.onnx\nlabels: [A, B]\nrange: [1.0e+300, 1]",
+            "range.0: Input should be less than or equal to 1000000",
+        ),
         ("a: [", "not the YAML file of a judge"),
         ("a: !!python/object:os.system 1", "not the YAML file of a judge"),
     ],

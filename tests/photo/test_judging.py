@@ -130,3 +130,38 @@ def test_a_judge_that_is_none_is_said_before_any_work(photo, tmp_path, capsys):
         capsys, "anonymize", photo, "--model", model, "--to", "Borealis_B2", "--judge", tmp_path / "gone.yaml"
     )
     assert line.endswith("gone.yaml: no such judge, expected its YAML file")
+
+
+def test_a_judge_that_cannot_score_a_photograph_withholds_nothing_else(photo, tmp_path, capsys):
+    judges = [
+        str(write_judge(tmp_path / name, patch=patch)) for name, patch in (("large.yaml", 512), ("small.yaml", 32))
+    ]
+    assert main(["inspect", str(photo), "--judge", *judges, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    jsonschema.validate(result, json.loads((PROJECT / "docs" / "inspect.schema.json").read_text()))
+    large, small = result["results"][0]["judges"]
+    assert large["error"].endswith(
+        "large.yaml: found a picture of 128x96 pixels, expected at least 512 a side for a judge"
+    )
+    assert (large["scores"], small["error"]) == ({}, None)
+    assert main(["inspect", str(photo), "--judge", *judges]) == 0
+    assert "expected at least 512 a side for a judge (large)" in capsys.readouterr().out
+    out = tmp_path / "out.jpg"
+    arguments = [str(photo), "--model", str(model_file(tmp_path)), "--to", "Borealis_B2", "--out", str(out)]
+    assert main(["anonymize", *arguments, "--judge", *judges]) == 0
+    assert out.exists()
+    assert "large: nothing before, nothing after; small: Green_G1" in capsys.readouterr().out
+
+
+def test_other_files_among_references_are_left_out_with_a_line(tmp_path, capsys):
+    for camera in range(2):
+        folder = tmp_path / "known" / f"Cam_{camera}"
+        folder.mkdir(parents=True)
+        for number in range(3):
+            Image.fromarray(photograph(camera, number)).save(folder / f"{number}.png")
+    (tmp_path / "known" / ".git").mkdir()
+    (tmp_path / "known" / "Cam_0" / "notes.txt").write_text("of the day")
+    Image.fromarray(photograph(1, 9)).save(tmp_path / "p.png")
+    judge = write_judge(tmp_path / "j.yaml", kind="fingerprint", patch=64, references="known")
+    assert main(["judge", str(tmp_path / "p.png"), "--judge", str(judge)]) == 0
+    assert "notes.txt: left out, it does not look like a photograph" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -216,7 +217,7 @@ def given_away(results: Path, folder: Path, method: str = "jpeg") -> pd.DataFram
             for place, (kind, row, aim) in enumerate(zip(file.sets, file.rows, file.aims, strict=True))
         }
     for pair in pairs.itertuples():
-        path = folder / pair.target / Path(pair.photograph).with_suffix(".png")
+        path = folder / pair.target / f"{pair.photograph}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(made[pair.photograph, pair.target]).save(path)
     return pairs
@@ -228,7 +229,7 @@ def foreign(finished, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("foreign")
     pairs = given_away(finished.folder / "results", folder, "cama")
     assert len(pairs) == 8 + 8
-    untouched = folder / "untouched" / Path(pairs.photograph[0]).with_suffix(".png")
+    untouched = folder / "untouched" / f"{pairs.photograph[0]}.png"
     photograph = finished.folder / "results" / "photographs" / pairs.photograph[0]
     assert np.array_equal(np.asarray(Image.open(untouched)), np.asarray(Image.open(photograph))[16:144, 16:144])
     return folder
@@ -256,6 +257,45 @@ def test_pictures_of_another_attack_get_the_scores_of_the_same_pictures_within(f
     table = pd.read_csv(results / "tables" / "summary.csv").set_index(["method", "set", "save", "labels"])
     assert headline["targeted"] == pytest.approx(table.targeted["cama", "in", "png", 2], abs=1e-5)
     assert {one["classifier"] for one in record["judges"]} == {"residuals"}
+    assert (record["pairs"], record["pairs_of"]) == (16, 16)
+    # the untouched photographs have the intervals of the run's own tables
+    tables = [pd.read_csv(folder / "tables" / "transfer.csv") for folder in (out, results)]
+    kept = ["set", "save", "classifier", "targeted", "targeted_low", "targeted_high"]
+    untouched = [table[(table.method == "identity") & (table.classifier == "rgb")][kept] for table in tables]
+    pd.testing.assert_frame_equal(*(table.reset_index(drop=True) for table in untouched))
+
+
+def test_some_pictures_are_compared_with_the_oracle_of_these_alone(finished, foreign, tmp_path):
+    results, folder = finished.folder / "results", tmp_path / "some"
+    shutil.copytree(foreign, folder)
+    pd.read_csv(folder / "pairs.csv").iloc[::4].to_csv(folder / "pairs.csv", index=False)
+    call = ["evaluate-folder", folder, "--results", results, "--out", tmp_path / "out", "--name", "some"]
+    assert main(list(map(str, call))) == 0
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (record["pairs"], record["pairs_of"]) == (4, 16)
+    transfer = pd.read_csv(tmp_path / "out" / "tables" / "transfer.csv")
+    assert len(set(transfer[(transfer.set == "in") & (transfer.save == "png")].transformations)) == 1
+
+
+def test_what_would_be_mixed_up_is_refused_before_any_work(finished, foreign, tmp_path, capsys):
+    results, labels = finished.folder / "results", ["Alcyon_A10", "Borealis_B2", "Other_O1"]
+    rgb = write_judge(tmp_path / "rgb.yaml", labels=labels)
+    short = write_judge(tmp_path / "short.yaml", labels=["Alcyon_A10", "Other_O1"])
+    large = write_judge(tmp_path / "large.yaml", kind="fingerprint", patch=256)
+    (tmp_path / "other").mkdir()
+    twins = [write_judge(folder / "twin.yaml", labels=labels) for folder in (tmp_path, tmp_path / "other")]
+    call = ["evaluate-folder", foreign, "--results", results]
+    for options, expected in (
+        (["--out", results], "expected a folder outside of the run"),
+        (["--out", tmp_path / "out", "--name", "cama"], "--name: found 'cama', expected another than"),
+        (["--out", tmp_path / "out", "--name", "all"], "--name: found the name 'all', which has another meaning"),
+        (["--out", tmp_path / "out", "--judge", rgb], "--judge: found 'rgb', expected another than"),
+        (["--out", tmp_path / "out", "--judge", *twins], "--judge: found 'twin', expected another than"),
+        (["--out", tmp_path / "out", "--judge", short], "expected Borealis_B2 among them, which is a target"),
+        (["--out", tmp_path / "out", "--judge", large], "patch: found 256, expected at most 128"),
+    ):
+        assert expected in refusal(capsys, *call, *options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_another_attack_is_a_method_of_the_workflow(finished, foreign):
@@ -316,6 +356,10 @@ def test_a_method_of_a_run_has_a_record(finished, capsys):
         ),
         (lambda pairs: pd.concat([pairs, pairs]), "found a photograph twice with one target, expected it once"),
         (lambda pairs: pairs.assign(picture="gone.png"), "line 2: found no picture "),
+        (
+            lambda pairs: pairs.assign(picture="../outside.png"),
+            "line 2: picture: found '../outside.png', expected a file in",
+        ),
         (lambda pairs: pairs.assign(picture="small.png"), "small.png: found 20x10 pixels, expected 128x128 as of the"),
     ],
 )
@@ -324,7 +368,8 @@ def test_a_folder_that_does_not_fit_is_one_line(finished, foreign, tmp_path, cap
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
     Image.new("RGB", (20, 10)).save(tmp_path / "small.png")
     for target in ("Alcyon_A10", "Borealis_B2"):
-        (tmp_path / target).symlink_to(foreign / target)
+        shutil.copytree(foreign / target, tmp_path / target)
+    Image.new("RGB", (128, 128)).save(tmp_path.parent / "outside.png")
     call = ["evaluate-folder", tmp_path, "--results", finished.folder / "results", "--out", tmp_path / "out"]
     assert main(list(map(str, call))) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("cama evaluate-folder: ")]
