@@ -183,3 +183,17 @@ def test_scenes_must_be_known_to_be_kept_apart(table):
     with pytest.raises(CamaError, match="scene"):
         check(table, "device+scene")
     check(table, "device")
+
+
+def test_a_role_whose_scenes_a_camera_did_not_take_is_one_line():
+    manifest = photographs([("In_A", 0), ("In_B", 0)], each=9)
+    manifest["scene"] = manifest.number.astype(str)
+    models = ModelsSpec(in_distribution=("In_A", "In_B"))
+    roles = {"adversary": (0,), "examiner": (0,), "test": (0,)}
+    spec = SplitSpec(policy="scene", in_distribution=DevicesIn(**roles))
+    assert len(split(manifest, models, spec, seed=1)) == 18
+    few = manifest[(manifest.model == "In_A") | (manifest.number < 2)]
+    with pytest.raises(
+        CamaError, match=r"found no photograph of In_B device 0 in the scenes of the .*: it has 2 of 9 scenes"
+    ):
+        split(few, models, spec, seed=1)

@@ -1,6 +1,7 @@
 """Tests of cama.photo.judging: what judges that others trained say of photographs, by each command that asks them."""
 
 import json
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -20,6 +21,15 @@ def photo(tmp_path):
     path = tmp_path / "green.png"
     Image.fromarray(coloured(1)).save(path)
     return path
+
+
+def known(folder: Path) -> None:
+    """References of two cameras."""
+    for camera in range(2):
+        below = folder / "known" / f"Cam_{camera}"
+        below.mkdir(parents=True)
+        for number in range(6):
+            Image.fromarray(photograph(camera, number)).save(below / f"{number}.png")
 
 
 def test_the_command_judge_prints_what_each_judge_says(photo, tmp_path, capsys):
@@ -51,11 +61,7 @@ def test_a_photograph_that_a_judge_cannot_take_does_not_stop_the_others(photo, t
 
 
 def test_a_fingerprint_extractor_takes_its_references_from_folders(tmp_path, capsys):
-    for camera in range(2):
-        folder = tmp_path / "known" / f"Cam_{camera}"
-        folder.mkdir(parents=True)
-        for number in range(6):
-            Image.fromarray(photograph(camera, number)).save(folder / f"{number}.png")
+    known(tmp_path)
     Image.fromarray(photograph(1, 9)).save(tmp_path / "p.png")
     judge = write_judge(tmp_path / "j.yaml", kind="fingerprint", patch=64, references="known")
     assert main(["judge", str(tmp_path / "p.png"), "--judge", str(judge)]) == 0
@@ -154,11 +160,7 @@ def test_a_judge_that_cannot_score_a_photograph_withholds_nothing_else(photo, tm
 
 
 def test_other_files_among_references_are_left_out_with_a_line(tmp_path, capsys):
-    for camera in range(2):
-        folder = tmp_path / "known" / f"Cam_{camera}"
-        folder.mkdir(parents=True)
-        for number in range(3):
-            Image.fromarray(photograph(camera, number)).save(folder / f"{number}.png")
+    known(tmp_path)
     (tmp_path / "known" / ".git").mkdir()
     (tmp_path / "known" / "Cam_0" / "notes.txt").write_text("of the day")
     Image.fromarray(photograph(1, 9)).save(tmp_path / "p.png")
