@@ -299,12 +299,12 @@ def test_what_would_be_mixed_up_is_refused_before_any_work(finished, foreign, tm
 
 
 def test_a_folder_of_another_attack_is_a_method_of_the_workflow(finished, foreign):
-    overlay = {"attack": {"methods": {"mine": {"kind": "folder", "folder": str(foreign)}}}}
+    overlay = {"attack": {"methods": {"borrowed": {"kind": "folder", "folder": str(foreign)}}}}
     assert finished.planned(overlay=overlay) == {**evaluated(1)}
-    finished.run("results/rows/mine.csv", overlay=overlay)
-    rows = pd.read_csv(finished.folder / "results" / "rows" / "mine.csv")
+    finished.run("results/rows/borrowed.csv", overlay=overlay)
+    rows = pd.read_csv(finished.folder / "results" / "rows" / "borrowed.csv")
     assert len(rows) == (8 + 8) * 3 * 3
-    assert set(rows.method) == {"mine"}
+    assert set(rows.method) == {"borrowed"}
 
 
 def test_the_page_on_attacks_runs_as_it_stands(finished, tmp_path):
