@@ -1,6 +1,6 @@
 """The public API: what `import cama` offers. Each function checks what it is given, and imports what it needs when called."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,14 +57,17 @@ def load_model(path: str | Path | None = None, device: str = "auto", precision: 
 
 
 def score(
-    pictures: Iterable[np.ndarray], classifiers: str | Path | Sequence[str | Path], device: str = "auto"
+    pictures: Iterable[np.ndarray],
+    classifiers: str | Path | Sequence[str | Path] = (),
+    device: str = "auto",
+    judges: Sequence[str | Path] = (),
 ) -> "pd.DataFrame":
     """What classifiers attribute pictures to.
 
     `pictures`: (H, W, 3), uint8, RGB, at least 64 pixels a side, each scored whole; `classifiers`: one or more model files of
-    target classifiers or of E's. One row for each picture and classifier: `picture` (its place, from 0), `classifier` (the
-    file's name without its suffix), `predicted`, and for each camera model `p_NAME`, its probability (NaN where a classifier
-    does not know it).
+    target classifiers or of E's; `judges`: YAML files of judges that others trained. One row for each picture and classifier or
+    judge: `picture` (its place, from 0), `classifier` (the file's name without its suffix), `predicted`, and for each camera
+    model `p_NAME`, its probability (NaN where a classifier does not know it, or a judge gives no probabilities).
     """
     import pandas as pd
     import torch
@@ -83,7 +86,21 @@ def score(
             (logarithms,) = predict(classifier, torch.from_numpy(image[None].copy()), compute)
             shares = {f"p_{label}": float(share) for label, share in zip(labels, np.exp(logarithms), strict=True)}
             rows.append({"picture": place, "classifier": path.stem, "predicted": labels[logarithms.argmax()], **shares})
+    rows += _judged(images, judges)
     return pd.DataFrame(rows)
+
+
+def _judged(pictures: Sequence[np.ndarray], judges: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+    """The rows of `score` for judges."""
+    from cama.photo.judging import judged, load_judge
+
+    for judge in map(load_judge, map(Path, judges)):
+        for place, picture in enumerate(pictures):
+            found = judged(picture, judge)
+            shares = {
+                f"p_{name}": score for name, score in found["scores"].items() if found["measure"] == "probability"
+            }
+            yield {"picture": place, "classifier": judge.name, "predicted": next(iter(found["scores"])), **shares}
 
 
 def success_rate(

@@ -167,3 +167,14 @@ def test_other_files_among_references_are_left_out_with_a_line(tmp_path, capsys)
     judge = write_judge(tmp_path / "j.yaml", kind="fingerprint", patch=64, references="known")
     assert main(["judge", str(tmp_path / "p.png"), "--judge", str(judge)]) == 0
     assert "notes.txt: left out, it does not look like a photograph" in capsys.readouterr().err
+
+
+def test_score_asks_judges_beside_classifiers(tmp_path):
+    model_file(tmp_path)
+    pictures = [coloured(0), coloured(2)]
+    judge = write_judge(tmp_path / "j.yaml")
+    table = cama.score(pictures, tmp_path / "e.safetensors", judges=[judge])
+    assert table.classifier.tolist() == ["e", "e", "j", "j"]
+    assert table[table.classifier == "j"].predicted.tolist() == ["Red_R1", "Blue_B1"]
+    assert np.allclose(table[table.classifier == "j"][[f"p_{name}" for name in LABELS]].sum(axis=1), 1, atol=1e-3)
+    assert cama.score(pictures, judges=[judge]).predicted.tolist() == ["Red_R1", "Blue_B1"]
