@@ -52,13 +52,20 @@ def split(manifest: pd.DataFrame, models: ModelsSpec, spec: SplitSpec, seed: int
                         f" {len(scenes)} scenes, expected more"
                     )
             chosen.append(part.assign(role=role))
-    table = pd.concat(chosen, ignore_index=True)
+    table = _at_most(pd.concat(chosen, ignore_index=True), spec.most, seed)
     table["part"] = np.where(table.role.isin(TRAINING_ROLES), "train", "test")
     for (role, model), photos in table[table.part == "train"].groupby(["role", "model"]):
         held = round(spec.validation * len(photos))
         order = np.random.default_rng(derive_seed(seed, "validation", role, model)).permutation(photos.index)
         table.loc[order[:held], "part"] = "validation"
     return table.sort_values(["role", "path"], ignore_index=True)
+
+
+def _at_most(table: pd.DataFrame, most: Mapping[str, int], seed: int) -> pd.DataFrame:
+    """The rows with so many photographs of each camera model at most, drawn at random; fewer are among more."""
+    order = pd.Series(np.random.default_rng(derive_seed(seed, "most")).permutation(len(table)), table.index)
+    place = order.groupby([table.role, table.model]).rank(method="first")
+    return table[place <= table.role.map(most).fillna(np.inf)].reset_index(drop=True)
 
 
 def _owner(role: str) -> str:

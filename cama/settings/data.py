@@ -135,6 +135,10 @@ class SplitSpec(Spec):
     validation: float = Field(
         0.1, ge=0, lt=1, description="share of the photographs of a training role that is held out, 0 to 1"
     )
+    most: Annotated[dict[Role, Annotated[int, Field(ge=1)]], BeforeValidator(without_null)] = Field(
+        {},
+        description="most photographs of each camera model that a role takes, of all that it may; a role that is not named takes all",
+    )
     expected: Annotated[dict[Role, int], BeforeValidator(without_null)] = Field(
         {}, description="number of photographs expected of each role; another number is an error"
     )

@@ -197,3 +197,17 @@ def test_a_role_whose_scenes_a_camera_did_not_take_is_one_line():
         CamaError, match=r"found no photograph of In_B device 0 in the scenes of the .*: it has 2 of 9 scenes"
     ):
         split(few, models, spec, seed=1)
+
+
+def test_a_role_takes_so_many_photographs_of_each_model_and_fewer_are_among_more():
+    def paths(**most: int) -> dict[str, set[str]]:
+        table = split(MANIFEST, MODELS, SplitSpec(most=most), seed=1)
+        return {role: set(part.path) for role, part in table.groupby("role")}
+
+    every, ten, twelve = paths(), paths(adversary=10), paths(adversary=12, test=50)
+    assert (len(every["adversary"]), len(ten["adversary"]), len(twelve["adversary"])) == (80, 20, 24)
+    assert ten["adversary"] < twelve["adversary"] < every["adversary"]
+    assert ten["examiner"] == twelve["examiner"] == every["examiner"]
+    assert twelve["test"] == every["test"]  # which has fewer
+    table = split(MANIFEST, MODELS, SplitSpec(most={"adversary": 10}), seed=1)
+    assert set(table[table.role == "adversary"].groupby("model").size()) == {10}
