@@ -137,7 +137,7 @@ class SplitSpec(Spec):
     )
     most: Annotated[dict[Role, Annotated[int, Field(ge=1)]], BeforeValidator(without_null)] = Field(
         {},
-        description="most photographs of each camera model that a role takes, of all that it may; a role that is not named takes all",
+        description="most photographs of each camera model that a role takes; a role that is not named takes all",
     )
     expected: Annotated[dict[Role, int], BeforeValidator(without_null)] = Field(
         {}, description="number of photographs expected of each role; another number is an error"
