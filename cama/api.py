@@ -60,7 +60,7 @@ def score(
     pictures: Iterable[np.ndarray],
     classifiers: str | Path | Sequence[str | Path] = (),
     device: str = "auto",
-    judges: Sequence[str | Path] = (),
+    judges: str | Path | Sequence[str | Path] = (),
 ) -> "pd.DataFrame":
     """What classifiers attribute pictures to.
 
@@ -79,22 +79,27 @@ def score(
     compute, images, rows = _compute(device), list(pictures), []
     for place, image in enumerate(images):
         _check(image, f"pictures[{place}]", SMALLEST)
-    for path in map(Path, [classifiers] if isinstance(classifiers, (str, Path)) else classifiers):
+    for path in _paths(classifiers):
         classifier, labels = load_classifier(path)
         compute.to_device(fuse_batch_norms_(classifier))
         for place, image in enumerate(images):
             (logarithms,) = predict(classifier, torch.from_numpy(image[None].copy()), compute)
             shares = {f"p_{label}": float(share) for label, share in zip(labels, np.exp(logarithms), strict=True)}
             rows.append({"picture": place, "classifier": path.stem, "predicted": labels[logarithms.argmax()], **shares})
-    rows += _judged(images, judges)
+    rows += _judged(images, _paths(judges))
     return pd.DataFrame(rows)
 
 
-def _judged(pictures: Sequence[np.ndarray], judges: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    """One path, or several."""
+    return [*map(Path, [given] if isinstance(given, (str, Path)) else given)]
+
+
+def _judged(pictures: Sequence[np.ndarray], judges: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """The rows of `score` for judges."""
     from cama.photo.judging import judged, load_judge
 
-    for judge in map(load_judge, map(Path, judges)):
+    for judge in map(load_judge, judges):
         for place, picture in enumerate(pictures):
             found = judged(picture, judge)
             shares = {
@@ -174,7 +179,7 @@ def inspect(
     """
     from cama.photo.inspect import inspect
 
-    return inspect(Path(path), *([*map(Path, paths)] for paths in (classifiers, references, profiles, judges)))
+    return inspect(Path(path), *map(_paths, (classifiers, references, profiles, judges)))
 
 
 def load_config(*paths: str | Path) -> "Config":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -15,6 +16,8 @@ from cama.data.attacked import open_attacked
 from cama.data.foreign import COLUMNS, photographs_apart, picture_name
 from cama.data.patches import Patches
 from cama.judges.judge import Judge
+from cama.photo.judging import reference_pictures
+from cama.reporting.formats import merge_intervals, to_markdown
 from cama.reporting.result import result_record
 from cama.reporting.tables import read_rows
 from cama.settings.attacks import MethodSpec
@@ -127,6 +130,8 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     _check_name("--name", name, taken)
     _check_judges(judges, run)
     check_folder(out)
+    if (out / "rows").exists():
+        raise CamaError(f"--out: found results in {out} already, expected a new folder")
     read_rows([results / "rows" / "identity.csv"])  # for its errors, before the long work
     attacked = out / "attacked.h5"
     method = MethodSpec(kind="folder", folder=str(folder))
@@ -183,6 +188,33 @@ def _check_judges(judges: Sequence[Path], run: Finished) -> None:
             raise CamaError(f"{path}: labels: found {known}, expected {unknown[0]} among them, which is a target")
         if one.spec.patch > side:
             raise CamaError(f"{path}: patch: found {one.spec.patch}, expected at most {side}, the side of the pictures")
+        if one.spec.references:
+            known = reference_pictures(path, one.spec)
+            unknown = [target for target in run.targets if target not in known]
+            if unknown:
+                found = ", ".join(known)
+                raise CamaError(
+                    f"{path}: references: found {found}, expected {unknown[0]} among them, which is a target"
+                )
+        one.try_on(np.full((side, side, 3), 128, np.uint8))
+
+
+def as_table(judges: list[dict[str, Any]]) -> str:
+    """The figures of judges in a record, in Markdown."""
+    shown = [
+        "classifier",
+        "set",
+        "save",
+        "clean_accuracy",
+        "targeted",
+        "targeted_low",
+        "targeted_high",
+        "chance",
+        "oracle",
+    ]
+    table = pd.DataFrame(judges)
+    table = table[[name for name in shown if name in table]].rename(columns={"classifier": "judge"})
+    return to_markdown(merge_intervals(table))
 
 
 def _of_pairs(path: Path, own: Path, out: Path) -> Path:

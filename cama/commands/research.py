@@ -155,10 +155,12 @@ def _add_evaluate_folder(parser: ArgumentParser) -> None:
 
 
 def _evaluate_folder(options: Namespace) -> None:
-    from cama.commands.foreign import evaluate_folder
+    from cama.commands.foreign import as_table, evaluate_folder
 
-    evaluate_folder(options.folder, options.results, options.out, options.name, options.judge)
+    record = evaluate_folder(options.folder, options.results, options.out, options.name, options.judge)
     print((options.out / "tables" / "summary.md").read_text(), end="")
+    if record["judges"]:
+        print("\n" + as_table(record["judges"]), end="")
 
 
 def _add_result(parser: ArgumentParser) -> None:

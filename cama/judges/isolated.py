@@ -216,6 +216,8 @@ def _reason(error: Exception) -> str:
     # what the library says of a path that it refuses, or of a file that may not be opened
     if "xternal data" in text or "SystemError : 24" in text:
         return "its weights, or a part of it, lie in another file: expected all in one"
+    if "INVALID_PROTOBUF" in text or "No graph was found" in text:
+        return "it is no ONNX file"
     return text.rpartition("[ONNXRuntimeError] : ")[2][:400]
 
 

@@ -59,6 +59,16 @@ class Judge:
         except CamaError as error:
             raise CamaError(f"{self.path}: {error}") from error
 
+    def try_on(self, picture: np.ndarray) -> None:
+        """A CamaError where it cannot take a picture (H, W, 3), uint8: before long work."""
+        if self.spec.kind == "classifier":
+            self.scores(picture)
+            return
+        try:
+            self._residual(picture)
+        except CamaError as error:
+            raise CamaError(f"{self.path}: {error}") from error
+
     def learn(self, photographs: Mapping[str, Iterable[np.ndarray]]) -> Fingerprints:
         """Take the residuals of pictures (H, W, 3), uint8, of each camera model as what others are compared with."""
         try:

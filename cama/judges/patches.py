@@ -7,6 +7,8 @@ from cama.core.errors import CamaError
 from cama.forensics.fingerprint import GREY
 from cama.settings.judges import JudgeSpec
 
+FROM_ONE = 0.02  # how far from 1 the sum of a network's probabilities may be
+
 
 def cut(picture: np.ndarray, spec: JudgeSpec) -> np.ndarray:
     """The patches (N, h, w, 3), uint8, of a picture (H, W, 3), uint8, with origins at multiples of 16 pixels, as JPEG blocks
@@ -55,16 +57,17 @@ def network_input(patches: np.ndarray, spec: JudgeSpec) -> np.ndarray:
 
 
 def probabilities(scores: np.ndarray, output: str) -> np.ndarray:
-    """The probabilities (N, classes) of scores that are `logits`, `logarithms` or `probabilities`; these may not sum to 1, but
-    none may be negative. Logarithms may be -inf, but not all of a patch.
+    """The probabilities (N, classes) of scores that are `logits`, `logarithms` or `probabilities`, whose sums are 1 but for
+    rounding. Logarithms may be -inf, but not all of a patch.
     """
     scores = scores.astype(np.float64)
     if not np.isfinite(scores.max(1)).all() or (output != "logarithms" and not np.isfinite(scores).all()):
         raise CamaError("found scores that are not finite")
     if output == "probabilities":
-        if scores.min() < 0 or scores.sum(1).min() <= 0:
+        sums = scores.sum(1, keepdims=True)
+        if scores.min() < 0 or np.abs(sums - 1).max() > FROM_ONE:
             raise CamaError("found scores that are no probabilities, expected `output: logits` or `logarithms`")
-        return scores / scores.sum(1, keepdims=True)
+        return scores / sums
     powers = np.exp(scores - scores.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
 

@@ -64,9 +64,19 @@ def judge_files(photos: Sequence[Path], paths: Sequence[Path], as_json: bool) ->
     """The command `judge`: what the judges of these YAML files say of photographs, as `tell_each` goes through them."""
     judges = [load_judge(path) for path in paths]
 
+    references = {
+        judge.name: (judge.path.parent / judge.spec.references).resolve() for judge in judges if judge.spec.references
+    }
+
     def about(path: Path) -> dict[str, Any]:
-        picture = read_photograph(path).rgb()
-        return {"input": str(path), "error": None, "judges": [judged(picture, judge) for judge in judges]}
+        for name, folder in references.items():
+            if folder in path.resolve().parents:
+                raise CamaError(f"{path}: found it among the references of {name}, expected another photograph")
+        records = judged_by_all(read_photograph(path).rgb(), judges)
+        failed = next((record["error"] for record in records if record["error"]), None)
+        if failed and all(record["error"] for record in records):
+            raise CamaError(f"{path}: {failed}")
+        return {"input": str(path), "error": None, "judges": records}
 
     def text(record: dict[str, Any]) -> str:
         return "\n".join(printable(line) for line in (record["input"], *map(judgement, record["judges"])))

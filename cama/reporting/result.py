@@ -47,7 +47,8 @@ def _single(tables: Path, method: str) -> tuple[list[dict[str, Any]], list[dict[
     names += ["roles", "interval"]
     chosen = summary[summary.method == method]
     judged = transfer[(transfer.method == method) & (transfer.role == "judge")]
-    of_judge = ["classifier", *CELL, "photographs", "targeted", "targeted_low", "targeted_high", "chance"]
+    of_judge = ["classifier", *CELL, "photographs", "clean_accuracy"]
+    of_judge += ["targeted", "targeted_low", "targeted_high", "chance", "oracle", "untargeted"]
     return _records(chosen, names), _records(judged, of_judge), 1
 
 

@@ -67,6 +67,11 @@ class JudgeSpec(Spec):
         if bool(self.network) == bool(self.callable):
             found = f"{self.network!r} and {self.callable!r}" if self.network else "neither"
             raise ValueError(f"network, callable: found {found}, expected one of the two")
+        for name in ("channels", "layout", "range", "mean", "deviation"):
+            if self.callable and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name}: found {getattr(self, name)!r}, which only a network has: a callable takes patches as they are"
+                )
         if self.kind == "classifier":
             if len(self.labels) < FEWEST or len(set(self.labels)) < len(self.labels):
                 raise ValueError(f"labels: found {list(self.labels)}, expected {FEWEST} or more, each once")
@@ -120,6 +125,9 @@ def read_judge(path: Path) -> JudgeSpec:
 
     if not path.is_file():
         raise CamaError(f"{path}: no such judge, expected its YAML file")
+    if path.suffix.lower() in (".onnx", ".safetensors"):
+        other = "the YAML file that describes it" if path.suffix.lower() == ".onnx" else "it as --classifier"
+        raise CamaError(f"{path}: found a network, expected {other}")
     if path.stat().st_size > LARGEST:
         raise CamaError(f"{path}: found a file of {path.stat().st_size} bytes, expected at most {LARGEST} of a judge")
     try:
@@ -127,5 +135,6 @@ def read_judge(path: Path) -> JudgeSpec:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CamaError(f"{path}: not the YAML file of a judge ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
-        raise CamaError(f"{path}: found a {type(values).__name__}, expected the keys and values of a judge")
+        found = "an empty file" if values is None else f"a {type(values).__name__}"
+        raise CamaError(f"{path}: found {found}, expected the keys and values of a judge")
     return parse(JudgeSpec, values, str(path))

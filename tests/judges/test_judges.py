@@ -90,9 +90,10 @@ def test_scores_become_probabilities():
     assert np.allclose(probabilities(logits, "logits"), softmax(logits, 1))
     shares = softmax(np.array([[1.0, 2.0, 3.0]]), 1)
     assert np.allclose(probabilities(np.log(shares), "logarithms"), shares)
-    assert np.allclose(probabilities(2 * shares, "probabilities"), shares)
-    with pytest.raises(CamaError, match="scores that are no probabilities"):
-        probabilities(-shares, "probabilities")
+    assert np.allclose(probabilities(1.01 * shares, "probabilities"), shares)
+    for wrong in (-shares, 2 * shares):
+        with pytest.raises(CamaError, match="scores that are no probabilities"):
+            probabilities(wrong, "probabilities")
 
 
 def test_patches_vote_by_their_mean_or_by_majority():
@@ -239,7 +240,7 @@ def test_too_few_references_are_refused():
         (absolute_network, "cannot be run as a network .its weights, or a part of it, lie in another file"),
         (greedy_network, "cannot be run as a network"),
         (many_inputs, "found 3000 inputs .x0, x1, x2, x3., expected one"),
-        (lambda path: path.write_bytes(b"no network"), "cannot be run as a network"),
+        (lambda path: path.write_bytes(b"no network"), "cannot be run as a network .it is no ONNX file."),
         (lambda path: path.write_bytes(b""), "found 0 bytes, expected 1 to"),
         (lambda path: None, "no such network, expected an ONNX file"),
     ],
@@ -341,6 +342,8 @@ def test_a_network_that_does_not_fit_its_file_is_named(tmp_path, settings, expec
         ("network: n.onnx\nlabels: [A, B]\nreferences: r", "references: found some, which only a fingerprint"),
         ("network: n.onnx\nkind: fingerprint", "patch, patches, vote: found 0, centre, mean, expected a side"),
         ("network: n.onnx\nkind: fingerprint\npatch: 64\nlabels: [A, B]", r"labels: found \['A', 'B'\], expected none"),
+        ("callable: c\nlabels: [A, B]\nchannels: luma", "channels: found 'luma', which only a network has"),
+        ("", "found an empty file, expected the keys"),
         ("- 1", "found a list, expected the keys and values of a judge"),
         ("a: &a [1, 2]\nlabels: *a", "not the YAML file of a judge .found an alias"),
         ("labels: [" + "A, " * 400_000 + "]", "found a file of .* bytes, expected at most"),

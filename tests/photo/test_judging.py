@@ -167,6 +167,9 @@ def test_other_files_among_references_are_left_out_with_a_line(tmp_path, capsys)
     judge = write_judge(tmp_path / "j.yaml", kind="fingerprint", patch=64, references="known")
     assert main(["judge", str(tmp_path / "p.png"), "--judge", str(judge)]) == 0
     assert "notes.txt: left out, it does not look like a photograph" in capsys.readouterr().err
+    own = tmp_path / "known" / "Cam_0" / "0.png"
+    assert main(["judge", str(own), "--judge", str(judge)]) == 1
+    assert f"{own}: found it among the references of j, expected another photograph" in capsys.readouterr().err
 
 
 def test_score_asks_judges_beside_classifiers(tmp_path):

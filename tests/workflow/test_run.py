@@ -243,6 +243,7 @@ def test_pictures_of_another_attack_get_the_scores_of_the_same_pictures_within(f
     assert main(list(map(str, call))) == 0
     shown = capsys.readouterr().out
     assert "| mine | in | png |" in shown
+    assert "| residuals | in | png |" in shown
     rows, own = (
         pd.read_csv(folder / f"{name}.csv") for folder, name in ((out / "rows", "mine"), (results / "rows", "cama"))
     )
@@ -282,6 +283,8 @@ def test_what_would_be_mixed_up_is_refused_before_any_work(finished, foreign, tm
     rgb = write_judge(tmp_path / "rgb.yaml", labels=labels)
     short = write_judge(tmp_path / "short.yaml", labels=["Alcyon_A10", "Other_O1"])
     large = write_judge(tmp_path / "large.yaml", kind="fingerprint", patch=256)
+    wrong = write_judge(tmp_path / "wrong.yaml", labels=labels, layout="nhwc")
+    (tmp_path / "full" / "rows").mkdir(parents=True)
     (tmp_path / "other").mkdir()
     twins = [write_judge(folder / "twin.yaml", labels=labels) for folder in (tmp_path, tmp_path / "other")]
     call = ["evaluate-folder", foreign, "--results", results]
@@ -293,6 +296,8 @@ def test_what_would_be_mixed_up_is_refused_before_any_work(finished, foreign, tm
         (["--out", tmp_path / "out", "--judge", *twins], "--judge: found 'twin', expected another than"),
         (["--out", tmp_path / "out", "--judge", short], "expected Borealis_B2 among them, which is a target"),
         (["--out", tmp_path / "out", "--judge", large], "patch: found 256, expected at most 128"),
+        (["--out", tmp_path / "out", "--judge", wrong], "expected other `patch`, `channels` or `layout`"),
+        (["--out", tmp_path / "full"], "found results in"),
     ):
         assert expected in refusal(capsys, *call, *options)
     assert not (tmp_path / "out").exists()
