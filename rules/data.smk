@@ -98,6 +98,7 @@ use rule stage as profiles with:
         plan.log("adversary/profiles"),
     benchmark:
         plan.benchmark("adversary/profiles")
+    priority: 30  # it takes a moment, and a training may wait for it
     resources:
         **resources(runtime=60),
     params:
