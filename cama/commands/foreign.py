@@ -21,7 +21,7 @@ from cama.reporting.formats import merge_intervals, to_markdown
 from cama.reporting.result import result_record
 from cama.reporting.tables import read_rows
 from cama.settings.attacks import MethodSpec
-from cama.settings.judges import FitJudgeSpec, JudgeStageSpec, read_judge
+from cama.settings.judges import FitJudgeSpec, JudgeStageSpec, check_targets, read_judge
 from cama.settings.spec import parse, plain_names
 from cama.settings.stages import AttackStageSpec, EvaluateStageSpec, PatchesStageSpec, TablesStageSpec
 from cama.stages.attack import attack
@@ -182,20 +182,12 @@ def _check_judges(judges: Sequence[Path], run: Finished) -> None:
         _check_name("--judge", path.stem, taken)
         taken.add(path.stem)
         one = Judge(path)  # for its network's errors, before the long work
-        unknown = [target for target in run.targets if target not in one.spec.labels]
-        if one.spec.kind == "classifier" and unknown:
-            known = ", ".join(one.spec.labels)
-            raise CamaError(f"{path}: labels: found {known}, expected {unknown[0]} among them, which is a target")
+        if one.spec.kind == "classifier":
+            check_targets(path, one.spec.labels, run.targets)
         if one.spec.patch > side:
             raise CamaError(f"{path}: patch: found {one.spec.patch}, expected at most {side}, the side of the pictures")
         if one.spec.references:
-            known = reference_pictures(path, one.spec)
-            unknown = [target for target in run.targets if target not in known]
-            if unknown:
-                found = ", ".join(known)
-                raise CamaError(
-                    f"{path}: references: found {found}, expected {unknown[0]} among them, which is a target"
-                )
+            check_targets(path, tuple(reference_pictures(path, one.spec)), run.targets, "references")
         one.try_on(np.full((side, side, 3), 128, np.uint8))
 
 

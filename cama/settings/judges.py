@@ -1,5 +1,6 @@
 """Judges: classifiers and fingerprint extractors that others trained, each described by a YAML file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -95,6 +96,14 @@ class JudgeSpec(Spec):
             if count not in (0, expected):
                 raise ValueError(f"{name}: found {count} values, expected {expected} for the channels {self.channels}")
         return self
+
+
+def check_targets(path: Path, labels: Sequence[str], targets: Sequence[str], key: str = "labels") -> None:
+    """A CamaError where the `labels` of the judge at `path`, which its `key` gives, lack one of the `targets`."""
+    unknown = [target for target in targets if target not in labels]
+    if unknown:
+        known = ", ".join(labels) or "none"
+        raise CamaError(f"{path}: {key}: found {known}, expected {unknown[0]} among them, which is a target")
 
 
 class FitJudgeSpec(Spec):

@@ -16,6 +16,7 @@ from cama.evaluation.delivery import deliver
 from cama.judges.fingerprints import load_fingerprints
 from cama.judges.judge import Judge
 from cama.photo.encoders import target_encoders
+from cama.settings.judges import check_targets
 from cama.settings.stages import JudgeStageSpec
 from cama.storage.files import read_csv, write_text
 
@@ -41,10 +42,7 @@ def judge(
     loaded = Judge(judge, load_fingerprints(fingerprints) if fingerprints else None, network)
     found = []
     with open_attacked(attacked) as file:
-        unknown = [target for target in file.targets if target not in loaded.labels]
-        if unknown:
-            known = ", ".join(loaded.labels) or "none"
-            raise CamaError(f"{judge}: labels: found {known}, expected {unknown[0]} among them, which is a target")
+        check_targets(judge, loaded.labels, file.targets)
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         imitations = target_encoders(spec.saves, profiles, file.targets)
         progress = Progress(f"judge {spec.name} by {spec.judge}", len(file))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cama.core.errors import CamaError
 from cama.data.listing import list_pictures
-from cama.settings.judges import JudgeSpec, read_judge
+from cama.settings.judges import JudgeSpec, check_targets, read_judge
 from cama.workflow.jobs import named
 from cama.workflow.paths import Files, Paths
 
@@ -23,11 +23,8 @@ class JudgePaths(Paths):
         found = {}
         for name, path in self.config.examiner.judges.items():
             spec = found[name] = read_judge(Path(path))
-            unknown = [target for target in self.config.models.in_distribution if target not in spec.labels]
-            if spec.kind == "classifier" and unknown:
-                raise CamaError(
-                    f"{path}: labels: found {', '.join(spec.labels)}, expected {unknown[0]} among them, which is a target"
-                )
+            if spec.kind == "classifier":
+                check_targets(Path(path), spec.labels, self.config.models.in_distribution)
             if spec.patch > self.config.patches.window:
                 side = self.config.patches.window
                 raise CamaError(
