@@ -23,19 +23,19 @@ class Model:
     Attributes: `labels`, the camera models (`Make_Model`) that it can aim at; `card`, the model card in Markdown.
     """
 
-    def __init__(self, path: Path, compute: "Compute") -> None:
+    def __init__(self, path: Path) -> None:
         from cama.models.packaged import load_anonymizer
         from cama.photo.change import packaged_attack
 
         anonymizer = load_anonymizer(path)
         self.labels = tuple(anonymizer.header.labels)
         self.card = anonymizer.header.card
-        self._psnr, self._attack = anonymizer.header.psnr, packaged_attack(anonymizer, compute)
+        self._psnr, self._attack = anonymizer.header.psnr, packaged_attack(anonymizer)
 
     def transform(self, picture: np.ndarray, target: str) -> np.ndarray:
         """Change a picture (H, W, 3), uint8, RGB, so that classifiers attribute it to the camera model `target`; same shape and
         type. Pictures of any size: they are processed in tiles. The change is scaled to the PSNR that the card names, or left
-        as G makes it. The result depends on the device and its precision.
+        as G makes it.
 
         The pixels alone are changed: a file for sharing also needs its metadata removed, which `cama anonymize` does.
         """
@@ -45,15 +45,13 @@ class Model:
         return self._attack(picture, self.labels.index(target), self._psnr)
 
 
-def load_model(path: str | Path | None = None, device: str = "auto", precision: str = "auto") -> Model:
-    """Read a model file of the workflow (`results/models/NAME.safetensors`), or the one that comes with cama.
-
-    `device`: `auto`, `cpu` or `cuda`; `precision`: `auto`, `float32` or `bfloat16`. A missing, damaged or foreign file is a
-    CamaError.
+def load_model(path: str | Path | None = None) -> Model:
+    """Read a model file of the workflow (`results/models/NAME.safetensors`), or the one that comes with cama. A missing,
+    damaged or foreign file is a CamaError.
     """
     from cama.shipped import model_file
 
-    return Model(model_file(None if path is None else Path(path)), _compute(device, precision))
+    return Model(model_file(None if path is None else Path(path)))
 
 
 def score(
@@ -191,12 +189,12 @@ def load_config(*paths: str | Path) -> "Config":
     return load_config(*map(Path, paths))
 
 
-def _compute(device: str, precision: str = "auto") -> "Compute":
+def _compute(device: str) -> "Compute":
     from cama.compute.device import Compute
     from cama.settings.spec import parse
     from cama.settings.training import ComputeSpec
 
-    return Compute(parse(ComputeSpec, {"device": device, "precision": precision}, "compute"))
+    return Compute(parse(ComputeSpec, {"device": device}, "compute"))
 
 
 def _check(picture: Any, name: str, smallest: int = 1, like: tuple[int, ...] | None = None) -> None:

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from cama.alignment import MCU
-from cama.compute.device import Compute
 from cama.core.errors import CamaError
-from cama.models.classifiers import Classifier
-from cama.training.classifier import predict
 
 CROPS = 16  # most crops that a choice is made on
 SIDE = 128  # pixels of a crop
 # a picture (H, W, 3), uint8, and the number of a label, to the picture changed towards it
 Change = Callable[[np.ndarray, int], np.ndarray]
+# crops (N, S, S, 3), uint8, to the logarithms of the probabilities of each label (N, L)
+Judge = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -61,24 +59,23 @@ def _places(length: int, side: int, count: int) -> list[int]:
 def choose_target(
     crops: Sequence[np.ndarray],
     change: Change,
-    judges: Sequence[Classifier],
+    judges: Sequence[Judge],
     labels: int,
-    compute: Compute,
     own: int | None = None,
 ) -> Choice:
     """The label for which the judges take crops (N, S, S, 3), uint8, most surely once they are changed towards it.
 
     `crops`: of one photograph, or of several of one camera, each array of photographs changed as one picture, so that a change
-    of a given strength is spread over them as over the whole photograph. `judges`: classifiers of so many `labels`, best such
-    as the generator was not trained with. `own`: the crops' own label, which is never chosen; where it is not known, that which
+    of a given strength is spread over them as over the whole photograph. `judges`: of so many `labels`, best such as the
+    generator was not trained with. `own`: the crops' own label, which is never chosen; where it is not known, that which
     the judges give them.
     """
     if own is None:
-        own = int(np.mean([_probabilities(judges, one, compute) for one in crops], axis=0).argmax())
+        own = int(np.mean([probabilities(judges, one) for one in crops], axis=0).argmax())
     shares = [0.0] * labels
     for label in range(labels):
         if label != own:
-            found = [_probabilities(judges, _changed(one, change, label), compute)[label] for one in crops]
+            found = [probabilities(judges, _changed(one, change, label))[label] for one in crops]
             shares[label] = float(np.mean(found))
     return Choice(
         max((label for label in range(labels) if label != own), key=lambda label: shares[label]), tuple(shares)
@@ -90,7 +87,6 @@ def _changed(crops: np.ndarray, change: Change, label: int) -> np.ndarray:
     return change(crops.reshape(-1, *crops.shape[2:]), label).reshape(crops.shape)
 
 
-def _probabilities(judges: Sequence[Classifier], crops: np.ndarray, compute: Compute) -> np.ndarray:
+def probabilities(judges: Sequence[Judge], crops: np.ndarray) -> np.ndarray:
     """The mean probability of each label (L,) over crops and judges."""
-    pictures = torch.from_numpy(np.ascontiguousarray(crops))
-    return np.mean([np.exp(predict(judge, pictures, compute)).mean(0) for judge in judges], axis=0)
+    return np.mean([np.exp(judge(crops)).mean(0) for judge in judges], axis=0)

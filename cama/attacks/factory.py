@@ -4,9 +4,9 @@ from pathlib import Path
 
 from cama.attacks.classical import ATTACKS, Attack
 from cama.attacks.gradient import gradient_attack
-from cama.attacks.learned import learned_attack
 from cama.attacks.purify import purify_attack
 from cama.attacks.spectrum import spectrum_attack
+from cama.attacks.trained import learned_attack
 from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.models.evaluator import load_evaluator

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cama.attacks.classical import Attack
+from cama.attacks.steps import fitting_bound, momentum_steps, within
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
 from cama.core.seeds import derive_seed
@@ -21,9 +22,7 @@ from cama.settings.attacks import MethodSpec
 from cama.training.losses import evaluator_loss
 
 Bounded = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
-MOMENTUM = 1.0  # of MI-FGSM, its authors' value
 PGD_REACH = 2.5  # how far the steps of PGD reach together, in bounds (Madry et al.)
-REACHED = {"fgsm": 1.0, "pgd": 0.7, "mi_fgsm": 0.7}  # root mean square of a change, in bounds: all pixels of one step
 
 
 def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, seed: int) -> Attack:
@@ -45,12 +44,11 @@ def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, see
     evaluator = compute.to_device(evaluator)
 
     def attack(images: np.ndarray, target: np.ndarray, bound: float) -> np.ndarray:
-        labels = torch.as_tensor(target).to(compute.device)
+        labels, x = torch.as_tensor(target).to(compute.device), compute.images(images)
         if spec.kind == "mi_fgsm":
-            return momentum_steps(
-                images, bound, spec.steps, compute, lambda _, now: downhill(evaluator, now, labels, compute)
+            return in_levels(
+                momentum_steps(x, bound, spec.steps, lambda _, now: downhill(evaluator, now, labels, compute))
             )
-        x = compute.images(images)
         reach, changed = bound / 127.5, x
         if spec.kind == "fgsm":
             steps, rate = 1, reach
@@ -59,25 +57,10 @@ def bounded_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, see
             noise = _uniform(images, seed, "start").to(x)
             changed = (x + reach * (2 * noise - 1)).clamp(-1, 1)
         for _ in range(steps):
-            changed = _within(changed + rate * downhill(evaluator, changed, labels, compute).sign(), x, reach)
-        return _last(127.5 * (changed.cpu() + 1))
+            changed = within(changed + rate * downhill(evaluator, changed, labels, compute).sign(), x, reach)
+        return in_levels(changed)
 
     return attack
-
-
-def momentum_steps(
-    images: np.ndarray, bound: float, steps: int, compute: Compute, direction: Callable[[int, Tensor], Tensor]
-) -> np.ndarray:
-    """MI-FGSM: images (N, H, W, 3), uint8, after `steps`, each pixel within `bound` grey levels of the image's; float32 in 0 to
-    255. `direction` gives, for the number of a step and the images (N, 3, H, W) in [-1, 1] so far, where each is to go.
-    """
-    x = compute.images(images)
-    reach, changed, momentum = bound / 127.5, x, torch.zeros_like(x)
-    for step in range(steps):
-        way = direction(step, changed)
-        momentum = MOMENTUM * momentum + way / way.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
-        changed = _within(changed + reach / steps * momentum.sign(), x, reach)
-    return _last(127.5 * (changed.cpu() + 1))
 
 
 def downhill(
@@ -94,9 +77,9 @@ def downhill(
     return -gradient
 
 
-def _within(changed: Tensor, images: Tensor, reach: float) -> Tensor:
-    """The changed images, no pixel further than `reach` from its own, in [-1, 1]."""
-    return torch.clamp(changed, images - reach, images + reach).clamp(-1, 1)
+def in_levels(images: Tensor) -> np.ndarray:
+    """Images (N, 3, H, W) in [-1, 1] as (N, H, W, 3) in 0 to 255, not rounded."""
+    return _last(127.5 * (images.cpu() + 1))
 
 
 def _last(images: Tensor) -> np.ndarray:
@@ -111,8 +94,3 @@ def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(seed, use, zlib.crc32(image.tobytes())))
         drawn.append(torch.rand((3, *image.shape[:2]), generator=generator))
     return torch.stack(drawn)
-
-
-def fitting_bound(kind: str, psnr: float) -> float:
-    """The bound in grey levels at which pictures have about this PSNR in dB, so that little is left to be scaled."""
-    return 255 * 10 ** (-psnr / 20) / REACHED[kind]

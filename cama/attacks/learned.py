@@ -1,36 +1,31 @@
 """The attack by a trained generator: G's picture, and where that is refined, gradient steps on E from there."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from cama.attacks.classical import Attack
 from cama.attacks.refinement import GENERATOR, refine
-from cama.attacks.tiles import transform
-from cama.compute.device import Compute
+from cama.attacks.tiles import TILE, transform
 from cama.core.errors import CamaError
-from cama.models.evaluator import Evaluator, load_evaluator
-from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.generator import Generator, load_generator
-from cama.settings.attacks import MethodSpec
-from cama.settings.networks import GeneratorSpec
 
 
+@dataclass(frozen=True)
 class LearnedAttack:
-    """A trained generator for photographs of any size. It takes the generator and E over, to the device of `compute`."""
+    """A trained generator for photographs of any size, by whatever runs its networks.
 
-    def __init__(
-        self,
-        generator: Generator,
-        spec: GeneratorSpec,
-        compute: Compute,
-        evaluator: Evaluator | None = None,
-        steps: int = 0,
-    ) -> None:
-        self._generator, self._spec, self._compute = compute.to_device(fuse_batch_norms_(generator)), spec, compute
-        self._evaluator = compute.to_device(evaluator) if steps and evaluator else None
-        self._steps = steps
+    `generate`: G's picture (H, W, 3), uint8, of such a picture, whose sides are multiples of 16, for a label; `reach`: how far,
+    in pixels, a change of the picture can change G's; `walk`: the picture after gradient steps on E for a label, each pixel
+    within a bound in grey levels, in 0 to 255 and not rounded, or None where pictures are not refined; `effort`: how much
+    longer that takes than G; `workers`: threads, of which each has a tile of `tile` pixels a side.
+    """
+
+    generate: Callable[[np.ndarray, int], np.ndarray]
+    reach: int
+    walk: Callable[[np.ndarray, int, float], np.ndarray] | None = None
+    effort: int = 1
+    workers: int = 1
+    tile: int = TILE
 
     def __call__(
         self,
@@ -42,49 +37,26 @@ class LearnedAttack:
         """The picture (H, W, 3), uint8, changed towards the label `target`, so that it has `psnr` dB; 0, for a generator whose
         pictures are not refined, leaves the change as G makes it. `progress` is called with parts of the work done and of all.
         """
-        if self._evaluator is None:
-            return transform(picture, self._generator, self._spec, target, self._compute, psnr, progress=progress)
-        if not psnr:
+        if self.walk and not psnr:
             raise CamaError("psnr: found 0, expected a PSNR in dB: this generator's pictures are refined at one")
-        whole = 1 + self._steps
-        start = transform(
+        whole = 1 + (self.effort if self.walk else 0)
+        made = transform(
             picture,
-            self._generator,
-            self._spec,
-            target,
-            self._compute,
-            psnr + GENERATOR,
-            progress=lambda done, total: progress(done, total * whole),
+            lambda context: self.generate(context, target),
+            self.reach,
+            psnr + GENERATOR if self.walk else psnr,
+            self.tile,
+            self.workers,
+            lambda done, total: progress(done, total * whole),
         )
+        if not self.walk:
+            return made
         return refine(
             picture,
-            start,
-            self._evaluator,
-            target,
+            made,
+            lambda context, bound: self.walk(context, target, bound),
             psnr,
-            self._steps,
-            self._compute,
-            progress=lambda done, total: progress(total + done * self._steps, total * whole),
+            self.tile,
+            self.workers,
+            lambda done, total: progress(total + done * self.effort, total * whole),
         )
-
-
-def learned_attack(
-    path: Path, method: MethodSpec, targets: tuple[str, ...], compute: Compute, evaluators: Sequence[Path] = ()
-) -> Attack:
-    """The attack of a generator's file; `evaluators`: files of the classifiers of its E, where its pictures are refined."""
-    generator, spec, labels = load_generator(path)
-    if labels != targets:
-        raise CamaError(f"{path}: found the labels {list(labels)}, expected {list(targets)}")
-    evaluator = None
-    if method.refine:
-        if not evaluators:
-            raise CamaError(
-                "--evaluators: found none, expected those of the generator, on which its pictures are refined"
-            )
-        evaluator = load_evaluator([file.stem for file in evaluators], evaluators, targets)
-    change = LearnedAttack(generator, spec, compute, evaluator, method.refine)
-
-    def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return np.stack([change(image, int(label), method.psnr) for image, label in zip(images, target, strict=True)])
-
-    return attack

@@ -8,15 +8,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from cama.alignment import MCU
-from cama.attacks.gradient import downhill, fitting_bound, momentum_steps
+from cama.attacks.steps import fitting_bound
 from cama.attacks.tiles import TILE, over_tiles
-from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
-from cama.models.evaluator import Evaluator
 
 SHARE = 0.7  # of the power, that is G's: chosen among 0.3 to 0.85 on cameras of development
 GENERATOR, STEPS = (-10 * np.log10(part) for part in (SHARE, 1 - SHARE))  # dB of each part above that of both
@@ -27,34 +23,26 @@ MARGIN = MCU  # pixels around a tile that its steps see, so that they are not th
 def refine(
     picture: np.ndarray,
     start: np.ndarray,
-    evaluator: Evaluator,
-    target: int,
+    walk: Callable[[np.ndarray, float], np.ndarray],
     psnr: float,
-    steps: int,
-    compute: Compute,
     tile: int = TILE,
+    workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """The picture (H, W, 3), uint8, which has `psnr` dB (see `at_psnr`), that `steps` on E make of `start`, G's picture of
-    `picture` for the label `target`, at `psnr` + `GENERATOR` dB. E is on the device of `compute`.
+    """The picture (H, W, 3), uint8, which has `psnr` dB (see `at_psnr`), that steps on E make of `start`, G's picture of
+    `picture`, at `psnr` + `GENERATOR` dB. `walk` makes of such a picture that after the steps, in 0 to 255 and not rounded,
+    each pixel within a bound in grey levels (see `momentum_steps`).
 
     In equal tiles of at most `tile` pixels a side, multiples of 16, each of which E sees as a picture of its own, with some
-    pixels around it. `progress` is called with the numbers of tiles done and of all tiles.
+    pixels around it, in so many threads. `progress` is called with the numbers of tiles done and of all tiles.
     """
     height, width = start.shape[:2]
     below, right = (max(length + -length % MCU, SMALLEST) - length for length in (height, width))
     padded = np.pad(start, ((0, below), (0, right), (0, 0)), mode="symmetric") if below or right else start
     rows, columns = (_equal(length, tile) for length in padded.shape[:2])
     result = np.empty(padded.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
-    bound, label = fitting_bound("mi_fgsm", psnr + STEPS), torch.tensor([target], device=compute.device)
-
-    def direction(step: int, now: Tensor) -> Tensor:
-        return downhill(evaluator, now, label, compute, [evaluator.names[step % len(evaluator.names)]])
-
-    def change(context: np.ndarray) -> np.ndarray:
-        return momentum_steps(context[None], bound, steps, compute, direction)[0]
-
-    over_tiles(padded, rows, columns, MARGIN, change, result, progress)
+    bound = fitting_bound("mi_fgsm", psnr + STEPS)
+    over_tiles(padded, rows, columns, MARGIN, lambda context: walk(context, bound), result, workers, progress)
     return at_psnr(picture[None], result[None, :height, :width], psnr)[0]
 
 

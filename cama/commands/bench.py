@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from cama.attacks.tiles import transform
+from cama.attacks.trained import trained_attack
 from cama.compute.device import Compute, processor_flags
 from cama.data.patches import Patches, Sampler
 from cama.forensics.residual import noise_residual
 from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
-from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.generator import Generator
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, LearnedSpec, TrainingSpec
@@ -142,9 +141,9 @@ def _generator_forward(settings: ComputeSpec) -> float:
 
 def generator_megapixels(spec: GeneratorSpec, compute: Compute) -> float:
     """Megapixels a second of a generator on a picture of 512x512."""
-    generator = compute.to_device(fuse_batch_norms_(Generator(LABELS, spec).eval()))
+    attack = trained_attack(Generator(LABELS, spec).eval(), spec, compute)
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: transform(image, generator, spec, 0, compute))
+    return image.shape[0] * image.shape[1] / 1e6 / _median_s(lambda: attack(image, 0))
 
 
 ROWS = {

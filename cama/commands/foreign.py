@@ -30,7 +30,8 @@ from cama.stages.fit_judge import fit_judge
 from cama.stages.judge import judge
 from cama.stages.patches import patches
 from cama.stages.tables import tables
-from cama.storage.files import check_folder, read_csv, write_text
+from cama.storage.files import check_folder, write_text
+from cama.storage.tables import read_csv
 from cama.workflow.provenance import Record, find_record
 
 PAIR = ["set", "photograph", "target"]

@@ -141,11 +141,17 @@ def _add_export(parser: ArgumentParser) -> None:
 
 
 def _export(options: Namespace) -> None:
-    from cama.models.onnx import export_onnx
-    from cama.storage.files import check_folder
+    from cama.models.packaged import GENERATOR, read_network
+    from cama.storage.files import atomic, check_folder
 
     check_folder(options.onnx.parent)
-    export_onnx(options.file, options.onnx)
+    data, header = read_network(options.file, GENERATOR)
+    if header.refine:
+        raise CamaError(
+            f"{options.file}: found pictures that are refined on E, expected a model file whose generator does all of the work"
+        )
+    with atomic(options.onnx) as temporary:
+        temporary.write_bytes(data)
 
 
 COMMANDS = (

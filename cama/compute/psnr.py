@@ -1,10 +1,9 @@
 """PSNR, and the change of a picture made as strong as a PSNR allows, in the picture as it is delivered: in 8 bits."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.optimize import brentq
 
 TOLERANCE = 0.02  # dB
 LEAST, MOST = -100.0, 20 * np.log10(4.0)  # factors of a change in dB: from one that rounding takes away to fourfold
@@ -68,8 +67,22 @@ def _at_psnr(before: np.ndarray, after: np.ndarray, dither: np.ndarray, level: f
             strongest = max(strongest, factor)
         return 0 if 0 <= above < TOLERANCE else above
 
-    # it falls as the factor grows, since no pixel's step shrinks: by nearly a dB for each dB, or in leaps
-    if excess(MOST) < 0:
-        brentq(excess, LEAST, MOST, xtol=TOLERANCE / 100)
+    _to_zero(excess)
     for strip in _strips(len(before)):
         out[strip] = changed(strip, strongest) if strongest > LEAST else before[strip]
+
+
+def _to_zero(excess: Callable[[float], float]) -> None:
+    """Ask `excess` for factors in dB, until it is 0 or leaps over 0, or cannot fall so far. It falls as the factor grows, since
+    no pixel's step shrinks: by nearly a dB for each dB, or in leaps.
+    """
+    low, high = LEAST, MOST  # between which it is 0
+    at, asked, above = MOST, 0, excess(MOST)
+    if above >= 0:
+        return
+    while above and high - low > TOLERANCE / 100:
+        at, asked = at + above, asked + 1
+        if not low < at < high or asked % 4 == 0:  # where it leaps, halves come closer
+            at = (low + high) / 2
+        above = excess(at)
+        low, high = (at, high) if above > 0 else (low, at)

@@ -10,8 +10,8 @@ from cama.core.errors import CamaError
 from cama.core.names import PAIRS
 from cama.data.attacked import Pair
 from cama.data.patches import Patches
-from cama.storage.files import read_csv
 from cama.storage.images import read_rgb
+from cama.storage.tables import read_csv
 
 COLUMNS = ("photograph", "source", "target")
 

@@ -17,8 +17,8 @@ from cama.core.progress import Progress
 from cama.data.conventions import CONVENTIONS, Origin
 from cama.data.listing import left_out_line, list_photographs
 from cama.jpeg.names import UNSAFE, label
-from cama.storage.files import read_csv
 from cama.storage.images import read_rgb
+from cama.storage.tables import read_csv
 
 COLUMNS = ("path", "model", "device", "number", "scene", "width", "height", "sha256", "pixels")
 UNKNOWN_SCENE = ""

@@ -66,9 +66,9 @@ def _shares(values: list[Tensor], merged: tuple[int, ...], classes: int) -> Tens
     for following in values[1:]:
         codes = codes * VALUES + following
     codes = codes.flatten(1)
-    counts = torch.zeros(len(codes), len(merged), device=codes.device)
+    counts = torch.zeros(codes.shape[0], len(merged), device=codes.device)
     counts.scatter_add_(1, codes, torch.ones_like(codes, dtype=counts.dtype))
-    shares = torch.zeros(len(codes), classes, device=codes.device)
+    shares = torch.zeros(codes.shape[0], classes, device=codes.device)
     return shares.index_add_(1, torch.tensor(merged, device=codes.device), counts / codes.shape[1])
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.fft import dctn, fft2
+import torch
+from scipy.fft import dct
+from torch import Tensor
 
 from cama.forensics.statistics import GREY, residual_statistics
 
@@ -37,43 +39,70 @@ ZIGZAG = (
 )
 
 
-def third_differences(image: np.ndarray) -> np.ndarray:
-    """The logarithms of the standard deviations of third differences down and across, of each channel (6,)."""
-    pixels = image.astype(np.float64)
-    return np.log([np.diff(pixels, 3, axis).std((0, 1)) + 0.01 for axis in (0, 1)]).ravel()
+def third_differences(images: Tensor) -> Tensor:
+    """The logarithms of the standard deviations of third differences down and across, of each channel (N, 6)."""
+    deviations = [torch.diff(images, 3, dim=axis).std((2, 3), correction=0) for axis in (2, 3)]
+    return torch.log(torch.cat(deviations, 1) + 0.01)
 
 
-def radial_powers(image: np.ndarray) -> np.ndarray:
-    """The logarithms of the mean power of the luminance in 10 rings of equal width, up to half a cycle a pixel (10,)."""
-    grey = image.astype(np.float64) @ GREY
-    height, width = grey.shape
+def radial_powers(images: Tensor) -> Tensor:
+    """The logarithms of the mean power of the luminance in 10 rings of equal width, up to half a cycle a pixel (N, 10)."""
+    grey = _luminance(images)
+    height, width = grey.shape[1:]
     window = np.outer(np.hanning(height), np.hanning(width))
-    power = np.abs(fft2((grey - grey.mean()) * window)) ** 2
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
+    windowed = (grey - grey.mean((1, 2), keepdim=True)) * _constant(window, grey)
+    # the discrete Fourier transform as products with cosines and sines, which other programs know too; half of the columns,
+    # since the others mirror them
+    half = width // 2 + 1
+    (rows, mirrored), (columns, turned) = _waves(height, height, grey), _waves(width, half, grey)
+    real = rows @ windowed @ columns - mirrored @ windowed @ turned
+    imaginary = rows @ windowed @ turned + mirrored @ windowed @ columns
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
     ring = np.minimum((frequency * 2 * RINGS).astype(int), RINGS)
-    return np.log([power[ring == number].mean() + 0.01 for number in range(RINGS)])
+    each = np.where((np.arange(half) == 0) | (2 * np.arange(half) == width), 1, 2)
+    counts = np.stack([((ring == number) * each).ravel() for number in range(RINGS)], axis=1)
+    shares = counts / np.maximum(1, counts.sum(0))
+    return torch.log((real.square() + imaginary.square()).flatten(1) @ _constant(shares, grey) + 0.01)
 
 
-def dct_zeros(image: np.ndarray) -> np.ndarray:
+def dct_zeros(images: Tensor) -> Tensor:
     """The shares of blocks of 8x8 pixels in which a coefficient of the luminance is below half a grey level, for the first 15
-    along JPEG's zigzag (15,). The blocks are those of the image, which need not be those of its JPEG file.
+    along JPEG's zigzag (N, 15). The blocks are those of the image, which need not be those of its JPEG file.
     """
-    grey = image.astype(np.float64) @ GREY
-    height, width = (length // 8 for length in grey.shape)
-    blocks = grey[: 8 * height, : 8 * width].reshape(height, 8, width, 8)
-    values = np.abs(dctn(blocks, axes=(1, 3), norm="ortho"))
-    return np.array([(values[:, row, :, column] < 0.5).mean() for row, column in ZIGZAG])
+    grey = _luminance(images)
+    height, width = (length // 8 for length in grey.shape[1:])
+    blocks = grey[:, : 8 * height, : 8 * width].reshape(-1, height, 8, width, 8).permute(0, 1, 3, 2, 4)
+    basis = _constant(dct(np.eye(8), axis=0, norm="ortho"), grey)
+    small = (basis @ blocks @ basis.T).abs() < 0.5
+    return torch.stack([small[..., row, column].to(grey.dtype).mean((1, 2)) for row, column in ZIGZAG], 1)
 
 
-def coarse_colours(image: np.ndarray) -> np.ndarray:
-    """The mean colours of its 2x2 quarters (12,): what the picture shows, and not how it was taken."""
-    height, width = (length // 2 for length in image.shape[:2])
-    return image[: 2 * height, : 2 * width].reshape(2, height, 2, width, 3).mean((1, 3)).ravel()
+def coarse_colours(images: Tensor) -> Tensor:
+    """The mean colours of their 2x2 quarters (N, 12): what a picture shows, and not how it was taken."""
+    height, width = (length // 2 for length in images.shape[2:])
+    quarters = images[..., : 2 * height, : 2 * width].reshape(-1, 3, 2, height, 2, width).mean((3, 5))
+    return quarters.permute(0, 2, 3, 1).flatten(1)
+
+
+def _luminance(images: Tensor) -> Tensor:
+    return sum(float(share) * images[:, channel] for channel, share in enumerate(GREY))
+
+
+def _constant(values: np.ndarray, like: Tensor) -> Tensor:
+    kind = np.float64 if like.dtype == torch.float64 else np.float32
+    return torch.from_numpy(np.ascontiguousarray(values, kind)).to(like.device)
+
+
+def _waves(length: int, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (`length`, `count`) of the first frequencies of a discrete Fourier transform."""
+    angles = 2 * np.pi * (np.outer(np.arange(length), np.arange(count)) % length) / length
+    return _constant(np.cos(angles), like), _constant(np.sin(angles), like)
 
 
 # By name: the numbers, and the accuracy that simulated cameras should not exceed. Of four real models it is 0.65, 0.88, 0.96
 # and 0.65, on one crop of 256 pixels on the grid of its JPEG file, trained on other photographs of the same bodies.
-CUES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+Cue = Callable[[Tensor], Tensor]  # of images (N, 3, H, W), float64, in grey levels
+CUES: dict[str, tuple[Cue, float]] = {
     "third differences": (third_differences, 0.70),
     "radial powers": (radial_powers, 0.90),
     "DCT zeros": (dct_zeros, 0.95),
@@ -81,9 +110,14 @@ CUES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
 }
 
 
-def cue_numbers(image: np.ndarray) -> np.ndarray:
-    """The cues of an image (H, W, 3), uint8, that do not say what it shows, as one vector (NUMBERS,)."""
-    return np.concatenate([cue(image) for cue in (third_differences, radial_powers, dct_zeros)])
+def cue_numbers(images: Tensor) -> Tensor:
+    """The cues of images (N, 3, H, W) in grey levels that do not say what they show, (N, NUMBERS)."""
+    return torch.cat([cue(images) for cue in (third_differences, radial_powers, dct_zeros)], 1)
+
+
+def cue_of(cue: Cue, image: np.ndarray) -> np.ndarray:
+    """A cue of one image (H, W, 3), uint8, as a vector."""
+    return cue(torch.from_numpy(image).double().movedim(-1, 0)[None])[0].numpy()
 
 
 def few_numbers(image: np.ndarray) -> np.ndarray:
@@ -91,7 +125,7 @@ def few_numbers(image: np.ndarray) -> np.ndarray:
     vector (35,); what a flat image leaves undefined is 0.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(np.concatenate([cue_numbers(image), list(residual_statistics(image).values())]))
+        return np.nan_to_num(np.concatenate([cue_of(cue_numbers, image), list(residual_statistics(image).values())]))
 
 
 def cue_regression() -> "Pipeline":

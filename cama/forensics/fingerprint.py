@@ -9,9 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.fft import fft2, ifft2
 
+from cama.forensics.luminance import GREY
 from cama.forensics.residual import wavelet_residual, wiener_dft
-
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def zero_mean(pattern: np.ndarray) -> np.ndarray:

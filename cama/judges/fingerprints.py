@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cama.core.errors import CamaError
+from cama.core.packages import needed_by
 from cama.storage.model_files import read_model, save_tensors
 
 KIND = "fingerprints"
@@ -39,7 +39,7 @@ class Fingerprints:
 
     def save(self, path: Path) -> None:
         """Write them to a model file."""
-        tensors = {name: torch.from_numpy(getattr(self, name)) for name in ("weights", "offsets")}
+        tensors = {name: getattr(self, name) for name in ("weights", "offsets")}
         save_tensors(path, tensors, {"kind": KIND, "labels": list(self.labels), "attribution": self.attribution})
 
 
@@ -47,7 +47,7 @@ def load_fingerprints(path: Path) -> Fingerprints:
     """Read such a model file."""
     tensors, header = read_model(path, KIND)
     try:
-        arrays = (tensors[name].numpy() for name in ("weights", "offsets"))
+        arrays = (tensors[name] for name in ("weights", "offsets"))
         return Fingerprints(tuple(header["labels"]), str(header["attribution"]), *arrays)
     except (KeyError, TypeError) as error:
         raise CamaError(f"{path}: found no {error} of fingerprints, expected a model file of this project") from error
@@ -79,8 +79,8 @@ def _mean(residuals: Mapping[str, Iterator[np.ndarray]]) -> Fingerprints:
 
 
 def _linear(residuals: Mapping[str, Iterator[np.ndarray]]) -> Fingerprints:
-    from sklearn.linear_model import RidgeClassifierCV
-
+    with needed_by("a linear classifier of residuals"):
+        from sklearn.linear_model import RidgeClassifierCV
     labels, rows, numbers, values = tuple(residuals), [], [], 0
     for number, label in enumerate(labels):
         for residual in residuals[label]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from cama.alignment import MCU
 from cama.core.errors import CamaError
-from cama.forensics.fingerprint import GREY
+from cama.forensics.luminance import GREY
 from cama.settings.judges import JudgeSpec
 
 FROM_ONE = 0.02  # how far from 1 the sum of a network's probabilities may be

@@ -2,10 +2,11 @@
 may also be no network, and is used like one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from cama import plugins
@@ -14,7 +15,8 @@ from cama.models.frontends import build_frontend
 from cama.models.linear import LinearModel
 from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.spec import parse
-from cama.storage.model_files import load_weights, read_model, save_model
+from cama.storage.model_files import read_model
+from cama.storage.weights import load_weights, save_model
 
 
 class BasicBlock(nn.Module):
@@ -192,7 +194,11 @@ def load_classifier(path: Path) -> tuple[Classifier, tuple[str, ...]]:
 
 
 def restore_classifier(
-    state: dict[str, Tensor], net: ClassifierNetSpec, estimator: BodySpec | None, labels: tuple[str, ...], path: Path
+    state: Mapping[str, np.ndarray],
+    net: ClassifierNetSpec,
+    estimator: BodySpec | None,
+    labels: tuple[str, ...],
+    path: Path,
 ) -> Classifier:
     """A classifier, in evaluation mode, with the weights `state` from the file `path`; `estimator` is that of its front-end."""
     return load_weights(lambda: Classifier(len(labels), net, Estimator(estimator) if estimator else None), state, path)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cama.models.body import init_normal_, label_maps
 from cama.models.frontends import build_frontend
 from cama.settings.networks import DiscriminatorSpec
-from cama.storage.model_files import save_model
+from cama.storage.weights import save_model
 
 
 class Discriminator(nn.Module):

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from cama.models.body import build_body
 from cama.settings.networks import BodySpec
 from cama.settings.spec import parse
-from cama.storage.model_files import load_weights, read_model, save_model
+from cama.storage.model_files import read_model
+from cama.storage.weights import load_weights, save_model
 
 
 class Estimator(nn.Module):

@@ -1,9 +1,11 @@
 """The generator G, and G as a file."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,9 +16,11 @@ from cama.models.body import build_body, label_maps
 from cama.models.colour_filters import FROM_YCC, filter_channels, filter_each
 from cama.settings.networks import GeneratorSpec
 from cama.settings.spec import parse
-from cama.storage.model_files import load_weights, read_model, save_model
+from cama.storage.model_files import read_model
+from cama.storage.weights import load_weights, save_model
 
 MATCHED_TAPS = 31  # a side of the matched filter, which reaches less far than the smallest picture, 16 pixels, is wide
+DEMOSAICING_REACH = 16  # pixels from which Menon's demosaicing may take a pixel
 FIRST_TAPS = 0.002  # standard deviation of a filter's taps before it is trained: nearly no change
 
 
@@ -92,6 +96,18 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
         return F.conv2d(F.pad(rows, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3), groups=3)
 
 
+def reach(spec: GeneratorSpec) -> int:
+    """How far, in pixels, a change of the input can change G's output."""
+    down = sum(2**level for level in range(spec.downsamplings))
+    inner = 2 * spec.blocks * 2**spec.downsamplings
+    own = 2 * (spec.kernel // 2) + 2 * down + inner + 2**spec.downsamplings
+    own += blur_radius(spec.detail)
+    if spec.output == "filters":
+        own = max(own, spec.taps // 2)
+    own += MATCHED_TAPS // 2 if spec.matched else 0
+    return own + (DEMOSAICING_REACH if spec.input == "remosaic" else 0)
+
+
 def save_generator(
     path: Path,
     generator: nn.Module,
@@ -110,6 +126,8 @@ def load_generator(path: Path) -> tuple[Generator, GeneratorSpec, tuple[str, ...
     return restore_generator(state, spec, labels, path), spec, labels
 
 
-def restore_generator(state: dict[str, Tensor], spec: GeneratorSpec, labels: tuple[str, ...], path: Path) -> Generator:
+def restore_generator(
+    state: Mapping[str, np.ndarray], spec: GeneratorSpec, labels: tuple[str, ...], path: Path
+) -> Generator:
     """G, in evaluation mode, with the weights `state` from the file `path`."""
     return load_weights(lambda: Generator(len(labels), spec), state, path)

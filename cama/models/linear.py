@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cama.compute.tensors import single_precision
 from cama.forensics.cooccurrences import FEATURES, cooccurrences
 from cama.forensics.cues import NUMBERS, cue_numbers
 
@@ -15,11 +15,11 @@ TILE = 64  # pixels a side of the parts of which `numbers` are a mean, since som
 
 def _numbers(pixels: Tensor) -> Tensor:
     """Cues (N, NUMBERS) of images (N, 3, H, W) in whole grey levels, means over the tiles that fit."""
-    height, width = (min(TILE, side) for side in pixels.shape[2:])
-    parts = pixels.unfold(2, height, height).unfold(3, width, width).permute(0, 2, 3, 4, 5, 1)
-    images = parts.to(torch.uint8).cpu().numpy().reshape(len(pixels), -1, height, width, 3)
-    values = np.array([np.mean([cue_numbers(part) for part in image], axis=0) for image in images], dtype=np.float32)
-    return torch.from_numpy(values).to(pixels.device)
+    height, width = (TILE if side >= TILE else side for side in pixels.shape[2:])
+    rows, columns = pixels.shape[2] // height, pixels.shape[3] // width
+    tiles = pixels[..., : rows * height, : columns * width].reshape(-1, 3, rows, height, columns, width)
+    values = cue_numbers(tiles.permute(0, 2, 4, 1, 3, 5).reshape(-1, 3, height, width))
+    return values.reshape(pixels.shape[0], rows * columns, NUMBERS).mean(1).float()
 
 
 class Features(NamedTuple):
@@ -46,7 +46,8 @@ class LinearModel(nn.Module):
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
         """Features (N, number) of images (N, 3, H, W) in [-1, 1], rounded to 8 bits."""
-        return self.of(images.float().add(1).mul(127.5).round().clamp(0, 255))
+        with single_precision(images):
+            return self.of(images.float().add(1).mul(127.5).round().clamp(0, 255))
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

@@ -1,31 +1,31 @@
-"""The model file that the workflow ends with: G, E, profiles of the targets' files, and measured results."""
+"""The model file that the workflow ends with: networks as ONNX, profiles of the targets' files, and measured results. It is
+read and run without torch.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from cama.core.errors import CamaError
 from cama.jpeg.names import same_camera
 from cama.jpeg.profile import Profile
-from cama.models.classifiers import Classifier, restore_classifier
-from cama.models.evaluator import Evaluator
-from cama.models.fused_norms import fuse_batch_norms_
-from cama.models.generator import Generator, restore_generator
+from cama.models.sessions import Network
 from cama.settings.attacks import Level
 from cama.settings.networks import BodySpec, ClassifierNetSpec, GeneratorSpec
 from cama.settings.spec import Spec, parse
 from cama.storage.model_files import read_model, save_tensors
 
 KIND = "anonymizer"
-GENERATOR, EVALUATORS, JUDGES = "generator.", "evaluators.", "judges."
+SMALLEST = 64  # pixels a side of a picture that a classifier can judge: a training patch
+GENERATOR, GRADIENTS, JUDGES = "generator", "gradients.", "judges."  # names of networks
 
 
 class Stream(Spec):
-    """One of E's classifiers, and the estimator of its front-end."""
+    """One of E's classifiers, or a judge, and the estimator of its front-end."""
 
     net: ClassifierNetSpec
     estimator: BodySpec | None = None
@@ -43,16 +43,21 @@ class Header(Spec):
     """The header of a model file."""
 
     kind: Literal["anonymizer"] = KIND
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     name: str
     labels: list[str] = Field(min_length=2, description="the camera models that are its targets")
     generator: GeneratorSpec
+    reach: int = Field(ge=0, le=4096, description="how far, in pixels, a change of a picture can change G's")
     psnr: Level = Field(
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
     refine: int = Field(0, ge=0, description="gradient steps on E that go on from G's picture at that PSNR")
     evaluators: dict[str, Stream] = Field(min_length=1)
-    judges: dict[str, Stream] = Field({}, description="classifiers that G was not trained with, which choose a target")
+    judges: dict[str, Stream] = Field(
+        min_length=1,
+        description="classifiers that are asked about a picture, and choose a target where they are held out",
+    )
+    held_out: bool = Field(description="whether G was not trained with the judges; else they are E's classifiers")
     dataset: str = Field(description="the convention of the photographs: `simulated`, or a data set's")
     photographs: dict[str, int] = Field(description="of each camera model, that it was trained on")
     runs: int = Field(1, description="trainings, over which the scores are means; the first is in the file")
@@ -91,46 +96,37 @@ class Header(Spec):
 
 @dataclass(frozen=True)
 class Anonymizer:
-    """A model file's networks, in evaluation mode, and its header."""
+    """A model file: its networks, by the names of the header's classifiers, and the header. There are `gradients` where its
+    pictures are refined.
+    """
 
-    generator: Generator
-    evaluator: Evaluator
-    judges: tuple[Classifier, ...]
+    generator: Network
+    gradients: dict[str, Network]
+    judges: dict[str, Network]
     header: Header
 
 
-def read_parts(
-    generator: Path, evaluators: Mapping[str, Path], judges: Mapping[str, Path] | None = None
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a generator, of E's classifiers and of judges by name, and the keys `labels`, `generator`, `training`,
-    `evaluators` and `judges` of a header, from their own model files.
+def save_anonymizer(path: Path, networks: Mapping[str, bytes], header: Header) -> None:
+    """Write a model file, once it is certain that it can be read again. `networks`: ONNX, G as `generator`, the gradients of
+    E's classifiers as `gradients.NAME`, and judges as `judges.NAME`.
     """
-    state, own = read_model(generator, "generator")
-    tensors = {GENERATOR + name: value for name, value in state.items()}
-    streams: dict[str, dict[str, Any]] = {EVALUATORS: {}, JUDGES: {}}
-    for prefix, name, path in (
-        *((EVALUATORS, *one) for one in evaluators.items()),
-        *((JUDGES, *one) for one in (judges or {}).items()),
-    ):
-        state, header = read_model(path, "classifier")
-        if header["labels"] != own["labels"]:
-            raise CamaError(f"{path}: found the labels {header['labels']}, expected {own['labels']} as in {generator}")
-        tensors |= {f"{prefix}{name}.{key}": value for key, value in state.items()}
-        streams[prefix][name] = {"net": header["net"], "estimator": header["estimator"]}
-    keys = {"labels": own["labels"], "generator": own["net"], "training": own.get("spec", {})}
-    return tensors, {**keys, "evaluators": streams[EVALUATORS], "judges": streams[JUDGES]}
-
-
-def save_anonymizer(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
-    """Write the model file from the tensors of `read_parts`, once it is certain that it can be read again."""
-    _restore(tensors, header, path)
+    tensors = {name: np.frombuffer(data, np.uint8) for name, data in networks.items()}
+    _try(_opened(tensors, header, path))
     save_tensors(path, tensors, header.model_dump(mode="json"))
 
 
 def load_anonymizer(path: Path) -> Anonymizer:
     """Read a model file."""
-    state, header = read_model(path, KIND)
-    return _restore(state, parse(Header, header, str(path)), path)
+    tensors, header = read_model(path, KIND)
+    return _opened(tensors, parse(Header, header, str(path)), path)
+
+
+def read_network(path: Path, name: str) -> tuple[bytes, Header]:
+    """The ONNX of one of a model file's networks, and the file's header."""
+    tensors, header = read_model(path, KIND)
+    if name not in tensors:
+        raise CamaError(f"{path}: found no network {name}, expected one of {', '.join(tensors)}")
+    return tensors[name].tobytes(), parse(Header, header, str(path))
 
 
 def load_header(path: Path) -> Header:
@@ -138,18 +134,30 @@ def load_header(path: Path) -> Header:
     return parse(Header, read_model(path, KIND)[1], str(path))
 
 
-def _restore(tensors: dict[str, Tensor], header: Header, path: Path) -> Anonymizer:
-    labels = tuple(header.labels)
+def _try(anonymizer: Anonymizer) -> None:
+    """Run each network on a small picture."""
+    picture, label = np.zeros((1, 3, SMALLEST, SMALLEST), np.float32), np.zeros(1, np.int64)
+    for network in (anonymizer.generator, *anonymizer.gradients.values()):
+        network(picture, label)
+    for judge in anonymizer.judges.values():
+        judge(picture)
 
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    generator = restore_generator(part(GENERATOR), header.generator, labels, path)
-    streams, judges = (
-        {
-            name: restore_classifier(part(f"{prefix}{name}."), stream.net, stream.estimator, labels, path)
-            for name, stream in of.items()
-        }
-        for prefix, of in ((EVALUATORS, header.evaluators), (JUDGES, header.judges))
-    )
-    return Anonymizer(generator, Evaluator(streams), tuple(map(fuse_batch_norms_, judges.values())), header)
+def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> Anonymizer:
+    names = {
+        GENERATOR: (("images", "labels"), "changed"),
+        **{
+            GRADIENTS + name: (("images", "target"), "gradient")
+            for name in (header.evaluators if header.refine else ())
+        },
+        **{JUDGES + name: (("images",), "scores") for name in header.judges},
+    }
+    if set(names) != set(tensors):
+        raise CamaError(f"{path}: found the networks {', '.join(sorted(tensors))}, expected {', '.join(sorted(names))}")
+    networks = {name: Network(tensors[name].tobytes(), *ends, f"{path}: {name}") for name, ends in names.items()}
+
+    def of(prefix: str) -> dict[str, Network]:
+        # in the order of the header, since gradient steps go by E's classifiers in turn
+        return {name.removeprefix(prefix): network for name, network in networks.items() if name.startswith(prefix)}
+
+    return Anonymizer(networks[GENERATOR], of(GRADIENTS), of(JUDGES), header)

@@ -3,11 +3,26 @@
 Under autocast on a CPU torch pads in float32, and convolutions convert that back: a fifth of the time of a training step.
 """
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_traced = ContextVar("traced", default=False)
+
+
+@contextlib.contextmanager
+def traced() -> Iterator[None]:
+    """Pad by torch's own operation within, since another program is to do what is done."""
+    token = _traced.set(True)
+    try:
+        yield
+    finally:
+        _traced.reset(token)
 
 
 class _Reflect(torch.autograd.Function):
@@ -52,7 +67,9 @@ class _Reflect(torch.autograd.Function):
 
 def reflect(x: Tensor, padding: int) -> Tensor:
     """(N, C, H, W) with `padding` reflected pixels on each side, H and W greater than `padding`."""
-    if torch.compiler.is_exporting():  # other programs know this operation, and would bake the sizes into the copies
+    if (
+        torch.compiler.is_exporting() or _traced.get()
+    ):  # other programs know this operation, and would bake the sizes into the copies
         return F.pad(x, (padding,) * 4, mode="reflect")
     return _Reflect.apply(x, padding) if padding else x
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cama.compute.device import Compute
 from cama.compute.psnr import psnr
 from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
@@ -23,21 +22,19 @@ from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.judges.judge import Judge
-from cama.models.evaluator import Evaluator
 from cama.models.packaged import Anonymizer, load_anonymizer
-from cama.photo.attribution import Attributor, attribute, load_attributor
+from cama.photo.attribution import Attributor, attribute, load_attributor, packaged_attributors
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.judging import judged_by_all, load_judge
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
-from cama.settings.training import ComputeSpec
 from cama.shipped import model_file
 from cama.storage.files import new_file
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
-MOVED = 0.5  # mean probability of the target by the model file's judges, below which a photograph was not moved
+MOVED = 0.5  # mean probability of the target by the model file's classifiers, below which a photograph was not moved
 WEAKER = 0.5  # dB by which a change may be weaker than asked for without a warning
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
@@ -47,7 +44,7 @@ UNCHANGED = "The device's own fingerprint and what the picture shows are untouch
 @dataclass(frozen=True)
 class PhotoAnonymizer:
     """What is applied to each photograph: a model file's generator with its target, the encoding of the result, and the
-    classifiers and judges that are asked before and after, the model's own evaluator first.
+    classifiers and judges that are asked before and after, beside those of the model file.
     """
 
     model: Anonymizer
@@ -57,6 +54,7 @@ class PhotoAnonymizer:
     psnr: float  # dB to which the change of each photograph is scaled; 0 leaves it as G makes it
     attributors: tuple[Attributor, ...]
     judges: tuple[Judge, ...] = ()
+    workers: int | None = None  # tiles at a time; None for one a core
 
     @classmethod
     def load(
@@ -69,13 +67,15 @@ class PhotoAnonymizer:
         classifiers: Sequence[Path] = (),
         psnr: float | None = None,
         judges: Sequence[Path] = (),
+        workers: int | None = None,
     ) -> "PhotoAnonymizer":
         """Load a model file, that which comes with cama where none is named, for `target`, one of its labels, or `auto` where
         its judges are to choose one. `encoding`: `target` for that of the `profile`, or of the model file's profile of the
         target, neutral where there is neither; or `neutral`.
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
         that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
-        leaves it as G makes it. `judges`: YAML files of judges that are asked too.
+        leaves it as G makes it. `judges`: YAML files of judges that are asked too. `workers`: tiles of a photograph at a time,
+        one a core where that is not said.
         """
         try:
             level = None if psnr is None else checked_level(psnr)
@@ -84,12 +84,12 @@ class PhotoAnonymizer:
         model = model_file(model)
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
-        if target == AUTO and not anonymizer.judges:
+        if target == AUTO and not header.held_out:
             raise CamaError(
                 f"--to: found auto, expected one of {', '.join(header.labels)}: {model} has no judges to choose by"
             )
         if target not in (AUTO, *header.labels):
-            known = ", ".join((*header.labels, *([AUTO] if anonymizer.judges else [])))
+            known = ", ".join((*header.labels, *([AUTO] if header.held_out else [])))
             raise CamaError(f"--to: found {target!r}, expected one of {known}, which {model} knows")
         if profile is not None and (encoding == "neutral" or target == AUTO):
             other = "--encoding: found neutral" if encoding == "neutral" else "--to: found auto"
@@ -101,14 +101,13 @@ class PhotoAnonymizer:
             missing = next(name for name in targets if name not in profiles)
             other = "--to CAMERA" if target == AUTO else "--profile FILE"
             raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
-        attributors = Attributor(anonymizer.evaluator, tuple(header.labels)), *map(load_attributor, classifiers)
+        attributors = tuple(map(load_attributor, classifiers))
         level = header.psnr if level is None else level
         if header.refine and not level:
             raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
         named = None if target == AUTO else target
-        loaded = cls(
-            anonymizer, named, profiles, metadata == "target", level, attributors, tuple(map(load_judge, judges))
-        )
+        others = tuple(map(load_judge, judges))
+        loaded = cls(anonymizer, named, profiles, metadata == "target", level, attributors, others, workers)
         for name in targets:
             try:
                 loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
@@ -147,6 +146,13 @@ class PhotoAnonymizer:
     @cached_property
     def _imitation(self) -> Imitation:
         return Imitation(self.profile)
+
+    @property
+    def asked(self) -> str:
+        """Who the model file's own classifiers are."""
+        if self.model.header.held_out:
+            return "classifiers that the model was not trained with"
+        return "classifiers that the model was trained with"
 
     @property
     def caution(self) -> str:
@@ -205,6 +211,7 @@ def anonymize(
         "psnr": round(level, 2) if math.isfinite(level) else None,
         "encoding": "neutral" if profile is None else " ".join(split_name(profile.camera.make, profile.camera.model)),
         "metadata": "target" if exif else "none",
+        "held_out": anonymizer.model.header.held_out,
         "before": before,
         "after": after,
         "caution": anonymizer.caution,
@@ -232,14 +239,14 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any],
         found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
     if asked and level > asked + WEAKER:
         found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
-    if after["held_out"] is not None and after["held_out"] < MOVED:
+    if after["target"] < MOVED:
         found.append(
-            f"it could NOT be moved: classifiers that the model was not trained with give {anonymizer.target} only"
-            f" {after['held_out']:.2f}, so others may know its camera still"
+            f"it could NOT be moved: {anonymizer.asked} give {anonymizer.target} only {after['target']:.2f}, so others may"
+            " know its camera still"
         )
     if after["target"] < before["target"]:
         less = f"{after['target']:.4f} instead of {before['target']:.4f}"
-        found.append(f"the model's own evaluator gives {anonymizer.target} less after than before: {less}")
+        found.append(f"{anonymizer.asked} give {anonymizer.target} less after than before: {less}")
     return found
 
 
@@ -247,7 +254,7 @@ def _apply_generator(
     photo: Path, picture: np.ndarray, anonymizer: PhotoAnonymizer, progress: Callable[[int, int], None]
 ) -> np.ndarray:
     target = anonymizer.model.header.labels.index(anonymizer.target)
-    attack = packaged_attack(anonymizer.model, Compute(ComputeSpec(device="cpu")))
+    attack = packaged_attack(anonymizer.model, anonymizer.workers)
     changed = attack(picture, target, anonymizer.psnr, progress)
     level = psnr(picture, changed)
     if level < MIN_PSNR:
@@ -258,31 +265,16 @@ def _apply_generator(
 
 
 def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, Any]:
-    """The evaluator's mean probability of the target, and the results of each of its classifiers, of the named ones, and of the
-    judges.
+    """The mean probability of the target by the model file's classifiers, and the results of each of these, of the named ones,
+    and of the judges.
     """
-    evaluator, *others = (attribute(picture, attributor) for attributor in anonymizer.attributors)
-    probabilities = [result["probabilities"][anonymizer.target] for result in evaluator]
-    classifiers = [result for results in others for result in results]
+    own = attribute(picture, packaged_attributors(anonymizer.model))
     return {
-        "target": round(float(np.mean(probabilities)), 4),
-        "held_out": _held_out(picture, anonymizer),
-        "evaluator": evaluator,
-        "classifiers": classifiers,
+        "target": round(float(np.mean([result["probabilities"][anonymizer.target] for result in own])), 4),
+        "model": own,
+        "classifiers": attribute(picture, anonymizer.attributors),
         "judges": judged_by_all(picture, anonymizer.judges),
     }
-
-
-def _held_out(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> float | None:
-    """The mean probability of the target by the model file's judges, which G was not trained with; None where it has none."""
-    model = anonymizer.model
-    if not model.judges:
-        return None
-    judges = Attributor(
-        Evaluator(dict(zip(model.header.judges, model.judges, strict=True))), tuple(model.header.labels)
-    )
-    given = [result["probabilities"][anonymizer.target] for result in attribute(picture, judges)]
-    return round(float(np.mean(given)), 4)
 
 
 def _rename_new(temporary: Path, out: Path) -> None:

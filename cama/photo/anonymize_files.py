@@ -10,18 +10,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
 from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize
 from cama.photo.auto import choose_targets
+from cama.photo.change import cores
 from cama.photo.decoding import read_srgb
 from cama.photo.inputs import Input, list_inputs
 from cama.photo.outputs import plan_outputs
 from cama.photo.records import envelope, failure_line
 
-CONVINCING = 0.5  # the evaluator's mean probability of the target from which a result counts as attributed to it
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
 
 
@@ -68,7 +66,7 @@ def anonymize_files(
                 print(envelope("anonymize", results))
     written = [record for record in results if not record["error"]]
     if not as_json:
-        print(_last_line(written, len(results) - len(written), anonymizer.caution))
+        print(_last_line(written, len(results) - len(written), anonymizer.asked, anonymizer.caution))
     return len(written) == len(results)
 
 
@@ -82,9 +80,7 @@ def _choices(
     if jobs == 1:
         return choose_targets(photos, anonymizer.model, anonymizer.psnr)
     # in a process of its own, whose memory is free again when the others start
-    with ProcessPoolExecutor(
-        1, get_context("spawn"), partial(_initialize, settings, False, torch.get_num_threads())
-    ) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), partial(_initialize, settings, False, cores())) as pool:
         try:
             return pool.submit(_choose_in_process, photos).result()
         except BrokenProcessPool:
@@ -107,8 +103,8 @@ def _results(
     if jobs == 1:
         yield from (_run(anonymizer, force, task) for task in tasks)
         return
-    # spawned, since torch's threads do not survive a fork
-    initialize = partial(_initialize, settings, force, max(1, torch.get_num_threads() // jobs))
+    # spawned, since threads do not survive a fork
+    initialize = partial(_initialize, settings, force, max(1, cores() // jobs))
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), initialize)
     try:
         for task, future in [(task, pool.submit(_run_in_process, task)) for task in tasks]:
@@ -154,9 +150,8 @@ def _failed(photo: Path, error: Exception) -> dict[str, Any]:
 _process: dict[str, Any] = {}  # the anonymizer of a process of the pool
 
 
-def _initialize(settings: dict[str, Any], force: bool, threads: int) -> None:
-    torch.set_num_threads(threads)
-    _process.update(anonymizer=PhotoAnonymizer.load(**settings), force=force)
+def _initialize(settings: dict[str, Any], force: bool, workers: int) -> None:
+    _process.update(anonymizer=PhotoAnonymizer.load(**settings, workers=workers), force=force)
 
 
 def _choose_in_process(photos: list[Path]) -> dict[Path, dict[str, Any]]:
@@ -169,7 +164,7 @@ def _run_in_process(task: Task) -> dict[str, Any]:
 
 def _line(record: dict[str, Any]) -> str:
     before, after = record["before"], record["after"]
-    results = [f"the evaluator gives {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
+    results = [f"its classifiers give {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
     results += [
         f"{old['classifier']}: {_most_probable(old)} before, {_most_probable(new)} after"
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
@@ -187,18 +182,13 @@ def _line(record: dict[str, Any]) -> str:
     return "; ".join([file, *results, *(f"WARNING: {warning}" for warning in record["warnings"])])
 
 
-def _last_line(records: list[dict[str, Any]], failed: int, caution: str) -> str:
+def _last_line(records: list[dict[str, Any]], failed: int, asked: str, caution: str) -> str:
     sentences = [f"{len(records)} written, {failed} failed."]
     targets = {record["target"] for record in records}
     names = targets.pop() if len(targets) == 1 else "their targets"
-    unconvincing = sum(record["after"]["target"] < CONVINCING for record in records)
-    if unconvincing:
-        sentences.append(f"{unconvincing} NOT taken for {names} even by the model's own evaluator.")
-    unmoved = sum(record["after"]["held_out"] is not None and record["after"]["held_out"] < MOVED for record in records)
+    unmoved = sum(record["after"]["target"] < MOVED for record in records)
     if unmoved:
-        sentences.append(
-            f"{unmoved} could NOT be moved: classifiers that the model was not trained with see another camera."
-        )
+        sentences.append(f"{unmoved} could NOT be moved: {asked} see another camera than {names}.")
     worse = sum(record["after"]["target"] < record["before"]["target"] for record in records)
     if worse:
         sentences.append(f"{worse} taken LESS for {names} after than before.")

@@ -1,57 +1,73 @@
 """Attribution: the probabilities that classifiers give the camera models for a photograph's pixels."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from cama.alignment import MCU
-from cama.compute.device import Compute
+from cama.compute.pixels import to_float
 from cama.core.errors import CamaError
-from cama.models.classifiers import load_classifier
-from cama.models.evaluator import Evaluator
-from cama.settings.training import ComputeSpec
+from cama.core.packages import needed_by
+from cama.models.packaged import SMALLEST, Anonymizer
 from cama.storage.images import centre_crop
 
 CROP = 512  # pixels a side of the centre crop that a classifier sees
-MIN_SIDE = 64  # pixels
 
 
 @dataclass(frozen=True)
 class Attributor:
-    """Classifiers with the same labels, which are camera models."""
+    """A classifier of camera models, `labels`. `classify` gives the logarithms of their probabilities (N, L) of pictures
+    (N, H, W, 3), uint8, whose sides are multiples of 16 pixels, at least 64.
+    """
 
-    evaluator: Evaluator
+    name: str
     labels: tuple[str, ...]
+    classify: Callable[[np.ndarray], np.ndarray]
 
 
 def load_attributor(path: Path) -> Attributor:
-    """An attributor with the one classifier of a model file."""
+    """The classifier of a model file of the workflow, which needs torch."""
+    with needed_by(path):
+        import torch  # a large package, which only this needs here
+
+        from cama.compute.device import Compute
+        from cama.models.classifiers import load_classifier
+        from cama.models.fused_norms import fuse_batch_norms_
+        from cama.settings.training import ComputeSpec
+        from cama.training.classifier import predict
     classifier, labels = load_classifier(path)
-    return Attributor(Evaluator({path.name: classifier}), labels)
+    compute = Compute(ComputeSpec(device="cpu"))
+    network = compute.to_device(fuse_batch_norms_(classifier))
+    return Attributor(path.name, labels, lambda pictures: predict(network, torch.from_numpy(pictures.copy()), compute))
 
 
-@torch.no_grad()
-def attribute(picture: np.ndarray, attributor: Attributor) -> list[dict[str, Any]]:
+def packaged_attributors(model: Anonymizer) -> tuple[Attributor, ...]:
+    """The judges of a model file."""
+    labels = tuple(model.header.labels)
+
+    def asked(judge: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda pictures: judge(to_float(pictures))
+
+    return tuple(Attributor(name, labels, asked(judge)) for name, judge in model.judges.items())
+
+
+def attribute(picture: np.ndarray, attributors: Sequence[Attributor]) -> list[dict[str, Any]]:
     """For each classifier its name and the probability of each camera model, the most probable first, for the centre crop of a
     picture (H, W, 3), uint8.
     """
+    if not attributors:
+        return []
     crop = centre_crop(picture, CROP, MCU)
-    if min(crop.shape[:2]) < MIN_SIDE:
+    if min(crop.shape[:2]) < SMALLEST:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
-        raise CamaError(f"found a picture of {size} pixels, expected at least {MIN_SIDE} a side to attribute")
-    compute = Compute(ComputeSpec(device="cpu"))
-    evaluator = compute.to_device(attributor.evaluator)
-    with compute.autocast():
-        outputs = evaluator(compute.images(crop[None].copy()))
-    return [
-        {"classifier": name, "probabilities": _ranked(attributor.labels, scores[0].exp().tolist())}
-        for name, scores in outputs.items()
-    ]
+        raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")
+    return [{"classifier": each.name, "probabilities": _ranked(each, crop)} for each in attributors]
 
 
-def _ranked(labels: tuple[str, ...], probabilities: list[float]) -> dict[str, float]:
-    pairs = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
-    return {label: round(probability, 4) for label, probability in pairs}
+def _ranked(attributor: Attributor, crop: np.ndarray) -> dict[str, float]:
+    (scores,) = np.exp(attributor.classify(crop[None]).astype(np.float64))
+    pairs = sorted(zip(attributor.labels, scores, strict=True), key=lambda pair: -pair[1])
+    return {label: round(float(probability), 4) for label, probability in pairs}

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from cama.attacks.auto import CROPS, choose_target, evenly, spread_crops
-from cama.compute.device import Compute
 from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.jpeg.names import label, same_camera
-from cama.models.packaged import Anonymizer
-from cama.photo.attribution import MIN_SIDE
+from cama.models.packaged import SMALLEST, Anonymizer
+from cama.photo.attribution import packaged_attributors
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import read_camera, read_srgb
-from cama.settings.training import ComputeSpec
 
 
 @dataclass
@@ -35,12 +33,14 @@ class Series:
         for photo in shown:
             with suppress(Exception):  # which its own turn reports
                 picture, *_ = read_srgb(photo)
-                if min(picture.shape[:2]) >= MIN_SIDE:
+                if min(picture.shape[:2]) >= SMALLEST:
                     found.append(spread_crops(picture, CROPS // len(shown)))
         return found
 
 
-def choose_targets(photos: Sequence[Path], model: Anonymizer, psnr: float) -> dict[Path, dict[str, Any]]:
+def choose_targets(
+    photos: Sequence[Path], model: Anonymizer, psnr: float, workers: int | None = None
+) -> dict[Path, dict[str, Any]]:
     """For each photograph the target that those of its source camera reach most surely by the judges of the model file, at
     `psnr` dB (0: as the generator leaves them): a record of `target`, `source`, `photographs` and `shares`, as in
     docs/anonymize.schema.json. Where no photograph of a camera can be read, or all are too small, its photographs have none.
@@ -50,22 +50,23 @@ def choose_targets(photos: Sequence[Path], model: Anonymizer, psnr: float) -> di
     progress = Progress("choosing targets", len(series))
     for done, one in enumerate(series, start=1):
         if crops := one.crops():
-            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr))
+            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr, workers))
         progress.update(done)
     return found
 
 
-def _choose(crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float) -> dict[str, Any]:
-    header, compute = model.header, Compute(ComputeSpec(device="cpu"))
-    attack = packaged_attack(model, compute)
+def _choose(
+    crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float, workers: int | None
+) -> dict[str, Any]:
+    header, attack = model.header, packaged_attack(model, workers)
 
     def change(picture: np.ndarray, target: int) -> np.ndarray:
         return attack(picture, target, psnr)
 
-    judges = [compute.to_device(judge) for judge in model.judges]
+    judges = [attributor.classify for attributor in packaged_attributors(model)]
     own = header.target_of(series.make, series.model)
     number = header.labels.index(own) if own else None
-    choice = choose_target(crops, change, judges, len(header.labels), compute, number)
+    choice = choose_target(crops, change, judges, len(header.labels), number)
     shares = {name: round(share, 4) for name, share in zip(header.labels, choice.shares, strict=True)}
     return {
         "target": header.labels[choice.target],

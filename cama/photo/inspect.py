@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cama.core.errors import CamaError, TooLargeError
+from cama.core.packages import needed_by
 from cama.jpeg.coding import Coding
 from cama.jpeg.profile import Profile, match_profile
 from cama.jpeg.quantisation import standard_quality
@@ -56,12 +57,12 @@ class Comparison:
         """
         attributors, device, others = (), None, ()
         if classifiers:
-            from cama.photo.attribution import load_attributor  # imports torch, which takes seconds
+            from cama.photo.attribution import load_attributor
 
             attributors = tuple(map(load_attributor, classifiers))
         if references:
-            from cama.photo.references import References
-
+            with needed_by("--reference"):
+                from cama.photo.references import References
             device = References(references)
         if judges:
             from cama.photo.judging import load_judge
@@ -108,7 +109,7 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     if comparison.attributors:
         from cama.photo.attribution import attribute
 
-        record["attribution"] = [result for each in comparison.attributors for result in attribute(picture, each)]
+        record["attribution"] = attribute(picture, comparison.attributors)
     if comparison.judges:
         from cama.photo.judging import judged_by_all
 

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cama.core.errors import CamaError
+from cama.core.packages import INSTALL
 from cama.jpeg.exif import BLOCKS, Entry, join_exif, read_exif
 from cama.jpeg.exif import IPTC as IPTC_TAG
 from cama.jpeg.exif import XMP as XMP_TAG
@@ -20,7 +21,10 @@ from cama.jpeg.xmp import HEADER as XMP
 from cama.jpeg.xmp import extended_xmp
 from cama.photo.embedded import Leak, find_blocks, iptc_leaks, manifest_leak, parts_value, xmp_leaks
 from cama.photo.previews import Found, carve, find_previews, map_in
-from cama.photo.thumbnail import Comparison, Picture, Thumbnail
+from cama.photo.thumbnail import Comparison, Thumbnail
+
+if TYPE_CHECKING:
+    from cama.photo.likeness import Picture
 
 # EXIF tags by the category of what they reveal, the most personal first. Other tags of the GPS directory are of the category
 # place, and all others unknown. Settings are how the picture was taken and stored: they reveal the camera's style at most.
@@ -81,7 +85,8 @@ class Leaks:
         own = _Segments(jpeg, name)
         self.faults = own.faults
         self.leaks = own.leaks
-        self._picture = None if picture is None else Picture(picture)
+        self._picture = picture
+        self._compared: Picture | None = None
         self._verdicts: dict[str, Comparison] = {}
         self._add_pictures(jpeg, name, "", 1)
         order = list(TAGS)
@@ -144,8 +149,17 @@ class Leaks:
                 "undecided", None, f"the file has more than {MAX_COMPARED} pictures, and the others are not compared"
             )
         if digest not in self._verdicts:
-            self._verdicts[digest] = self._picture.compare(image)
+            self._verdicts[digest] = self._likeness(image)
         return self._verdicts[digest]
+
+    def _likeness(self, image: Thumbnail) -> Comparison:
+        try:
+            from cama.photo.likeness import Picture  # takes packages that a small installation has not
+        except ModuleNotFoundError as error:
+            reason = f"look at it yourself: to compare it takes the package {error.name} ({INSTALL})"
+            return Comparison("undecided", None, reason)
+        self._compared = self._compared or Picture(self._picture)
+        return self._compared.compare(image)
 
 
 class _Segments:

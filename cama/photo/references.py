@@ -11,7 +11,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cama.core.errors import CamaError
-from cama.forensics.fingerprint import GREY, device_fingerprint, pce, zero_mean
+from cama.forensics.fingerprint import device_fingerprint, pce, zero_mean
+from cama.forensics.luminance import GREY
 from cama.forensics.residual import wavelet_residual, wiener_dft
 from cama.forensics.thresholds import MATCH_PCE
 from cama.photo.decoding import read_photograph

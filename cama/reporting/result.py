@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cama.core.errors import CamaError
-from cama.storage.files import read_csv
+from cama.storage.tables import read_csv
 
 FORMAT, VERSION = "cama result", 1
 RATES = ("targeted", "untargeted")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cama.core.errors import CamaError
 from cama.evaluation.rates import paired, rate, wilson
-from cama.storage.files import read_csv
+from cama.storage.tables import read_csv
 
 ROW_COLUMNS = (
     *("method", "run", "set", "save", "photograph", "row", "column", "source", "psnr", "ssim", "ms_ssim", "area_shift"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from cama.attacks.auto import CROPS, choose_target, evenly, spread_crops
 from cama.attacks.classical import Attack
@@ -17,9 +18,10 @@ from cama.core.progress import Progress
 from cama.data.attacked import Pair, write_attacked
 from cama.data.foreign import read_foreign
 from cama.data.patches import Patches
-from cama.models.classifiers import load_classifier
+from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
 from cama.settings.stages import AttackStageSpec
+from cama.training.classifier import predict
 
 
 def attack(
@@ -79,7 +81,7 @@ def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Atta
             f"--judges: found {[list(labels) for _, labels in loaded]}, expected some for {list(spec.targets)}"
         )
     compute = Compute(spec.compute)
-    networks = [compute.to_device(fuse_batch_norms_(judge)) for judge, _ in loaded]
+    networks = [partial(_judged, compute.to_device(fuse_batch_norms_(judge)), compute) for judge, _ in loaded]
 
     def choose(apply: Attack, test: Patches, rows: list[int]) -> int:
         def change(picture: np.ndarray, label: int) -> np.ndarray:
@@ -88,9 +90,13 @@ def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Atta
         shown = evenly(rows, CROPS)
         crops = [spread_crops(test.arrays["rgb"][row].numpy(), CROPS // len(shown)) for row in shown]
         source = _source(spec.targets, test, rows[0])
-        return choose_target(crops, change, networks, len(spec.targets), compute, None if source < 0 else source).target
+        return choose_target(crops, change, networks, len(spec.targets), None if source < 0 else source).target
 
     return choose
+
+
+def _judged(judge: Classifier, compute: Compute, crops: np.ndarray) -> np.ndarray:
+    return predict(judge, torch.from_numpy(np.ascontiguousarray(crops)), compute)
 
 
 def _chosen(pairs: list[Pair], tests: dict[str, Patches], choose: Callable[[Patches, list[int]], int]) -> list[Pair]:

@@ -25,7 +25,7 @@ from cama.data.patches import Patches
 from cama.data.scenes import Scenes
 from cama.evaluation.expected import Expected
 from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
-from cama.forensics.cues import CUES, cue_accuracy
+from cama.forensics.cues import CUES, cue_accuracy, cue_of
 from cama.forensics.statistics import QUARTILES, photograph_statistics, real_reference
 from cama.models.classifiers import Classifier, load_classifier
 from cama.models.fused_norms import fuse_batch_norms_
@@ -253,7 +253,7 @@ def _training_features(spec: ControlsStageSpec, splits: Path, root: Path) -> tup
 
 def _features(image: np.ndarray) -> dict[str, np.ndarray]:
     """What the simple classifiers see of an image (H, W, 3), by name."""
-    return {COLOURS: _colours(image), **{name: cue(image) for name, (cue, _) in CUES.items()}}
+    return {COLOURS: _colours(image), **{name: cue_of(cue, image) for name, (cue, _) in CUES.items()}}
 
 
 def _simple_controls(spec: ControlsStageSpec, splits: Path, root: Path, test: Patches) -> Iterator[Control]:

@@ -18,7 +18,8 @@ from cama.reporting.joined import (
 from cama.reporting.joined_page import render_joined
 from cama.reporting.tables import read_rows
 from cama.settings.stages import JoinStageSpec
-from cama.storage.files import read_csv, write_text
+from cama.storage.files import write_text
+from cama.storage.tables import read_csv
 
 
 def join(

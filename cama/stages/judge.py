@@ -18,7 +18,8 @@ from cama.judges.judge import Judge
 from cama.photo.encoders import target_encoders
 from cama.settings.judges import check_targets
 from cama.settings.stages import JudgeStageSpec
-from cama.storage.files import read_csv, write_text
+from cama.storage.files import write_text
+from cama.storage.tables import read_csv
 
 PLACE = ["run", "set", "save", "photograph", "row", "column", "target"]
 OF_A_CLASSIFIER = ["classifier", "role", "labels", "known", "predicted", "patches_targeted", "patches_untargeted"]

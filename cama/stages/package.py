@@ -8,13 +8,14 @@ import torch
 
 from cama import __version__
 from cama.data.manifest import read_table
-from cama.models.packaged import Header, Scores, read_parts, save_anonymizer
+from cama.models.packaged import Header, Scores, save_anonymizer
+from cama.models.packing import pack_networks
 from cama.photo.profile import read_profiles
 from cama.reporting.model_card import model_card
 from cama.settings.spec import parse
 from cama.settings.stages import PackageStageSpec
-from cama.storage.files import read_csv
 from cama.storage.hdf5 import content_hash
+from cama.storage.tables import read_csv
 
 
 def package(
@@ -30,9 +31,8 @@ def package(
     """Write G (of several trainings the first), E's classifiers and the judges (named as their files), the container profiles
     of the folder `profiles`, and this method's rows of the `tables` to one file.
     """
-    tensors, parts = read_parts(
-        model[0], *({path.stem: path for path in files or []} for files in (evaluators, judges))
-    )
+    named = ({path.stem: path for path in files or []} for files in (evaluators, judges))
+    networks, parts = pack_networks(model[0], *named, spec.psnr, spec.refine)
     split = read_table(splits)
     owned = split[split.role == "adversary"]
     trained_on = owned[owned.part == "train"].model.value_counts()
@@ -42,8 +42,6 @@ def package(
             **parts,
             "name": spec.name,
             "dataset": spec.dataset,
-            "psnr": spec.psnr,
-            "refine": spec.refine,
             **spec.card.model_dump(),
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},
             "runs": len(model),
@@ -54,7 +52,7 @@ def package(
         },
         str(out),
     )
-    save_anonymizer(out, tensors, header.model_copy(update={"card": model_card(header)}))
+    save_anonymizer(out, networks, header.model_copy(update={"card": model_card(header)}))
 
 
 def _rows(path: Path, method: str) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from cama.reporting.formats import SET_NAMES
 from cama.reporting.tables import headline, read_rows
 from cama.reporting.traces import attacked_traces, photograph_traces, plot_traces
 from cama.settings.stages import PlotsStageSpec
-from cama.storage.files import read_csv
+from cama.storage.tables import read_csv
 
 
 def plots(

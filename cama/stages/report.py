@@ -8,7 +8,8 @@ from cama.data.manifest import read_table
 from cama.reporting.report_page import render_report
 from cama.reporting.tables import headline
 from cama.settings.stages import ReportStageSpec
-from cama.storage.files import read_csv, write_text
+from cama.storage.files import write_text
+from cama.storage.tables import read_csv
 
 LONG_COLUMNS = (
     "colour_matrix",

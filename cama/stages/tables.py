@@ -18,7 +18,7 @@ from cama.reporting.tables import (
     with_interval_kind,
 )
 from cama.settings.stages import TablesStageSpec
-from cama.storage.files import read_csv
+from cama.storage.tables import read_csv
 
 
 def tables(

@@ -17,7 +17,7 @@ from cama.settings.stages import TrainClassifierSpec
 from cama.stages.resume import begin
 from cama.storage.checkpoints import Checkpoint
 from cama.storage.files import write_text
-from cama.storage.model_files import begin_as
+from cama.storage.weights import begin_as
 from cama.training import classifier as training
 
 OWN_ESTIMATOR = "frontend.estimator."  # which is that of the owner, and the same in all classifiers

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from cama.core.errors import CamaError
@@ -58,7 +60,7 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state atomically."""
-        tensors: dict[str, Tensor] = {}
+        tensors: dict[str, np.ndarray] = {}
         tree = _pack({"hardware": self.hardware, "state": state}, "", tensors)
         save_tensors(self.path, tensors, tree)
         self._saved_at = time.monotonic()
@@ -84,9 +86,9 @@ class Checkpoint:
         write_text(self.folder / DONE, "")
 
 
-def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+def _pack(value: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Tensor):
-        tensors[name] = value.detach().cpu().clone().contiguous()
+        tensors[name] = value.detach().cpu().numpy()
         return {"tensor": name}
     if isinstance(value, dict):
         # pairs, since JSON would turn the integer keys of optimiser states into strings
@@ -96,10 +98,10 @@ def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     return {"value": value}
 
 
-def _unpack(tensors: dict[str, Tensor], tree: Any) -> Any:
+def _unpack(tensors: dict[str, np.ndarray], tree: Any) -> Any:
     ((kind, content),) = tree.items()
     if kind == "tensor":
-        return tensors[content]
+        return torch.from_numpy(tensors[content])
     if kind == "dict":
         return {key: _unpack(tensors, item) for key, item in content}
     if kind == "list":

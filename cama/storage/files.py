@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all, tables in CSV, and hashes of files."""
+"""Files that are written completely or not at all, and hashes of files."""
 
 import contextlib
 import hashlib
@@ -10,12 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from cama.core.errors import CamaError
-from cama.core.text import encoding_of
 
 WEEK_S = 7 * 24 * 3600
 
@@ -121,17 +117,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a table with pandas; a missing file, or one that is no table, is an error that names it."""
-    if not path.exists():
-        raise CamaError(f"{path}: no such table")
-    try:
-        with delay_signals():
-            return pd.read_csv(path, encoding=encoding_of(path), **options)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        raise CamaError(f"{path}: not a table in CSV ({' '.join(str(error).split())})") from error
 
 
 def file_hash(path: Path) -> str:

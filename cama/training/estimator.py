@@ -16,7 +16,7 @@ from cama.data.patches import Patches, Sampler
 from cama.models.estimator import Estimator
 from cama.settings.training import EstimatorSpec, ResavesSpec
 from cama.storage.checkpoints import Checkpoint
-from cama.storage.model_files import begin_as
+from cama.storage.weights import begin_as
 from cama.training.loop import Optimiser, run
 from cama.training.resaves import changes
 

@@ -17,7 +17,7 @@ from cama.models.frontends import project_constraints_
 from cama.models.generator import Generator
 from cama.settings.training import LearnedSpec, Ramp
 from cama.storage.checkpoints import Checkpoint
-from cama.storage.model_files import begin_as
+from cama.storage.weights import begin_as
 from cama.training.augmentation import draw_augmentation
 from cama.training.encoding import TargetEncoders
 from cama.training.loop import Optimiser, Stateful, run

@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 from cama import __version__
 from cama.core.errors import CamaError
 from cama.settings.training import ComputeSpec
-from cama.storage.files import read_csv, write_text
+from cama.storage.files import write_text
 from cama.storage.hdf5 import check_content, content_hash
+from cama.storage.tables import read_csv
 from cama.workflow.code_inputs import code_digest
 
 SUFFIX = ".provenance.json"

@@ -2,23 +2,20 @@
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from cama.attacks.auto import Choice, choose_target, spread_crops
 from cama.core.errors import CamaError
-from tests.training.conftest import CPU
 
 
-class ByColour(nn.Module):
+class ByColour:
     """A judge that takes a picture for the label of its strongest channel, more surely the stronger it is."""
 
     def __init__(self, sure: float = 1) -> None:
-        super().__init__()
         self.sure = sure
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.sure * 4 * images.mean((2, 3))
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        scores = self.sure * 4 * (crops.mean((1, 2)) / 127.5 - 1)
+        return scores - np.log(np.exp(scores).sum(1, keepdims=True))
 
 
 def coloured(red: int, green: int, blue: int, count: int = 2, side: int = 32) -> np.ndarray:
@@ -38,22 +35,22 @@ def paint(*strengths: int):
 
 def test_the_most_sure_target_is_chosen_and_never_the_own():
     crops = coloured(200, 100, 100)
-    chosen = choose_target([crops], paint(50, 90, 140), [ByColour()], 3, CPU)
+    chosen = choose_target([crops], paint(50, 90, 140), [ByColour()], 3)
     assert isinstance(chosen, Choice)
     assert chosen.target == 2
     assert chosen.shares[0] == 0
     assert 0 < chosen.shares[1] < chosen.shares[2] < 1
-    assert choose_target([crops], paint(50, 155, 140), [ByColour()], 3, CPU).target == 1
-    assert choose_target([crops], paint(0, 0, 0), [ByColour()], 3, CPU).target in (1, 2)
+    assert choose_target([crops], paint(50, 155, 140), [ByColour()], 3).target == 1
+    assert choose_target([crops], paint(0, 0, 0), [ByColour()], 3).target in (1, 2)
 
 
 def test_all_judges_and_photographs_count():
     one, other = coloured(200, 100, 100), coloured(200, 100, 160)
-    shares = [choose_target([crops], paint(0, 80, 60), [ByColour()], 3, CPU).shares for crops in (one, other)]
-    both = choose_target([one, other], paint(0, 80, 60), [ByColour()], 3, CPU).shares
+    shares = [choose_target([crops], paint(0, 80, 60), [ByColour()], 3).shares for crops in (one, other)]
+    both = choose_target([one, other], paint(0, 80, 60), [ByColour()], 3).shares
     assert both == pytest.approx(np.mean(shares, axis=0))
-    surer = choose_target([one], paint(0, 80, 60), [ByColour(3)], 3, CPU).shares
-    mixed = choose_target([one], paint(0, 80, 60), [ByColour(), ByColour(3)], 3, CPU).shares
+    surer = choose_target([one], paint(0, 80, 60), [ByColour(3)], 3).shares
+    mixed = choose_target([one], paint(0, 80, 60), [ByColour(), ByColour(3)], 3).shares
     assert mixed == pytest.approx((np.array(shares[0]) + surer) / 2)
 
 
@@ -64,7 +61,7 @@ def test_the_crops_of_a_photograph_are_changed_as_one_picture():
         seen.append(picture.shape)
         return picture
 
-    choose_target([coloured(200, 100, 100, count=5)], change, [ByColour()], 3, CPU)
+    choose_target([coloured(200, 100, 100, count=5)], change, [ByColour()], 3)
     assert seen == [(160, 32, 3)] * 2
 
 

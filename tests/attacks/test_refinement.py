@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from cama.attacks.factory import build_attack
-from cama.attacks.gradient import fitting_bound
-from cama.attacks.learned import LearnedAttack, learned_attack
 from cama.attacks.refinement import GENERATOR, STEPS, refine
-from cama.attacks.tiles import transform
+from cama.attacks.steps import fitting_bound
+from cama.attacks.trained import learned_attack, trained_attack, walking
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr, psnr
 from cama.compute.tensors import to_float
@@ -52,7 +51,16 @@ def evaluator() -> Evaluator:
 
 
 def start(picture: np.ndarray) -> np.ndarray:
-    return transform(picture, generator(), SPEC, 1, CPU, LEVEL + GENERATOR)
+    return by_generator(picture, LEVEL + GENERATOR)
+
+
+def by_generator(picture: np.ndarray, level: float = 0) -> np.ndarray:
+    return trained_attack(generator(), SPEC, CPU)(picture, 1, level)
+
+
+def refined(picture, first, e, target, level, steps, **how) -> np.ndarray:
+    walk = walking(e, CPU, steps)
+    return refine(picture, first, lambda context, bound: walk(context, target, bound), level, **how)
 
 
 def score(picture: np.ndarray, target: int = 1) -> float:
@@ -76,7 +84,7 @@ class Edge(torch.nn.Module):
 @pytest.mark.parametrize("size", [(96, 128), (97, 65), (33, 16), (1, 1)])
 def test_a_refined_picture_has_the_level_and_the_size(size):
     picture = scene(*size)
-    made = refine(picture, start(picture), evaluator(), 1, LEVEL, 3, CPU)
+    made = refined(picture, start(picture), evaluator(), 1, LEVEL, 3)
     assert made.shape == picture.shape
     assert made.dtype == np.uint8
     if min(size) > 1:
@@ -88,9 +96,9 @@ def test_steps_lead_to_the_target_further_than_the_generator_at_the_same_level(t
     picture = scene(96, 128)
     first = start(picture)
     alone = at_psnr(picture[None], first[None], LEVEL)[0]
-    refined = refine(picture, first, Grain(), target, LEVEL, 5, CPU)
-    assert score(refined, target) > score(alone, target) + 0.1
-    assert score(refined, target) > score(picture, target) + 0.1
+    made = refined(picture, first, Grain(), target, LEVEL, 5)
+    assert score(made, target) > score(alone, target) + 0.1
+    assert score(made, target) > score(picture, target) + 0.1
 
 
 def test_generator_and_steps_have_their_parts_of_the_change():
@@ -99,7 +107,7 @@ def test_generator_and_steps_have_their_parts_of_the_change():
     own = rng.choice([-1.0, 1.0], picture.shape)  # G's change, of equal strength everywhere, without a mean
     own -= own.mean()
     first = at_psnr(picture[None], (picture + own)[None], LEVEL + GENERATOR, rng.random(picture.shape)[None] - 0.5)[0]
-    change = refine(picture, first, Edge(), 0, LEVEL, 4, CPU).astype(float) - 100
+    change = refined(picture, first, Edge(), 0, LEVEL, 4).astype(float) - 100
     # the steps add their bound to every pixel here, and one factor scales both
     factor = (change * own).mean() / ((first - 100.0) * own).mean()
     assert change.mean() / factor == pytest.approx(fitting_bound("mi_fgsm", LEVEL + STEPS), rel=0.1)
@@ -109,7 +117,7 @@ def test_generator_and_steps_have_their_parts_of_the_change():
 def test_tiles_are_equal_and_see_some_pixels_around_them():
     picture, sees = scene(160, 96), Edge()
     done = []
-    refine(picture, picture, sees, 0, LEVEL, 1, CPU, tile=64, progress=lambda *now: done.append(now))
+    refined(picture, picture, sees, 0, LEVEL, 1, tile=64, progress=lambda *now: done.append(now))
     # 160 rows are 48, 48 and 64, each with 16 more at an edge within
     assert sees.seen == [(64, 64), (64, 64), (80, 64), (80, 64), (80, 64), (80, 64)]
     assert done == [(number, 6) for number in range(1, 7)]
@@ -119,19 +127,19 @@ def test_each_step_goes_by_one_classifier_in_turn(monkeypatch):
     e, seen = evaluator(), []
     forward = e.forward
     monkeypatch.setattr(e, "forward", lambda images, names: seen.append(tuple(names)) or forward(images, names))
-    refine(scene(64, 64), scene(64, 64), e, 1, LEVEL, 4, CPU)
+    refined(scene(64, 64), scene(64, 64), e, 1, LEVEL, 4)
     assert seen == 2 * [("rgb",), ("finite_difference",)]
 
 
 def test_a_small_picture_is_mirrored_to_what_the_evaluator_can_judge():
     sees = Edge()
-    refine(scene(20, 70), scene(20, 70), sees, 0, LEVEL, 1, CPU)
+    refined(scene(20, 70), scene(20, 70), sees, 0, LEVEL, 1)
     assert sees.seen == [(64, 80)]
 
 
 def test_tiles_are_nearly_as_one_pass():
     picture = scene(128, 128)
-    whole, tiled = (refine(picture, start(picture), Grain(), 0, LEVEL, 4, CPU, tile=side) for side in (4096, 64))
+    whole, tiled = (refined(picture, start(picture), Grain(), 0, LEVEL, 4, tile=side) for side in (4096, 64))
     changes = [made.astype(float) - picture for made in (whole, tiled)]
     assert np.corrcoef(*(change.ravel() for change in changes))[0, 1] > 0.9
     assert score(tiled, 0) == pytest.approx(score(whole, 0), abs=0.2 * (score(whole, 0) - score(picture, 0)))
@@ -139,10 +147,10 @@ def test_tiles_are_nearly_as_one_pass():
 
 def test_the_attack_refines_what_its_generator_makes():
     picture = scene(96, 128)
-    attack = LearnedAttack(generator(), SPEC, CPU, evaluator(), 3)
+    attack = trained_attack(generator(), SPEC, CPU, evaluator(), 3)
     done = []
     made = attack(picture, 1, LEVEL, lambda *now: done.append(now))
-    assert np.array_equal(made, refine(picture, start(picture), evaluator(), 1, LEVEL, 3, CPU))
+    assert np.array_equal(made, refined(picture, start(picture), evaluator(), 1, LEVEL, 3))
     assert done == [(1, 4), (4, 4)]
     with pytest.raises(CamaError, match="psnr: found 0, expected a PSNR in dB"):
         attack(picture, 1)
@@ -150,7 +158,7 @@ def test_the_attack_refines_what_its_generator_makes():
 
 def test_progress_rises_over_all_tiles_of_both():
     picture, done = scene(48, 1040), []
-    LearnedAttack(generator(), SPEC, CPU, evaluator(), 1)(picture, 1, LEVEL, lambda *now: done.append(now))
+    trained_attack(generator(), SPEC, CPU, evaluator(), 1)(picture, 1, LEVEL, lambda *now: done.append(now))
     parts = [part for part, _ in done]
     assert parts == sorted(parts)
     assert {total for _, total in done} == {6}
@@ -160,17 +168,17 @@ def test_progress_rises_over_all_tiles_of_both():
 @pytest.mark.parametrize("level", [30, 34, 42])
 def test_other_levels_are_held_too(level):
     picture = scene(96, 128)
-    first = transform(picture, generator(), SPEC, 1, CPU, level + GENERATOR)
-    made = refine(picture, first, Grain(), 0, level, 4, CPU)
+    first = by_generator(picture, level + GENERATOR)
+    made = refined(picture, first, Grain(), 0, level, 4)
     assert level <= psnr(picture, made) < level + 1  # a step of rounding may leap over it
     assert score(made, 0) > score(at_psnr(picture[None], first[None], level)[0], 0)
 
 
 def test_without_steps_it_is_the_generator_alone():
     picture = scene(96, 128)
-    attack = LearnedAttack(generator(), SPEC, CPU, evaluator())
-    assert np.array_equal(attack(picture, 1, LEVEL), transform(picture, generator(), SPEC, 1, CPU, LEVEL))
-    assert np.array_equal(attack(picture, 1), transform(picture, generator(), SPEC, 1, CPU))
+    attack = trained_attack(generator(), SPEC, CPU, evaluator())
+    assert np.array_equal(attack(picture, 1, LEVEL), by_generator(picture, LEVEL))
+    assert np.array_equal(attack(picture, 1), by_generator(picture))
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """Tests of cama.attacks.tiles: tiles are as one pass, and see no further than they say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from cama.attacks.tiles import reach, transform
+from cama.attacks.tiles import transform
+from cama.attacks.trained import generating
 from cama.compute.device import Compute
 from cama.compute.psnr import psnr
 from cama.compute.tensors import to_bytes, to_float
+from cama.core.errors import CamaError
 from cama.forensics.mosaic import remosaic
-from cama.models.generator import Generator
+from cama.models.generator import Generator, reach
 from cama.settings.networks import GeneratorSpec
 from cama.settings.training import ComputeSpec
 from tests.jpeg.helpers import scene
@@ -41,13 +45,20 @@ def generator(name: str) -> tuple[Generator, GeneratorSpec]:
     return net, spec
 
 
+def through(
+    picture: np.ndarray, net: Generator, spec: GeneratorSpec, target: int, compute: Compute, **how: Any
+) -> np.ndarray:
+    generate = generating(net, spec, compute)
+    return transform(picture, lambda context: generate(context, target), reach(spec), **how)
+
+
 @pytest.mark.parametrize("size", [(160, 208), (150, 97), (33, 16), (5, 3), (1, 1)])
 @pytest.mark.parametrize("name", SPECS)
 def test_tiles_are_as_one_pass(name, size):
     net, spec = generator(name)
     picture = scene(*size)
-    whole = transform(picture, net, spec, 1, EXACT, tile=4096)
-    tiled = transform(picture, net, spec, 1, EXACT, tile=32)
+    whole = through(picture, net, spec, 1, EXACT, tile=4096)
+    tiled = through(picture, net, spec, 1, EXACT, tile=32)
     assert tiled.shape == picture.shape
     assert np.abs(whole.astype(int) - tiled).max() <= 1
     if name not in ("detail", "filters") or min(size) > 5:  # a picture without details
@@ -58,11 +69,11 @@ def test_tiles_are_as_one_pass(name, size):
 def test_bfloat16_rounds_far_below_what_the_generator_changes(name):
     net, spec = generator(name)
     picture = scene(96, 128)
-    exact, fast = (transform(picture, net, spec, 1, compute, tile=64) for compute in (EXACT, FAST))
+    exact, fast = (through(picture, net, spec, 1, compute, tile=64) for compute in (EXACT, FAST))
     assert not np.array_equal(exact, fast)
     # what a blur takes off is rounded too
     assert psnr(exact, fast) > psnr(picture, exact) + (20 if name in ("detail", "filters") else 35)
-    assert np.array_equal(fast, transform(picture, net, spec, 1, FAST, tile=4096))
+    assert np.array_equal(fast, through(picture, net, spec, 1, FAST, tile=4096))
 
 
 def test_one_pass_is_the_generator():
@@ -70,7 +81,7 @@ def test_one_pass_is_the_generator():
     picture = scene(64, 96)
     with torch.no_grad():
         expected = to_bytes(net(to_float(picture[None]), torch.tensor([2])))[0]
-    assert np.array_equal(transform(picture, net, spec, 2, EXACT), expected)
+    assert np.array_equal(through(picture, net, spec, 2, EXACT), expected)
 
 
 def test_the_generator_sees_the_remosaiced_picture():
@@ -78,7 +89,7 @@ def test_the_generator_sees_the_remosaiced_picture():
     picture = scene(64, 96)
     with torch.no_grad():
         expected = to_bytes(net(to_float(remosaic(picture)[None]), torch.tensor([0])))[0]
-    assert np.array_equal(transform(picture, net, spec, 0, EXACT), expected)
+    assert np.array_equal(through(picture, net, spec, 0, EXACT), expected)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -87,7 +98,7 @@ def test_nothing_reaches_further_than_said(name):
     before = scene(160, 160)
     after = before.copy()
     after[80, 80] = 255 - after[80, 80]
-    changed = transform(before, net, spec, 1, EXACT, tile=4096) != transform(after, net, spec, 1, EXACT, tile=4096)
+    changed = through(before, net, spec, 1, EXACT, tile=4096) != through(after, net, spec, 1, EXACT, tile=4096)
     rows, columns = np.flatnonzero(changed.any((1, 2))), np.flatnonzero(changed.any((0, 2)))
     assert max(80 - rows[0], rows[-1] - 80, 80 - columns[0], columns[-1] - 80) <= reach(spec)
 
@@ -95,5 +106,28 @@ def test_nothing_reaches_further_than_said(name):
 def test_progress_counts_the_tiles():
     net, spec = generator("default")
     calls = []
-    transform(scene(70, 40), net, spec, 0, EXACT, tile=32, progress=lambda done, total: calls.append((done, total)))
+    through(scene(70, 40), net, spec, 0, EXACT, tile=32, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(n, 6) for n in range(1, 7)]
+
+
+def test_threads_do_as_one_does():
+    net, spec = generator("default")
+    calls: list[tuple[int, int]] = []
+    one, three = (
+        through(scene(150, 97), net, spec, 1, EXACT, tile=32, workers=workers, progress=lambda *now: calls.append(now))
+        for workers in (1, 3)
+    )
+    assert np.array_equal(one, three)
+    assert calls == 2 * [(n, 20) for n in range(1, 21)]
+
+
+def test_an_error_in_a_thread_ends_the_others():
+    begun = []
+
+    def change(context: np.ndarray) -> np.ndarray:
+        begun.append(None)
+        raise CamaError("no")
+
+    with pytest.raises(CamaError, match="no"):
+        transform(scene(320, 320), change, 0, tile=16, workers=2)
+    assert len(begun) < 400

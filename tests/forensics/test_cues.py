@@ -6,6 +6,7 @@ from cama.forensics.cues import (
     CUES,
     coarse_colours,
     cue_accuracy,
+    cue_of,
     dct_zeros,
     few_numbers,
     radial_powers,
@@ -24,7 +25,7 @@ def noise(sigma=4.0, blur=0.0, seed=0, side=64):
 def test_each_cue_is_a_few_finite_numbers(name):
     cue, most = CUES[name]
     for image in (noise(), np.zeros((40, 56, 3), np.uint8)):
-        values = cue(image)
+        values = cue_of(cue, image)
         assert values.shape == (SIZES[name],)
         assert np.isfinite(values).all()
     assert 0 < most < 1
@@ -32,25 +33,25 @@ def test_each_cue_is_a_few_finite_numbers(name):
 
 def test_third_differences_are_those_of_white_noise():
     """Their variance is 1 + 9 + 9 + 1 = 20 times that of the noise."""
-    assert np.exp(third_differences(noise(4, side=256))) == pytest.approx(4 * 20**0.5, rel=0.03)
+    assert np.exp(cue_of(third_differences, noise(4, side=256))) == pytest.approx(4 * 20**0.5, rel=0.03)
 
 
 def test_blur_takes_power_at_high_frequencies_alone():
-    sharp, soft = radial_powers(noise(30)), radial_powers(noise(30, 1.0))
+    sharp, soft = cue_of(radial_powers, noise(30)), cue_of(radial_powers, noise(30, 1.0))
     assert soft[0] == pytest.approx(sharp[0], abs=0.3)
     assert sharp[-1] - soft[-1] > 4
 
 
 def test_rounded_coefficients_are_zeros():
-    assert dct_zeros(np.full((32, 32, 3), 77, np.uint8)) == pytest.approx(1)
-    assert dct_zeros(noise(20)).max() < 0.1
+    assert cue_of(dct_zeros, np.full((32, 32, 3), 77, np.uint8)) == pytest.approx(1)
+    assert cue_of(dct_zeros, noise(20)).max() < 0.1
 
 
 def test_colours_are_of_the_quarters():
     image = np.zeros((8, 8, 3), np.uint8)
     image[4:, :4, 1] = 200
-    assert coarse_colours(image).reshape(2, 2, 3)[1, 0].tolist() == [0, 200, 0]
-    assert coarse_colours(image).sum() == 200
+    assert cue_of(coarse_colours, image).reshape(2, 2, 3)[1, 0].tolist() == [0, 200, 0]
+    assert cue_of(coarse_colours, image).sum() == 200
 
 
 def test_the_accuracy_is_that_of_what_can_be_told_apart():

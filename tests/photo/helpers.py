@@ -1,16 +1,21 @@
 """A small model file, and photographs whose metadata tells."""
 
+import copy
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
 from cama.models.classifiers import save_classifier
 from cama.models.generator import Generator, save_generator
-from cama.models.packaged import Header, read_parts, save_anonymizer
+from cama.models.packaged import Header, save_anonymizer
+from cama.models.packing import pack_networks
 from cama.photo.profile import learn_profile
 from cama.reporting.model_card import model_card
 from cama.settings.networks import GeneratorSpec
+from cama.storage.files import file_hash
 from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, shake, tiny_classifier
 
@@ -30,6 +35,20 @@ def camera_file(model: str, number: int = 0, size: tuple[int, int] = (48, 64), *
     return jpeg(scene(*size, seed=number), exif=exif.tobytes(), **{"quality": 93, **options})
 
 
+_packed: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {}
+
+
+def packed(
+    g: Path, evaluators: dict[str, Path], judges: dict[str, Path], psnr: float, refine: int
+) -> tuple[dict, dict]:
+    """What `pack_networks` gives, once for the same files, since it takes seconds."""
+    files = [file_hash(path) for path in (g, *evaluators.values(), *judges.values())]
+    key = json.dumps([files, [*evaluators], [*judges], psnr, refine])
+    if key not in _packed:
+        _packed[key] = pack_networks(g, evaluators, judges, psnr, refine)
+    return copy.deepcopy(_packed[key])
+
+
 def model_file(
     folder: Path,
     change: float = 0.03,
@@ -45,7 +64,8 @@ def model_file(
     g, e, out = folder / "g.safetensors", folder / "e.safetensors", folder / "model.safetensors"
     save_generator(g, shake(Generator(3, SPEC), change).eval(), SPEC, LABELS, {})
     save_classifier(e, shake(tiny_classifier("rgb"), 0.2).eval(), net_spec("rgb"), LABELS, {})
-    tensors, parts = read_parts(g, {"rgb": e}, {"judge": e} if judges else {})
+    level = {name: float(header.pop(name, 0)) for name in ("psnr", "refine")}
+    networks, parts = packed(g, {"rgb": e}, {"judge": e} if judges else {}, level["psnr"], int(level["refine"]))
     found = {}
     for label in LABELS[1:] if profiles else ():
         path = folder / f"{label}.jpg"
@@ -54,6 +74,5 @@ def model_file(
         path.unlink()
     values = {"name": "cama", "dataset": dataset, "photographs": dict.fromkeys(LABELS, 5), "profiles": found, **header}
     made = Header(**parts, **values)
-    save_anonymizer(out, tensors, made.model_copy(update={"card": model_card(made)}))
-    g.unlink()
+    save_anonymizer(out, networks, made.model_copy(update={"card": model_card(made)}))
     return out

@@ -1,5 +1,5 @@
 """Makes thumbnails of real photographs as cameras and programs do, edits the photographs, and counts the verdicts of
-`cama.photo.thumbnail`. Thresholds were chosen on parts 0 and 1 of the cameras; `--part 2`, the default, reports on the others.
+`cama.photo.likeness`. Thresholds were chosen on parts 0 and 1 of the cameras; `--part 2`, the default, reports on the others.
 
     uv run python -m tests.photo.measure_thumbnails ../shared/data/cameras --edited 500 --untouched 300
 """
@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from cama.photo.thumbnail import Picture, read_thumbnail
+from cama.photo.likeness import Picture
+from cama.photo.thumbnail import read_thumbnail
 
 Box = tuple[int, int, int, int]
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from cama import shipped
 from cama.api import load_model
-from cama.attacks.learned import learned_attack
+from cama.attacks.trained import learned_attack
 from cama.commands.main import main
 from cama.compute.device import Compute
 from cama.compute.psnr import psnr
@@ -23,8 +23,6 @@ from cama.jpeg import writing
 from cama.jpeg.coding import describe, read_coding
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import APP0, read_segments
-from cama.models.generator import save_generator
-from cama.models.packaged import load_anonymizer
 from cama.photo import anonymize as module
 from cama.photo import anonymize_files
 from cama.photo.anonymize import NEUTRAL_TIME, PhotoAnonymizer, anonymize
@@ -169,10 +167,13 @@ def test_e_and_the_classifiers_are_asked_before_and_after(photo, model, tmp_path
     (record,) = json.loads(capsys.readouterr().out)["results"]
     attributor = load_attributor(classifier)
     for when, path in (("before", photo), ("after", tmp_path / "out.jpg")):
-        (expected,) = attribute(read_rgb(path), attributor)
+        (expected,) = attribute(read_rgb(path), [attributor])
         assert record[when]["classifiers"] == [expected]
-        assert record[when]["evaluator"] == [{**expected, "classifier": "rgb"}]
-        assert record[when]["target"] == expected["probabilities"]["Corvus_C300"]
+        (found,) = record[when]["model"]
+        assert found["classifier"] == "rgb"
+        assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=2e-3)
+        assert record[when]["target"] == found["probabilities"]["Corvus_C300"]
+    assert record["held_out"] is False
     assert record["before"] != record["after"]
     assert "nothing was measured against classifiers of real ones" in record["caution"]
 
@@ -353,22 +354,25 @@ def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
 @pytest.mark.parametrize(("level", "change", "steps"), [(0, 0.03, 0), (34, 0.5, 0), (36, 0.5, 0), (36, 0.5, 2)])
 def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, photo, tmp_path, monkeypatch):
     """By the command and from Python, before it is encoded. A G that destroys pictures is not refused where it is scaled."""
-    path = model_file(tmp_path, change=change, psnr=level, refine=steps)
-    model, g = load_anonymizer(path), tmp_path / "g.safetensors"
-    save_generator(g, model.generator, model.header.generator, LABELS, {})
+    path, g = model_file(tmp_path, change=change, psnr=level, refine=steps), tmp_path / "g.safetensors"
     method = MethodSpec(kind="learned", generator="g", psnr=level, refine=steps)
-    attack = learned_attack(g, method, LABELS, Compute(ComputeSpec(device="cpu")), [tmp_path / "e.safetensors"])
+    compute = Compute(ComputeSpec(device="cpu", precision="float32"))
+    attack = learned_attack(g, method, LABELS, compute, [tmp_path / "e.safetensors"])
     picture, target = read_rgb(photo), LABELS.index("Corvus_C300")
     (expected,) = attack(picture[None], np.array([-1]), np.array([target]))
     made = psnr(picture, expected)
     assert level <= made < level + (0.1 if steps else 0.02) if level else made > 38
-    assert np.array_equal(load_model(path, device="cpu").transform(picture, "Corvus_C300"), expected)
+    changed = load_model(path).transform(picture, "Corvus_C300")
+    # of two pixels of nearly no gradient the steps may differ
+    apart = np.abs(changed.astype(int) - expected)
+    assert apart.max() <= (1 if not steps else 8)
+    assert (apart > 1).mean() < 1e-3
     delivered = []
     encode = module.encode_neutral
     monkeypatch.setattr(module, "encode_neutral", lambda one: delivered.append(one) or encode(one))
     arguments = [str(photo), "--model", str(path), "--to", "Corvus_C300", "--encoding", "neutral"]
     assert main(["anonymize", *arguments, "--out", str(tmp_path / "out.jpg")]) == 0
-    assert np.array_equal(delivered[-1], expected)
+    assert np.array_equal(delivered[-1], changed)
 
 
 def test_a_model_that_refines_needs_a_level(photo, tmp_path):
@@ -391,7 +395,7 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     captured = capsys.readouterr()
     *lines, last = captured.out.splitlines()
     assert [line.partition(" -> ")[0] for line in lines] == [str(tmp_path / "second.jpg"), str(photo)]
-    assert all("Corvus C300 encoding; the evaluator gives Corvus_C300 0." in line for line in lines)
+    assert all("Corvus C300 encoding; its classifiers give Corvus_C300 0." in line for line in lines)
     unconvincing = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
     assert unconvincing  # E is not even trained
     visible = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
@@ -399,7 +403,8 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     less = f"{worse} taken LESS for Corvus_C300 after than before. " if worse else ""
     seen = f"{visible} changed so much that it can be seen (below 35 dB): look before you share. " if visible else ""
     assert last.startswith(
-        f"2 written, 1 failed. {unconvincing} NOT taken for Corvus_C300 even by the model's own evaluator. "
+        f"2 written, 1 failed. {unconvincing} could NOT be moved: classifiers that the model was trained with see another"
+        " camera than Corvus_C300. "
         f"{less}{seen}The model knows"
     )
     assert f"cama anonymize: {tmp_path / 'bad.jpg'}: " in captured.err
@@ -497,52 +502,53 @@ def test_who_may_read_a_written_file_is_what_the_umask_says(umask, mode, photo, 
     assert (tmp_path / "out.jpg").stat().st_mode & 0o777 == mode
 
 
-@pytest.mark.parametrize(("after", "worse"), [(0.2, True), (0.4, False), (0.3, False)])
+@pytest.mark.parametrize(("after", "worse"), [(0.52, True), (0.7, False), (0.6, False)])
 def test_a_photograph_taken_less_for_the_target_than_before_has_a_remark(
     after, worse, photo, model, capsys, monkeypatch
 ):
-    scores = iter((0.3, after))
-    others = {"held_out": None, "evaluator": [], "classifiers": [], "judges": []}
+    scores = iter((0.6, after))
+    others = {"model": [], "classifiers": [], "judges": []}
     monkeypatch.setattr(module, "_attribution", lambda *_: {"target": next(scores), **others})
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
     assert main(["anonymize", *arguments]) == 0
     line, last = capsys.readouterr().out.splitlines()
-    remark = "the model's own evaluator gives Corvus_C300 less after than before: 0.2000 instead of 0.3000"
+    asked = "classifiers that the model was trained with give Corvus_C300"
+    remark = f"{asked} less after than before: 0.5200 instead of 0.6000"
     assert (f"WARNING: {remark}" in line) == worse
     assert ("1 taken LESS for Corvus_C300 after than before." in last) == worse
-    scores = iter((0.3, after))
+    scores = iter((0.6, after))
     assert main(["anonymize", *arguments, "--force", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["results"]
     assert record["warnings"] == ([remark] if worse else [])
 
 
-@pytest.mark.parametrize(("held_out", "moved"), [(0.49, False), (0.51, True)])
+@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize(("target", "moved"), [(0.49, False), (0.51, True)])
 def test_a_photograph_that_could_not_be_moved_is_written_with_a_remark(
-    held_out, moved, photo, model, capsys, monkeypatch
+    target, moved, held_out, photo, tmp_path, capsys, monkeypatch
 ):
-    others = {"target": 0.9, "evaluator": [], "classifiers": [], "judges": []}
-    monkeypatch.setattr(module, "_attribution", lambda *_: {"held_out": held_out, **others})
+    model = model_file(tmp_path, judges=held_out)
+    others = {"model": [], "classifiers": [], "judges": []}
+    monkeypatch.setattr(module, "_attribution", lambda *_: {"target": target, **others})
     out = photo.parent / "out.jpg"
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(out)]
     assert main(["anonymize", *arguments]) == 0
     assert out.exists()
     line, last = capsys.readouterr().out.splitlines()
-    remark = (
-        f"it could NOT be moved: classifiers that the model was not trained with give Corvus_C300 only {held_out:.2f}"
-    )
+    asked = f"classifiers that the model was {'not ' if held_out else ''}trained with"
+    remark = f"it could NOT be moved: {asked} give Corvus_C300 only {target:.2f}"
     assert (f"WARNING: {remark}" in line) != moved
     assert ("1 could NOT be moved:" in last) != moved
     assert main(["anonymize", *arguments, "--force", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["results"]
     assert [text.startswith(remark) for text in record["warnings"]] == ([] if moved else [True])
-    assert record["after"]["held_out"] == held_out
+    assert record["held_out"] == held_out
 
 
 def test_the_judges_of_the_model_file_are_asked(photo, tmp_path):
     record = anonymize(photo, tmp_path / "out.jpg", how(model_file(tmp_path, judges=True)), force=False)
-    for when in ("before", "after"):  # the judge of this file is E itself
-        assert record[when]["held_out"] == record[when]["target"]
-    assert anonymize(photo, tmp_path / "b.jpg", how(model_file(tmp_path)), force=False)["after"]["held_out"] is None
+    assert record["held_out"]
+    assert [found["classifier"] for found in record["after"]["model"]] == ["judge"]
 
 
 def test_without_a_model_the_one_that_comes_with_cama_is_used_and_chooses_the_target(

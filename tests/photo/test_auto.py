@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from cama.attacks.tiles import transform
 from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.models.classifiers import load_classifier
 from cama.models.packaged import load_anonymizer, load_header
 from cama.photo.anonymize import PhotoAnonymizer
 from cama.photo.auto import choose_targets
+from cama.photo.change import packaged_attack
 from cama.photo.decoding import read_camera
 from cama.storage.images import read_rgb
 from cama.training.classifier import predict
@@ -134,7 +134,7 @@ def test_shares_are_what_the_judge_says_of_the_changed_crops(model, tmp_path):
     judge, _ = load_classifier(model.parent / "e.safetensors")
     moved = []
     for target, label in enumerate(LABELS):
-        changed = transform(crop, made.generator, made.header.generator, target, CPU, 26)
+        changed = packaged_attack(made)(crop, target, 26)
         before = np.exp(predict(judge, torch.from_numpy(crop[None]), CPU))[0, target]
         expected = np.exp(predict(judge, torch.from_numpy(changed[None]), CPU))[0, target]
         assert record["shares"][label] == pytest.approx(0 if label == LABELS[1] else expected, abs=2e-3)

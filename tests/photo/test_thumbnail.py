@@ -1,4 +1,4 @@
-"""Tests of cama.photo.thumbnail and of what it is built on: placement, tones, parts, smooth."""
+"""Tests of cama.photo.thumbnail and likeness, and of what it is built on: placement, tones, parts, smooth."""
 
 import io
 import random
@@ -11,9 +11,10 @@ from scipy.ndimage import gaussian_filter
 
 from cama.jpeg.exif import read_exif
 from cama.jpeg.segments import read_segments
+from cama.photo.likeness import Picture
 from cama.photo.placement import TURNS, Placement, find, turned
 from cama.photo.smooth import smooth_parts
-from cama.photo.thumbnail import Comparison, Picture, read_thumbnail
+from cama.photo.thumbnail import Comparison, read_thumbnail
 from cama.photo.tones import fit_tones
 from cama.storage.images import read_rgb
 from tests.jpeg.helpers import jpeg, many_scans

@@ -128,10 +128,10 @@ def test_an_f_that_reads_the_grid_does_not_hold_whatever_the_phase_of_the_test_c
 def test_simple_classifiers_see_crops_on_the_grid(tmp_path, monkeypatch):
     corners = []
 
-    def cue(image: np.ndarray) -> np.ndarray:
-        assert image.shape == (CROP, CROP, 3)
-        corners.append(tuple(image[0, 0, :2]))
-        return image[0, 0]
+    def cue(images: torch.Tensor) -> torch.Tensor:
+        assert images.shape == (1, 3, CROP, CROP)
+        corners.append(tuple(images[0, :2, 0, 0].tolist()))
+        return images[:, :, 0, 0]
 
     monkeypatch.setattr(controls, "CUES", {"corner": (cue, 0.5)})
     measured(tmp_path, [96, 128], right, monkeypatch, phase="random")

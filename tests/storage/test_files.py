@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cama.core.errors import CamaError
-from cama.storage.files import atomic, check_folder, delay_signals, file_hash, read_csv, write_text
+from cama.storage.files import atomic, check_folder, delay_signals, file_hash, write_text
+from cama.storage.tables import read_csv
 
 
 def test_an_atomic_file_stands_under_its_name_only_when_complete(tmp_path):

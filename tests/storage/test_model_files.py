@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cama.core.errors import CamaError
-from cama.storage.model_files import load_weights, read_header, read_model, save_model, save_tensors
+from cama.storage.model_files import read_header, read_model, save_tensors
+from cama.storage.weights import load_weights, save_model
 
 
 def network() -> nn.Module:
@@ -24,8 +25,8 @@ def test_a_model_file_holds_weights_buffers_and_header(tmp_path):
     state, header = read_model(path, "toy")
     assert header == read_header(path) == {"kind": "toy", "labels": ["a", "é"]}
     assert state.keys() == net.state_dict().keys()
-    assert all(torch.equal(value, net.state_dict()[key]) for key, value in state.items())
-    assert state["1.running_mean"].abs().max() > 0
+    assert all(np.array_equal(value, net.state_dict()[key].numpy()) for key, value in state.items())
+    assert np.abs(state["1.running_mean"]).max() > 0
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):
@@ -124,11 +125,11 @@ def test_every_flipped_bit_is_seen(tmp_path):
             read_model(path, "toy")
 
 
-@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("kind", [np.bool, np.uint8, np.int64, np.float16, np.float32, np.float64])
 def test_tensors_of_every_kind_and_shape_are_hashed(tmp_path, kind):
     path = tmp_path / "m.safetensors"
-    tensors = {"scalar": torch.ones((), dtype=kind), "none": torch.ones((0, 2), dtype=kind)}
-    save_tensors(path, {**tensors, "turned": torch.ones((2, 3), dtype=kind).T.contiguous()}, {"kind": "toy"})
+    tensors = {"scalar": np.ones((), dtype=kind), "none": np.ones((0, 2), dtype=kind)}
+    save_tensors(path, {**tensors, "turned": np.ones((2, 3), dtype=kind).T}, {"kind": "toy"})
     found, _ = read_model(path, "toy")
     assert {name: tuple(value.shape) for name, value in found.items()} == {
         "scalar": (),

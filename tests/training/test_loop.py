@@ -266,7 +266,7 @@ def test_an_error_in_a_step_keeps_the_last_save(tmp_path):
 
 def test_a_tree_of_dicts_lists_numbers_and_tensors_comes_back_as_it_was(tmp_path):
     state = {
-        "network": {"weight": torch.randn(2, 3), "count": torch.tensor(4), "half": torch.ones(2, dtype=torch.bfloat16)},
+        "network": {"weight": torch.randn(2, 3), "count": torch.tensor(4), "half": torch.ones(2, dtype=torch.float16)},
         "optimiser": {"state": {0: {"step": torch.tensor(2.0)}, 11: {"step": torch.tensor(3.0)}}, "groups": [{}, []]},
         "scalars": [1, 2.5, -0.1, None, True, "é", float("inf")],
         "list": [torch.arange(3), {"deep": [torch.zeros(0)]}],

@@ -1,0 +1,56 @@
+"""Networks of a model file, run by ONNX Runtime."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from cama.core.errors import CamaError
+
+# where the library would look for weights in other files, which a network of a model file does not have
+ELSEWHERE = "session.model_external_initializers_file_folder_path", "/dev/null"
+
+
+class Network:
+    """An ONNX network, which several threads may call at a time: each call computes on one core.
+
+    It is opened when it is first called, since most uses need few of a file's networks.
+    """
+
+    def __init__(self, data: bytes, inputs: tuple[str, ...], output: str, name: str) -> None:
+        """`inputs` and `output`: what it must have, by name. `name`: what errors call it."""
+        self._data, self._inputs, self._output, self._name = data, inputs, output, name
+        self._session: onnxruntime.InferenceSession | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, *values: np.ndarray) -> np.ndarray:
+        """The output for the inputs, in their order. A network that cannot be run is a CamaError."""
+        try:
+            with self._lock:
+                self._session = self._session or self._open()
+            return self._session.run([self._output], dict(zip(self._inputs, values, strict=True)))[0]
+        except CamaError:
+            raise
+        except Exception as error:  # the library's own have no class in common
+            raise CamaError(f"{self._name} cannot be run ({_reason(error)})") from error
+
+    def _open(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.enable_cpu_mem_arena = False  # which keeps the most that it ever needed, of each network
+        options.add_session_config_entry(*ELSEWHERE)
+        session = onnxruntime.InferenceSession(self._data, options, providers=["CPUExecutionProvider"])
+        found = [tuple(one.name for one in ends) for ends in (session.get_inputs(), session.get_outputs())]
+        if found != [self._inputs, (self._output,)]:
+            raise CamaError(
+                f"{self._name}: found the inputs {', '.join(found[0])} and outputs {', '.join(found[1])}, expected"
+                f" {', '.join(self._inputs)} and {self._output}"
+            )
+        return session
+
+
+def _reason(error: Any) -> str:
+    """What the library says, in one line."""
+    return " ".join(str(error).split()).rpartition("[ONNXRuntimeError] : ")[2][:300] or type(error).__name__
