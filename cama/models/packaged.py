@@ -52,6 +52,7 @@ class Header(Spec):
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
     refine: int = Field(0, ge=0, description="gradient steps on E that go on from G's picture at that PSNR")
+    refine_by: list[str] = Field([], description="the classifiers of E by which they go, in turn")
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field(
         min_length=1,
@@ -74,6 +75,11 @@ class Header(Spec):
     def _refined_at_a_level(self) -> "Header":
         if self.refine and not self.psnr:
             raise ValueError(f"refine: found {self.refine} and no psnr, expected both")
+        if bool(self.refine) != bool(self.refine_by) or not set(self.refine_by) <= set(self.evaluators):
+            named = ", ".join(self.refine_by) or "none"
+            raise ValueError(
+                f"refine_by: found {named} for {self.refine} steps, expected some of {', '.join(self.evaluators)}"
+            )
         return self
 
     def target_of(self, make: str, model: str) -> str:
@@ -146,10 +152,7 @@ def _try(anonymizer: Anonymizer) -> None:
 def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> Anonymizer:
     names = {
         GENERATOR: (("images", "labels"), "changed"),
-        **{
-            GRADIENTS + name: (("images", "target"), "gradient")
-            for name in (header.evaluators if header.refine else ())
-        },
+        **{GRADIENTS + name: (("images", "target"), "gradient") for name in header.refine_by},
         **{JUDGES + name: (("images",), "scores") for name in header.judges},
     }
     if set(names) != set(tensors):
@@ -157,7 +160,7 @@ def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> An
     networks = {name: Network(tensors[name].tobytes(), *ends, f"{path}: {name}") for name, ends in names.items()}
 
     def of(prefix: str) -> dict[str, Network]:
-        # in the order of the header, since gradient steps go by E's classifiers in turn
+        # in the order of the header, since gradient steps go by them in turn
         return {name.removeprefix(prefix): network for name, network in networks.items() if name.startswith(prefix)}
 
     return Anonymizer(networks[GENERATOR], of(GRADIENTS), of(JUDGES), header)

@@ -1,7 +1,7 @@
 """The networks of a model file, from those that were trained."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ from cama.storage.model_files import read_header
 
 
 def pack_networks(
-    generator: Path, evaluators: Mapping[str, Path], judges: Mapping[str, Path], psnr: float, refine: int
+    generator: Path,
+    evaluators: Mapping[str, Path],
+    judges: Mapping[str, Path],
+    psnr: float,
+    refine: int,
+    refine_by: Sequence[str] = (),
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The networks of `save_anonymizer`, and the keys of a header that tell of them, from the model files of G, of E's
     classifiers and of judges; without judges E's classifiers are asked in their place. A network that cannot be written as ONNX
@@ -29,13 +34,14 @@ def pack_networks(
     g, spec, labels = load_generator(generator)
     header = read_header(generator)
     keys: dict[str, Any] = {"labels": list(labels), "generator": header["net"], "training": header.get("spec", {})}
-    keys |= {"reach": reach(spec), "psnr": psnr, "refine": refine, "held_out": bool(judges)}
+    by = list(refine_by or evaluators) if refine else []
+    keys |= {"reach": reach(spec), "psnr": psnr, "refine": refine, "refine_by": by, "held_out": bool(judges)}
     asked = judges or evaluators
     keys |= {"evaluators": _streams(evaluators), "judges": _streams(asked)}
     about = {"labels": json.dumps(labels), "input": spec.input, "psnr": f"{psnr:g}"}
     networks = {GENERATOR: export_generator(fuse_batch_norms_(g), about)}
     evaluator = load_evaluator(list(evaluators), list(evaluators.values()), labels)
-    for name in evaluator.names if refine else ():
+    for name in by:
         networks[GRADIENTS + name] = export_gradient(evaluator, name)
     for name, path in asked.items():
         judge, known = load_classifier(path)

@@ -48,7 +48,8 @@ def _strength(header: Header) -> str:
         return "The change is as strong as G makes it, and no PSNR is held."
     if header.refine:
         return (
-            f"The change of each picture is G's, and of {header.refine} gradient steps on E from there, and is scaled"
+            f"The change of each picture is G's, and of {header.refine} gradient steps on E from there, by"
+            f" {', '.join(header.refine_by)} in turn, and is scaled"
             f" so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved."
         )
     return (

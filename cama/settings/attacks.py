@@ -46,12 +46,16 @@ class MethodSpec(Spec):
     )
     folder: str = Field("", description="folder of those pictures, with `pairs.csv` (`folder`)")
     generator: str = Field("", description="name of one of the adversary's generators (`learned`)")
-    evaluators: tuple[str, ...] = Field((), description="names of the adversary's classifiers (gradient attacks)")
+    evaluators: tuple[str, ...] = Field(
+        (),
+        description="names of the adversary's classifiers (gradient attacks); those of the generator's E by which pictures are"
+        " refined, none for all of them (`learned`)",
+    )
     steps: int = Field(10, ge=1, description="number of steps of `pgd` and `mi_fgsm`")
     refine: int = Field(
         0,
         ge=0,
-        description="number of gradient steps, on the classifiers of the generator's E in turn, that go on from G's picture"
+        description="number of gradient steps, on classifiers of the generator's E in turn, that go on from G's picture"
         " (`learned` with a `psnr`); 0 for none",
     )
     psnr: float = Field(
@@ -88,9 +92,11 @@ class MethodSpec(Spec):
         if self.options and self.kind in KINDS:
             raise ValueError(f"options: found some, but {self.kind} has none")
         self._check_psnr()
-        for name, kinds in (("folder", ("folder",)), ("generator", ("learned",)), ("evaluators", GRADIENT_KINDS)):
+        refined = ("learned",) if self.refine and self.evaluators else ()
+        kinds = {"folder": ("folder",), "generator": ("learned",), "evaluators": (*GRADIENT_KINDS, *refined)}
+        for name, having in kinds.items():
             value = getattr(self, name)
-            if bool(value) != (self.kind in kinds):
+            if bool(value) != (self.kind in having):
                 found = ", ".join(map(str, value)) if isinstance(value, tuple) else value
                 expected = "none" if value else "a name"
                 raise ValueError(f"{name}: found {found or 'nothing'}, expected {expected} for {self.kind}")

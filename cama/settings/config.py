@@ -271,8 +271,16 @@ class Config(Spec):
             *((f"adversary.generators.{n}.evaluators", s.evaluators, evaluators) for n, s in generators.items()),
             *((f"adversary.generators.{n}.opponents", s.opponents, list(s.evaluators)) for n, s in generators.items()),
             *((f"adversary.generators.{n}.judges", s.judges, evaluators) for n, s in generators.items()),
-            *((f"attack.methods.{n}.evaluators", s.evaluators, evaluators) for n, s in methods.items()),
             *((f"attack.methods.{n}.generator", s.generator, generators) for n, s in methods.items()),
+            *(
+                # a learned attack's steps go by classifiers that its generator was trained with: its judges are held out
+                (
+                    f"attack.methods.{n}.evaluators",
+                    s.evaluators,
+                    getattr(generators.get(s.generator), "evaluators", evaluators),
+                )
+                for n, s in methods.items()
+            ),
             *((f"examiner.informed.{n}.classifier", s.classifier, networks) for n, s in informed.items()),
             *((f"examiner.informed.{n}.method", s.method, learned) for n, s in informed.items()),
             ("detection.methods", self.detection.methods, detectable),

@@ -190,6 +190,7 @@ class PackageStageSpec(Spec):
     dataset: str = Field(description="the convention of the photographs")
     psnr: Level = Field(0, description="PSNR in dB to which the method scales its change; 0 for none")
     refine: int = Field(0, ge=0, description="steps on E that go on from G's picture")
+    refine_by: tuple[str, ...] = Field((), description="the classifiers of E by which they go; none for all")
     card: CardSpec = CardSpec()
 
 
@@ -386,6 +387,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
         dataset=c.dataset.described,
         psnr=c.attack.methods[method].psnr,
         refine=c.attack.methods[method].refine,
+        refine_by=c.attack.methods[method].evaluators,
         card=c.card,
     ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots, save=c.evaluation.delivery),

@@ -175,7 +175,10 @@ def _attack_operations(config: Config, method: MethodSpec) -> float:
     known, crop, estimator = _known(config), config.patches.window, config.adversary.estimator.net
     if method.generator:  # what chooses a target costs little beside it
         learned = config.adversary.generators[method.generator]
-        each = [gradient_step(known, (net,), estimator, crop) for net in _nets(config, learned.evaluators)]
+        each = [
+            gradient_step(known, (net,), estimator, crop)
+            for net in _nets(config, method.evaluators or learned.evaluators)
+        ]
         steps = sum(each[step % len(each)] for step in range(method.refine))
         return generator_forward(known, learned.generator, crop) + steps
     if method.kind == "purify":

@@ -171,12 +171,13 @@ class Plan(StartPaths):
         if spec.generator:
             inputs["model"] = self.generators(spec.generator)
         if spec.refine:
-            inputs["evaluators"] = self.evaluators(self.config.adversary.generators[spec.generator].evaluators)
+            own = self.config.adversary.generators[spec.generator].evaluators
+            inputs["evaluators"] = self.evaluators(spec.evaluators or own)
         if spec.auto:
             inputs["judges"] = self.evaluators(self.config.adversary.generators[spec.generator].judges)
         if spec.kind == "purify":
             inputs["model"] = [self.path("adversary/denoiser.safetensors")]
-        if spec.evaluators:
+        if spec.gradient:
             inputs["evaluators"] = self.evaluators(spec.evaluators)
         if spec.kind == "oracle":
             inputs["oracle"] = self.paths("oracle/{}", self.models)

@@ -87,8 +87,10 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
         ({"version": 1}, "version: "),
         ({"judges": {}}, "judges: "),
         ({"reach": -1}, "reach: "),
+        ({"refine": 2, "psnr": 36}, "refine_by: found none for 2 steps, expected some of rgb"),
+        ({"refine": 2, "psnr": 36, "refine_by": ["low"]}, "refine_by: found low for 2 steps, expected some of rgb"),
         (
-            {"refine": 2, "psnr": 36},
+            {"refine": 2, "psnr": 36, "refine_by": ["rgb"]},
             "found the networks generator, judges.rgb, expected generator, gradients.rgb, judges.rgb",
         ),
         ({"psnr": 61}, "psnr: found 61, expected the PSNR in dB, 20 to 60, or 0"),

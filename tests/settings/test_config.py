@@ -405,6 +405,12 @@ LEARNED = {"kind": "learned", "generator": "cama"}
         ("attack.methods.jpeg.auto", True, "auto: found true, but jpeg has no judges"),
         ("attack.methods.cama.refine", 3, "refine: found 3, expected 0 unless it is `learned` and has a psnr"),
         ("attack.methods.jpeg.refine", 3, "refine: found 3, expected 0 unless"),
+        ("attack.methods.cama.evaluators", ["high"], "evaluators: found high, expected none for learned"),
+        (
+            "attack.methods.refined",
+            {**LEARNED, "psnr": 36, "refine": 2, "evaluators": ["held_out"]},
+            "attack.methods.refined.evaluators: found 'held_out', expected one of ['high', 'low']",
+        ),
         ("attack.methods.purify", {"kind": "purify"}, "psnr: found 0, expected the PSNR in dB, 20 to 60"),
         ("attack.methods.purify", {"kind": "purify", "psnr": 36, "generator": "cama"}, "expected none for purify"),
         ("adversary.denoiser.noise", 0, "adversary.denoiser.noise: Input should be greater than or equal to 0.5"),

@@ -46,3 +46,11 @@ def test_the_card_has_the_credits_the_licence_and_the_one_body(tmp_path):
     plain = packaged(tmp_path).card
     assert "Credits" not in plain
     assert "one body" not in plain
+
+
+def test_a_method_may_be_refined_by_some_classifiers_of_its_e(tmp_path):
+    header = packaged(tmp_path, psnr=36, refine=2, refine_by=("e",))
+    assert header.refine_by == ["e"]
+    assert "2 gradient steps on E from there, by e in turn" in header.card
+    assert packaged(tmp_path, psnr=36, refine=2).refine_by == ["e"]  # all of them
+    assert packaged(tmp_path).refine_by == []

@@ -161,3 +161,6 @@ def test_each_step_that_refines_a_picture_costs_that_of_one_classifier():
     first, both = each[1] - each[0], each[2] - each[0]
     assert 0 < first < both
     assert each[4] - each[0] == pytest.approx(2 * both)
+    first_alone = CONFIG.adversary.generators[method.generator].evaluators[:1]
+    method = method.model_copy(update={"evaluators": first_alone})
+    assert cost._attack_operations(CONFIG, method) - each[0] == pytest.approx(4 * first)
