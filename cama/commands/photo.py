@@ -45,13 +45,25 @@ def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="PATH",
-        help="a file, or a folder for neutral names; a new folder ends with / (default: here)",
+        help="a file, or a folder; a new folder ends with / (default: here)",
     )
     parser.add_argument(
+        "--names",
+        choices=("neutral", "same"),
+        default="neutral",
+        help="of files in a folder: neutral ones (default), or the photographs' own, in the same folders",
+    )
+    parser.add_argument("--map", **FILE, help="write a private list, as CSV, of which photograph became which file")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    parser.add_argument(
+        "--crop", metavar="WxH+X+Y", help="keep so many pixels of the upright photograph, from so far right and down"
+    )
+    parser.add_argument("--resize", type=int, metavar="PIXELS", help="make the longer side that short, after --crop")
+    parser.add_argument(
         "--encoding",
-        choices=("target", "neutral"),
+        choices=("target", "neutral", "png"),
         default="target",
-        help="as that camera does, if its profile is known (default), or in a common way",
+        help="a JPEG as that camera writes it, if its profile is known (default), one in a common way, or a PNG",
     )
     parser.add_argument("--profile", **FILE, help="another container profile of that camera")
     parser.add_argument(
@@ -74,13 +86,15 @@ def _add_anonymize(parser: ArgumentParser) -> None:
 
 
 def _anonymize(options: Namespace) -> bool:
-    from cama.photo.anonymize_files import anonymize_files
+    from cama.photo.anonymize_files import Delivery, anonymize_files
 
     if options.jobs < 1:
         raise CamaError(f"--jobs: found {options.jobs}, expected at least 1")
-    settings = {name: getattr(options, name) for name in ("model", "encoding", "profile", "metadata", "psnr")}
+    names = ("model", "encoding", "profile", "metadata", "psnr", "crop", "resize")
+    settings = {name: getattr(options, name) for name in names}
     settings |= {"target": options.to, "classifiers": options.classifier, "judges": options.judge}
-    return anonymize_files(options.photos, options.out, settings, options.force, options.json, options.jobs)
+    delivery = Delivery(options.out, options.names, options.map, options.force, options.dry_run)
+    return anonymize_files(options.photos, settings, delivery, options.json, options.jobs)
 
 
 def _add_judge(parser: ArgumentParser) -> None:

@@ -22,11 +22,13 @@ from cama.jpeg.names import split_name
 from cama.jpeg.profile import Profile
 from cama.jpeg.writing import check_pixels_only, encode_neutral
 from cama.judges.judge import Judge
-from cama.models.packaged import Anonymizer, load_anonymizer
+from cama.models.packaged import Anonymizer, Header, load_anonymizer
 from cama.photo.attribution import Attributor, attribute, load_attributor, packaged_attributors
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import orient, read_srgb
+from cama.photo.framing import WHOLE, Framing
 from cama.photo.judging import judged_by_all, load_judge
+from cama.photo.png import check_png, encode_png
 from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
 from cama.shipped import model_file
@@ -55,6 +57,8 @@ class PhotoAnonymizer:
     attributors: tuple[Attributor, ...]
     judges: tuple[Judge, ...] = ()
     workers: int | None = None  # tiles at a time; None for one a core
+    framing: Framing = WHOLE
+    png: bool = False  # whether it is written as a PNG, as no camera writes one
 
     @classmethod
     def load(
@@ -68,14 +72,16 @@ class PhotoAnonymizer:
         psnr: float | None = None,
         judges: Sequence[Path] = (),
         workers: int | None = None,
+        crop: str | None = None,
+        resize: int | None = None,
     ) -> "PhotoAnonymizer":
         """Load a model file, that which comes with cama where none is named, for `target`, one of its labels, or `auto` where
         its judges are to choose one. `encoding`: `target` for that of the `profile`, or of the model file's profile of the
-        target, neutral where there is neither; or `neutral`.
+        target, neutral where there is neither; `neutral`; or `png`.
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
         that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
         leaves it as G makes it. `judges`: YAML files of judges that are asked too. `workers`: tiles of a photograph at a time,
-        one a core where that is not said.
+        one a core where that is not said. `crop` and `resize`: as `Framing.read` has them.
         """
         try:
             level = None if psnr is None else checked_level(psnr)
@@ -84,19 +90,13 @@ class PhotoAnonymizer:
         model = model_file(model)
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
-        if target == AUTO and not header.held_out:
-            raise CamaError(
-                f"--to: found auto, expected one of {', '.join(header.labels)}: {model} has no judges to choose by"
-            )
-        if target not in (AUTO, *header.labels):
-            known = ", ".join((*header.labels, *([AUTO] if header.held_out else [])))
-            raise CamaError(f"--to: found {target!r}, expected one of {known}, which {model} knows")
-        if profile is not None and (encoding == "neutral" or target == AUTO):
-            other = "--encoding: found neutral" if encoding == "neutral" else "--to: found auto"
+        _check_target(target, header, model)
+        if profile is not None and (encoding != "target" or target == AUTO):
+            other = f"--encoding: found {encoding}" if encoding != "target" else "--to: found auto"
             raise CamaError(f"{other} beside --profile, expected one of the two")
         targets = list(header.labels) if target == AUTO else [target]
         profiles = dict(header.profiles) if profile is None else {target: read_profile(profile)}
-        profiles = {} if encoding == "neutral" else {name: profiles[name] for name in targets if name in profiles}
+        profiles = {} if encoding != "target" else {name: profiles[name] for name in targets if name in profiles}
         if metadata == "target" and len(profiles) < len(targets):
             missing = next(name for name in targets if name not in profiles)
             other = "--to CAMERA" if target == AUTO else "--profile FILE"
@@ -107,7 +107,9 @@ class PhotoAnonymizer:
             raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
         named = None if target == AUTO else target
         others = tuple(map(load_judge, judges))
-        loaded = cls(anonymizer, named, profiles, metadata == "target", level, attributors, others, workers)
+        framing, png = Framing.read(crop, resize), encoding == "png"
+        wanted = metadata == "target"
+        loaded = cls(anonymizer, named, profiles, wanted, level, attributors, others, workers, framing, png)
         for name in targets:
             try:
                 loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
@@ -128,9 +130,11 @@ class PhotoAnonymizer:
         return self.profiles.get(self.target or "")
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, bytes]:
-        """A picture (H, W, 3), uint8, as a JPEG, neutral or with a coding of the profile, drawn by the picture's hash as
-        often as the camera has it; and the EXIF in it, empty where there is none.
+        """A picture (H, W, 3), uint8, as a PNG, or as a JPEG, neutral or with a coding of the profile, drawn by the picture's
+        hash as often as the camera has it; and the EXIF in it, empty where there is none.
         """
+        if self.png:
+            return encode_png(picture), b""
         if self.profile is None:
             return encode_neutral(picture), b""
         exif = b""
@@ -187,17 +191,17 @@ def anonymize(
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
     picture, orientation, warnings = read_srgb(photo)
+    picture = anonymizer.framing.apply(picture, orientation, str(photo))
     before = _attribution(picture, anonymizer)
     pixels = _apply_generator(photo, picture, anonymizer, progress)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
     changed = np.ascontiguousarray(orient(pixels, orientation))
     data, exif = anonymizer.encode(changed)
-    check_pixels_only(data, str(out), exif)
+    (check_png if anonymizer.png else check_pixels_only)(data, str(out), exif)
     with Image.open(io.BytesIO(data)) as image:
         decoded = np.asarray(image)  # without a copy, since memory holds few copies of a large photograph
     if decoded.shape != changed.shape or psnr(changed, decoded) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
-    profile = anonymizer.profile
     after = _attribution(decoded, anonymizer)
     level = psnr(orient(picture, orientation), decoded)
     record = {
@@ -209,7 +213,7 @@ def anonymize(
         "width": decoded.shape[1],
         "height": decoded.shape[0],
         "psnr": round(level, 2) if math.isfinite(level) else None,
-        "encoding": "neutral" if profile is None else " ".join(split_name(profile.camera.make, profile.camera.model)),
+        "encoding": _encoding(anonymizer),
         "metadata": "target" if exif else "none",
         "held_out": anonymizer.model.header.held_out,
         "before": before,
@@ -219,6 +223,23 @@ def anonymize(
     }
     _write(data, out, force)
     return record
+
+
+def _check_target(target: str, header: Header, model: Path) -> None:
+    """An error where a model file cannot aim at what `--to` says."""
+    if target == AUTO and not header.held_out:
+        raise CamaError(
+            f"--to: found auto, expected one of {', '.join(header.labels)}: {model} has no judges to choose by"
+        )
+    if target not in (AUTO, *header.labels):
+        known = ", ".join((*header.labels, *([AUTO] if header.held_out else [])))
+        raise CamaError(f"--to: found {target!r}, expected one of {known}, which {model} knows")
+
+
+def _encoding(anonymizer: PhotoAnonymizer) -> str:
+    if anonymizer.profile is None:
+        return "PNG" if anonymizer.png else "neutral"
+    return " ".join(split_name(anonymizer.profile.camera.make, anonymizer.profile.camera.model))
 
 
 def check_free(out: Path, force: bool) -> None:
@@ -237,6 +258,8 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any],
     if asked != measured:
         other = f"{measured:g} dB" if measured else "no PSNR held"
         found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
+    if anonymizer.framing:
+        found.append("the model was measured on whole photographs in their own size, not on cropped or smaller ones")
     if asked and level > asked + WEAKER:
         found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
     if after["target"] < MOVED:
@@ -294,7 +317,7 @@ def _rename_new(temporary: Path, out: Path) -> None:
 
 def _write(data: bytes, out: Path, force: bool) -> None:
     """Write `out` atomically, with neutral times; another file of that name is replaced only with `force`."""
-    temporary = new_file(out.parent, ".", ".jpg")
+    temporary = new_file(out.parent, ".", out.suffix or ".jpg")
     try:
         temporary.write_bytes(data)
         if temporary.read_bytes() != data:

@@ -1,10 +1,10 @@
 """The command `anonymize`: one or more photographs, in parallel if asked, with a line of text or a JSON record for each."""
 
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,9 +15,10 @@ from cama.core.progress import Progress
 from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize
 from cama.photo.auto import choose_targets
 from cama.photo.change import cores
-from cama.photo.decoding import read_srgb
+from cama.photo.decoding import orient, read_srgb
 from cama.photo.inputs import Input, list_inputs
-from cama.photo.outputs import plan_outputs
+from cama.photo.naming import NEUTRAL, check_map, output_names, write_map
+from cama.photo.outputs import made_folder, plan_outputs
 from cama.photo.records import envelope, failure_line
 
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
@@ -32,11 +33,25 @@ class Task(NamedTuple):
     choice: dict[str, Any] | None
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """Where results go. `out`: a file for one photograph, or a folder; None for new names in the working folder. `names`:
+    `neutral` or `same`, for files in a folder. `map`: a file to be written that says which photograph became which. `force`:
+    whether files of the same name are replaced. `dry`: whether nothing is written.
+    """
+
+    out: str | None = None
+    names: str = NEUTRAL
+    map: Path | None = None
+    force: bool = False
+    dry: bool = False
+
+
 def anonymize_files(
-    photos: Sequence[Path], out: str | None, settings: dict[str, Any], force: bool, as_json: bool, jobs: int = 1
+    photos: Sequence[Path], settings: dict[str, Any], delivery: Delivery, as_json: bool, jobs: int = 1
 ) -> bool:
     """Anonymize photographs, and those in folders, `jobs` at a time, and return whether all succeeded. `settings`: arguments of
-    `PhotoAnonymizer.load`. `out`: a file for one photograph, or a folder; None for new names in the working folder.
+    `PhotoAnonymizer.load`.
 
     Results go to standard output: a line for each photograph and a last line, or one JSON object with their records `as_json`.
     Errors, progress, and a line for each file of a folder that is left out, go to standard error.
@@ -44,16 +59,20 @@ def anonymize_files(
     inputs = list_inputs(photos, _say)
     several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
     results: list[dict[str, Any]] = []
-    with plan_outputs(out, several, force) as (file, folder):
+    png = settings["encoding"] == "png"
+    if delivery.map:
+        check_map(delivery.map, delivery.force)
+    with plan_outputs(delivery.out, several, delivery.force, png) as (file, folder):
         anonymizer = PhotoAnonymizer.load(**settings)
+        names = output_names([photo for photo, _ in inputs], photos, delivery.names, ".png" if png else ".jpg")
+        outs = [file or (name if isinstance(name, CamaError) else folder / name) for name in names]
+        if delivery.dry:
+            return _tell_plan(inputs, outs, anonymizer, delivery.names == NEUTRAL and not file)
         choices = _choices(inputs, anonymizer, settings, jobs)
-        tasks = [
-            Task(photo, error, file or folder / f"picture-{secrets.token_hex(4)}.jpg", choices.get(photo))
-            for photo, error in inputs
-        ]
+        tasks = [_task(photo, error, out, choices) for (photo, error), out in zip(inputs, outs, strict=True)]
         progress = Progress("photographs", len(tasks))
         try:
-            for record in _results(tasks, anonymizer, settings, force, jobs):
+            for record in _results(tasks, anonymizer, settings, delivery.force, jobs):
                 results.append(record)
                 if record["error"]:
                     _say(record["error"])
@@ -61,13 +80,44 @@ def anonymize_files(
                     print(printable(_line(record)), flush=True)
                 if len(tasks) > 1:
                     progress.update(len(results))
-        finally:
-            if as_json:  # also after an interruption, since only the records say which photograph became which file
+        finally:  # also after an interruption, since only these say which photograph became which file
+            if delivery.map:
+                write_map(delivery.map, results)
+            if as_json:
                 print(envelope("anonymize", results))
     written = [record for record in results if not record["error"]]
     if not as_json:
         print(_last_line(written, len(results) - len(written), anonymizer.asked, anonymizer.caution))
     return len(written) == len(results)
+
+
+def _task(photo: Path, error: CamaError | None, out: Path | CamaError, choices: dict[Path, dict[str, Any]]) -> Task:
+    if isinstance(out, CamaError):
+        return Task(photo, error or out, Path(), None)
+    return Task(photo, error, out, choices.get(photo))
+
+
+def _tell_plan(
+    inputs: Sequence[Input], outs: Sequence[Path | CamaError], anonymizer: PhotoAnonymizer, unnamed: bool
+) -> bool:
+    """Say what would be written, and which photographs cannot be read; whether all can."""
+    failed = 0
+    for (photo, error), out in zip(inputs, outs, strict=True):
+        try:
+            for fault in filter(None, (error, out if isinstance(out, CamaError) else None)):
+                raise fault
+            picture, orientation, _ = read_srgb(photo)
+            picture = orient(anonymizer.framing.apply(picture, orientation, str(photo)), orientation)
+        except Exception as fault:  # any error of one file must not stop the others
+            failed += 1
+            _say(failure_line(photo, fault))
+            continue
+        name = f"a new name in {out.parent}" if unnamed else out
+        target = anonymizer.target or "a camera model that is chosen"
+        size = f"{picture.shape[1]}x{picture.shape[0]} pixels"
+        print(printable(f"{photo} -> {name}: {size}, towards {target}"), flush=True)
+    print(f"{len(inputs) - failed} would be written, {failed} would fail. Nothing was written.")
+    return not failed
 
 
 def _choices(
@@ -138,7 +188,8 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progres
         if target is None:
             read_srgb(task.photo)  # most often it has an error of its own
             raise CamaError(f"{task.photo}: found no target for it, expected a larger picture or --to CAMERA")
-        return anonymize(task.photo, task.out, anonymizer.towards(target), force, report, task.choice)
+        with made_folder(task.out.parent):
+            return anonymize(task.photo, task.out, anonymizer.towards(target), force, report, task.choice)
     except Exception as fault:  # any error of one file must not stop the others
         return _failed(task.photo, fault)
 

@@ -8,7 +8,7 @@ from typing import Any
 from cama.core.errors import CamaError, printable
 from cama.core.text import to_json
 
-VERSION = 2  # grows when a key goes, or comes to mean something else
+VERSION = 3  # grows when a key goes, or comes to mean something else
 
 
 def envelope(command: str, results: Sequence[dict[str, Any]]) -> str:

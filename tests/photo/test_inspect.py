@@ -228,7 +228,7 @@ def test_the_command_prints_a_table_or_json(photo, capsys):
     assert table.splitlines()[0] == str(photo)
     assert "which device" in table
     assert main(["inspect", "--json", str(photo)]) == 0
-    printed = {"format": "cama inspect", "version": 2, "results": [inspect(photo)]}
+    printed = {"format": "cama inspect", "version": 3, "results": [inspect(photo)]}
     assert json.loads(capsys.readouterr().out) == printed
 
 

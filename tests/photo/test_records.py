@@ -66,7 +66,7 @@ def folder(tmp_path) -> Path:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_is_one_and_refuses_what_is_not_as_it_says(name):
     Draft202012Validator.check_schema(SCHEMAS[name])
-    good = {"format": f"cama {name}", "version": 2, "results": [{"input": "a.jpg", "error": "a.jpg: no"}]}
+    good = {"format": f"cama {name}", "version": 3, "results": [{"input": "a.jpg", "error": "a.jpg: no"}]}
     if name == "anonymize":
         good["results"][0]["output"] = None
     validator = Draft202012Validator(SCHEMAS[name])
@@ -100,7 +100,7 @@ def test_a_record_with_everything_is_as_the_schema_says(model, tmp_path, capsys)
     assert record["thumbnails"]
     broken = copy.deepcopy(record)
     broken["fingerprint"]["pce"] = "high"
-    printed = {"format": "cama inspect", "version": 2, "results": [broken]}
+    printed = {"format": "cama inspect", "version": 3, "results": [broken]}
     with pytest.raises(ValidationError):
         Draft202012Validator(SCHEMAS["inspect"]).validate(printed)
 
