@@ -33,6 +33,7 @@ from cama.photo.profile import read_profile
 from cama.settings.attacks import checked_level
 from cama.shipped import model_file
 from cama.storage.files import new_file
+from cama.storage.images import Held
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
@@ -190,6 +191,19 @@ def anonymize(
     check_free(out, force)
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
+    data, record = anonymized(photo, str(out), anonymizer, progress, choice)
+    _write(data, out, force)
+    return record
+
+
+def anonymized(
+    photo: Path | Held,
+    out: str,
+    anonymizer: PhotoAnonymizer,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    choice: dict[str, Any] | None = None,
+) -> tuple[bytes, dict[str, Any]]:
+    """The bytes and the record of `anonymize`, and no file; `out` is what it is to be called."""
     picture, orientation, warnings = read_srgb(photo)
     picture = anonymizer.framing.apply(picture, orientation, str(photo))
     before = _attribution(picture, anonymizer)
@@ -197,16 +211,16 @@ def anonymize(
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
     changed = np.ascontiguousarray(orient(pixels, orientation))
     data, exif = anonymizer.encode(changed)
-    (check_png if anonymizer.png else check_pixels_only)(data, str(out), exif)
+    (check_png if anonymizer.png else check_pixels_only)(data, out, exif)
     with Image.open(io.BytesIO(data)) as image:
         decoded = np.asarray(image)  # without a copy, since memory holds few copies of a large photograph
     if decoded.shape != changed.shape or psnr(changed, decoded) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
     after = _attribution(decoded, anonymizer)
     level = psnr(orient(picture, orientation), decoded)
-    record = {
+    return data, {
         "input": str(photo),
-        "output": str(out),
+        "output": out,
         "error": None,
         "target": anonymizer.target,
         "choice": choice,
@@ -221,8 +235,6 @@ def anonymize(
         "caution": anonymizer.caution,
         "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before, after)],
     }
-    _write(data, out, force)
-    return record
 
 
 def _check_target(target: str, header: Header, model: Path) -> None:
@@ -274,7 +286,7 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any],
 
 
 def _apply_generator(
-    photo: Path, picture: np.ndarray, anonymizer: PhotoAnonymizer, progress: Callable[[int, int], None]
+    photo: Path | Held, picture: np.ndarray, anonymizer: PhotoAnonymizer, progress: Callable[[int, int], None]
 ) -> np.ndarray:
     target = anonymizer.model.header.labels.index(anonymizer.target)
     attack = packaged_attack(anonymizer.model, anonymizer.workers)

@@ -16,6 +16,7 @@ from cama.models.packaged import SMALLEST, Anonymizer
 from cama.photo.attribution import packaged_attributors
 from cama.photo.change import packaged_attack
 from cama.photo.decoding import read_camera, read_srgb
+from cama.storage.images import Held
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Series:
 
     make: str
     model: str
-    photographs: list[Path] = field(default_factory=list)
+    photographs: list[Path | Held] = field(default_factory=list)
 
     def crops(self) -> list[np.ndarray]:
         """At most 16 crops, of as many photographs; none of what cannot be read or is too small to be attributed."""
@@ -39,13 +40,13 @@ class Series:
 
 
 def choose_targets(
-    photos: Sequence[Path], model: Anonymizer, psnr: float, workers: int | None = None
-) -> dict[Path, dict[str, Any]]:
+    photos: Sequence[Path | Held], model: Anonymizer, psnr: float, workers: int | None = None
+) -> dict[Path | Held, dict[str, Any]]:
     """For each photograph the target that those of its source camera reach most surely by the judges of the model file, at
     `psnr` dB (0: as the generator leaves them): a record of `target`, `source`, `photographs` and `shares`, as in
     docs/anonymize.schema.json. Where no photograph of a camera can be read, or all are too small, its photographs have none.
     """
-    found: dict[Path, dict[str, Any]] = {}
+    found: dict[Path | Held, dict[str, Any]] = {}
     series = _series(photos)
     progress = Progress("choosing targets", len(series))
     for done, one in enumerate(series, start=1):
@@ -76,7 +77,7 @@ def _choose(
     }
 
 
-def _series(photos: Sequence[Path]) -> list[Series]:
+def _series(photos: Sequence[Path | Held]) -> list[Series]:
     """The photographs by source camera, each once."""
     found: dict[tuple[str, str], Series] = {}
     progress = Progress("reading cameras", len(photos))

@@ -18,7 +18,7 @@ from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
 from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
 from cama.photo.containers.container import Container
 from cama.photo.containers.reading import read_container
-from cama.storage.images import check_size, load, open_picture, read_file
+from cama.storage.images import Held, check_size, load, open_picture, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
 ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -64,7 +64,7 @@ class Photograph:
         return np.array(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
 
 
-def read_photograph(photo: Path) -> Photograph:
+def read_photograph(photo: Path | Held) -> Photograph:
     """Decode a JPEG, or the first or primary picture of a PNG, WebP, TIFF, HEIC or AVIF file. The colour profile is ignored
     with a warning where it is broken, in part missing, or of other colours than the picture. A JPEG that does not decode
     whole is an error.
@@ -74,7 +74,7 @@ def read_photograph(photo: Path) -> Photograph:
     return decode(read_tolerant(data, name) if container is None else container, name)
 
 
-def read_camera(photo: Path) -> tuple[str, str]:
+def read_camera(photo: Path | Held) -> tuple[str, str]:
     """Make and model in the EXIF of a photograph, without decoding its picture; empty where there are none."""
     data = read_file(photo)
     container, start = read_container(data, str(photo)), find_start(data)
@@ -126,7 +126,7 @@ def decode(file: Reading | Container, name: str) -> Photograph:
     return Photograph(image, transform, space, orientation, tuple(warnings))
 
 
-def read_srgb(photo: Path) -> tuple[np.ndarray, int, list[str]]:
+def read_srgb(photo: Path | Held) -> tuple[np.ndarray, int, list[str]]:
     """The picture of a photograph (H, W, 3), uint8, as stored, without its orientation, converted to sRGB from its colour
     profile or what else its file says of its colours; its EXIF orientation (1 to 8); and warnings, as sentences.
     """

@@ -21,7 +21,7 @@ from cama.photo.containers.telling import tell
 from cama.photo.decoding import decode
 from cama.photo.leaks import Leaks
 from cama.photo.profile import read_profile
-from cama.storage.images import read_file
+from cama.storage.images import Held, read_file
 
 if TYPE_CHECKING:
     from cama.judges.judge import Judge
@@ -84,7 +84,7 @@ def inspect(
     return inspect_with(path, Comparison.load(classifiers, references, profiles, judges))
 
 
-def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
+def inspect_with(path: Path | Held, comparison: Comparison) -> dict[str, Any]:
     """The record of `inspect`, with what is the same for several photographs loaded before."""
     data = read_file(path)
     container = read_container(data, str(path))
@@ -119,7 +119,9 @@ def inspect_with(path: Path, comparison: Comparison) -> dict[str, Any]:
     return record
 
 
-def _decode(path: Path, file: Reading | Container, required: bool) -> tuple[np.ndarray | None, list[str], list[str]]:
+def _decode(
+    path: Path | Held, file: Reading | Container, required: bool
+) -> tuple[np.ndarray | None, list[str], list[str]]:
     """The picture, faults and warnings. Where it is not `required` there is no picture of a file that does not decode whole, or
     is too large.
     """
@@ -134,7 +136,7 @@ def _decode(path: Path, file: Reading | Container, required: bool) -> tuple[np.n
         return (None, [], [str(error)]) if isinstance(error, TooLargeError) else (None, [str(error)], [])
 
 
-def _jpeg(reading: Reading, picture: np.ndarray | None, path: Path) -> dict[str, Any]:
+def _jpeg(reading: Reading, picture: np.ndarray | None, path: Path | Held) -> dict[str, Any]:
     """What a JPEG tells, and how it is built and damaged."""
     metadata = Leaks(reading.jpeg, picture, str(path))
     return {

@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,23 @@ def too_slow_to_decode(data: bytes, width: int, height: int) -> bool:
     return scans > MAX_SCANS and scans * width * height > MAX_SCANNED_PIXELS
 
 
-def read_file(path: Path) -> bytes:
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A file in memory, in the place of a path: its name, and its bytes."""
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_file(path: Path | Held) -> bytes:
     """The bytes of a file of at most `MAX_BYTES`; a missing or larger one is an error."""
+    if isinstance(path, Held):
+        if len(path.data) > MAX_BYTES:
+            raise TooLargeError(f"{path}: too large, found {len(path.data)} bytes, expected at most {MAX_BYTES}")
+        return path.data
     if not path.is_file():
         raise CamaError(f"{path}: no such photograph")
     if path.stat().st_size > MAX_BYTES:
