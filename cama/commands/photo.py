@@ -109,6 +109,23 @@ def _judge(options: Namespace) -> bool:
     return judge_files(options.photos, options.judge, options.json)
 
 
+def _add_app(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", **FILE, help="model file of the workflow (default: the one that comes with cama, if there is one)"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="of this computer (default: a free one)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
+
+
+def _app(options: Namespace) -> None:
+    from cama.app.serve import serve
+    from cama.shipped import model_file
+
+    if not 0 <= options.port <= 65535:
+        raise CamaError(f"--port: found {options.port}, expected 0 to 65535")
+    serve(model_file(options.model), options.port, not options.no_browser)
+
+
 def _add_profile(parser: ArgumentParser) -> None:
     parser.add_argument("photographs", **PHOTOS, help="as the camera wrote them, or folders of these")
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
@@ -178,6 +195,9 @@ COMMANDS = (
         "photo.jpg --model cama.safetensors --out anonymous.jpg",
         _add_anonymize,
         _anonymize,
+    ),
+    Command(
+        "app", "the same in a page of the browser, on this computer alone", "--model cama.safetensors", _add_app, _app
     ),
     Command(
         "judge",
