@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "target": str,
     "psnr": float,
     "resize": int,
+    "device_noise": ("yes", "no"),
     "metadata": ("none", "target"),
     "encoding": ("target", "neutral", "png"),
 }
@@ -140,7 +141,10 @@ class Handlers:
     async def start(self, request: Request) -> Response:
         """Anonymize some."""
         asked = await _json(request)
-        settings = {key: _setting(key, value) for key, value in asked["settings"].items() if value not in (None, "")}
+        settings: dict[str, Any] = {
+            key: _setting(key, value) for key, value in asked["settings"].items() if value not in (None, "")
+        }
+        settings["device_noise"] = settings.get("device_noise") == "yes"
         await run_in_threadpool(self.shelf.start, asked["pictures"], settings)
         return JSONResponse({})
 

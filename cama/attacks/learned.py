@@ -59,4 +59,5 @@ class LearnedAttack:
             self.tile,
             self.workers,
             lambda done, total: progress(total + done * self.effort, total * whole),
+            made,
         )

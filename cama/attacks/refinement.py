@@ -28,6 +28,7 @@ def refine(
     tile: int = TILE,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """The picture (H, W, 3), uint8, which has `psnr` dB (see `at_psnr`), that steps on E make of `start`, G's picture of
     `picture`, at `psnr` + `GENERATOR` dB. `walk` makes of such a picture that after the steps, in 0 to 255 and not rounded,
@@ -35,15 +36,13 @@ def refine(
 
     In equal tiles of at most `tile` pixels a side, multiples of 16, each of which E sees as a picture of its own, with some
     pixels around it, in so many threads. `progress` is called with the numbers of tiles done and of all tiles.
+    `out` is where the picture goes; it may be `start`.
     """
-    height, width = start.shape[:2]
-    below, right = (max(length + -length % MCU, SMALLEST) - length for length in (height, width))
-    padded = np.pad(start, ((0, below), (0, right), (0, 0)), mode="symmetric") if below or right else start
-    rows, columns = (_equal(length, tile) for length in padded.shape[:2])
-    result = np.empty(padded.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
+    rows, columns = (_equal(max(length + -length % MCU, SMALLEST), tile) for length in start.shape[:2])
+    result = np.empty(start.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
     bound = fitting_bound("mi_fgsm", psnr + STEPS)
-    over_tiles(padded, rows, columns, MARGIN, lambda context: walk(context, bound), result, workers, progress)
-    return at_psnr(picture[None], result[None, :height, :width], psnr)[0]
+    over_tiles(start, rows, columns, MARGIN, lambda context: walk(context, bound), result, workers, progress)
+    return at_psnr(picture[None], result[None], psnr, out=None if out is None else out[None])[0]
 
 
 def _equal(length: int, most: int) -> list[tuple[int, int]]:

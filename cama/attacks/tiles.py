@@ -28,20 +28,17 @@ def transform(
     the tile, of which `workers` threads have one each. `progress` is called with the numbers of tiles done and of all tiles.
     With `psnr`, in dB, the change of the whole picture is scaled to that at last (`at_psnr`).
     """
-    height, width = picture.shape[:2]
-    # to multiples of 16 by mirroring: G may need even sides, and no photograph ends with a jump
-    below, right = -height % MCU, -width % MCU
-    padded = picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)), mode="symmetric")
-    margin = -(-reach // MCU) * MCU
-    rows, columns = ([(first, first + tile) for first in range(0, length, tile)] for length in padded.shape[:2])
-    result = np.empty_like(padded)
-    over_tiles(padded, rows, columns, margin, change, result, workers, progress)
-    changed = result[:height, :width]
-    return at_psnr(picture[None], changed[None], psnr)[0] if psnr else changed
+    # to multiples of 16: G may need even sides
+    sides = [length + -length % MCU for length in picture.shape[:2]]
+    margin = max(MCU, -(-reach // MCU) * MCU)
+    rows, columns = ([(first, min(first + tile, side)) for first in range(0, side, tile)] for side in sides)
+    result = np.empty_like(picture)
+    over_tiles(picture, rows, columns, margin, change, result, workers, progress)
+    return at_psnr(picture[None], result[None], psnr, out=result[None])[0] if psnr else result
 
 
 def over_tiles(
-    padded: np.ndarray,
+    picture: np.ndarray,
     rows: Sequence[tuple[int, int]],
     columns: Sequence[tuple[int, int]],
     margin: int,
@@ -50,14 +47,22 @@ def over_tiles(
     workers: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Fill `result` (H, W, 3) tile by tile, each from `change` of the picture `padded` (H, W, 3) there, with so many pixels
-    around it. `rows` and `columns`: where tiles begin and end.
+    """Fill `result` (H, W, 3) tile by tile, each from `change` of the picture (H, W, 3) there, with so many pixels around it.
+    `rows` and `columns`: where tiles begin and end; what of them lies behind the picture is mirrored, tile by tile, since a
+    large photograph should be in memory once.
     """
+    height, width = picture.shape[:2]
 
     def fill(place: tuple[tuple[int, int], tuple[int, int]]) -> None:
         (top, bottom), (left, right) = place
         above, before = max(0, top - margin), max(0, left - margin)
-        changed = change(padded[above : bottom + margin, before : right + margin])
+        below, after = min(bottom + margin, rows[-1][1]), min(right + margin, columns[-1][1])
+        context = picture[above:below, before:after]
+        missing = below - above - context.shape[0], after - before - context.shape[1]
+        if any(missing):
+            context = np.pad(context, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+        bottom, right = min(bottom, height), min(right, width)
+        changed = change(context)
         result[top:bottom, left:right] = changed[top - above : bottom - above, left - before : right - before]
 
     places = list(product(rows, columns))

@@ -58,6 +58,11 @@ def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--crop", metavar="WxH+X+Y", help="keep so many pixels of the upright photograph, from so far right and down"
     )
+    parser.add_argument(
+        "--device-noise",
+        action="store_true",
+        help="bend the picture by a pixel or two, against the fingerprint of the single device",
+    )
     parser.add_argument("--resize", type=int, metavar="PIXELS", help="make the longer side that short, after --crop")
     parser.add_argument(
         "--encoding",
@@ -90,7 +95,7 @@ def _anonymize(options: Namespace) -> bool:
 
     if options.jobs < 1:
         raise CamaError(f"--jobs: found {options.jobs}, expected at least 1")
-    names = ("model", "encoding", "profile", "metadata", "psnr", "crop", "resize")
+    names = ("model", "encoding", "profile", "metadata", "psnr", "crop", "resize", "device_noise")
     settings = {name: getattr(options, name) for name in names}
     settings |= {"target": options.to, "classifiers": options.classifier, "judges": options.judge}
     delivery = Delivery(options.out, options.names, options.map, options.force, options.dry_run)

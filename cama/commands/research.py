@@ -134,6 +134,33 @@ def _paper_scale(options: Namespace) -> None:
 RESULTS = {"type": path_argument, "metavar": "FOLDER", "help": "folder of a finished run, or of one of its catalogues"}
 
 
+def _add_device_table(parser: ArgumentParser) -> None:
+    parser.add_argument("--cameras", type=int, default=4, metavar="N", help="simulated camera models (default: 4)")
+    parser.add_argument("--catalogue", type=int, default=1, metavar="SEED", help="of these (default: 1)")
+    parser.add_argument("--height", type=int, default=1536, help="pixels (default: 1536)")
+    parser.add_argument("--width", type=int, default=2048, help="pixels (default: 2048)")
+    parser.add_argument(
+        "--references", type=int, default=16, metavar="N", help="flat fields a fingerprint (default: 16)"
+    )
+    parser.add_argument(
+        "--photographs", type=int, default=6, metavar="N", help="that are compared, a model (default: 6)"
+    )
+    parser.add_argument("--out", **FILE, required=True, help="the CSV file to write")
+
+
+def _device_table(options: Namespace) -> None:
+    from cama.commands.device_table import Extent, device_table
+    from cama.storage.files import check_folder
+
+    for name, least in (("cameras", 1), ("height", 256), ("width", 256), ("references", 2), ("photographs", 1)):
+        if getattr(options, name) < least:
+            raise CamaError(f"--{name}: found {getattr(options, name)}, expected at least {least}")
+    check_folder(options.out.parent)
+    names = [f"Camera_{number}" for number in range(1, options.cameras + 1)]
+    extent = Extent(options.height, options.width, options.references, options.photographs)
+    device_table(names, options.catalogue, extent, options.out)
+
+
 def _add_test_pictures(parser: ArgumentParser) -> None:
     parser.add_argument("results", **RESULTS)
     parser.add_argument("--out", type=path_argument, required=True, metavar="FOLDER", help="a new folder for them")
@@ -259,6 +286,13 @@ COMMANDS = (
         "config.yaml config/paper-scale.yaml --minutes 9 --out results-paper-scale",
         _add_paper_scale,
         _paper_scale,
+    ),
+    Command(
+        "device-table",
+        "measure what crop, size and bend leave of fingerprints",
+        "--out device.csv",
+        _add_device_table,
+        _device_table,
     ),
     Command(
         "test-pictures",

@@ -8,6 +8,7 @@ import numpy as np
 TOLERANCE = 0.02  # dB
 LEAST, MOST = -100.0, 20 * np.log10(4.0)  # factors of a change in dB: from one that rounding takes away to fourfold
 CAP = 120.0  # dB, in place of infinity where nothing changed
+PART = 8  # of the strips of a large picture one in so many is asked first
 STRIP = 64  # rows of pixels at a time: a large photograph does not fit into memory as floats, nor 256 of its rows into a cache
 
 
@@ -29,15 +30,23 @@ def _in_db(total: int, size: int) -> float:
     return 10 * math.log10(255**2 * size / total) if total else math.inf
 
 
-def at_psnr(before: np.ndarray, after: np.ndarray, psnr: float, dither: np.ndarray | None = None) -> np.ndarray:
+def at_psnr(
+    before: np.ndarray,
+    after: np.ndarray,
+    psnr: float,
+    dither: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Pictures (N, H, W, 3), uint8: `before`, of that type, plus the change towards `after`, of that shape in 0 to 255, times
     a factor of each picture's own, with which it has the PSNR `psnr`, 20 to 60 dB, after rounding: that or 0.02 dB more.
 
     A change that is too small is enlarged, up to fourfold, beyond which the picture has a higher PSNR; no change stays none.
     It is higher too where a step of rounding leaps over it, as in a change of equal strength everywhere. `dither`, of that
-    shape in [-0.5, 0.5), is added before rounding, which spreads such steps.
+    shape in [-0.5, 0.5), is added before rounding, which spreads such steps. `out`, of the type of `before`, is where the
+    pictures go; it may be `after`.
     """
-    noise, result = np.broadcast_to(0.0, before.shape) if dither is None else dither, np.empty_like(before)
+    noise = np.broadcast_to(0.0, before.shape) if dither is None else dither
+    result = np.empty_like(before) if out is None else out
     for place, one in enumerate(zip(before, after, noise, strict=True)):
         _at_psnr(*one, psnr, result[place])
     return result
@@ -59,30 +68,35 @@ def _at_psnr(before: np.ndarray, after: np.ndarray, dither: np.ndarray, level: f
         step = np.floor(change * np.float32(10 ** (factor / 20)) + (dither[strip].astype(np.float32) + 0.5))
         return np.clip(old + step, 0, 255).astype(np.uint8)
 
-    def excess(factor: float) -> float:
+    def excess(factor: float, every: int = 1) -> float:
+        """How much the PSNR of the strips, or of one in so many, is above the level; 0 where it is near enough."""
         nonlocal strongest
-        total = sum(_squares(before[s], changed(s, factor)) for s in _strips(len(before)))
-        above = min(_in_db(total, before.size), CAP) - level
-        if above >= 0:
+        strips = list(_strips(len(before)))[every // 2 :: every]
+        total = sum(_squares(before[s], changed(s, factor)) for s in strips)
+        above = min(_in_db(total, sum(before[s].size for s in strips)), CAP) - level
+        if above >= 0 and every == 1:
             strongest = max(strongest, factor)
         return 0 if 0 <= above < TOLERANCE else above
 
-    _to_zero(excess)
+    # a large photograph takes a second each time: a part of it says nearly the same
+    start = _to_zero(lambda factor: excess(factor, PART), MOST) if len(before) > STRIP * PART * PART else MOST
+    _to_zero(excess, start)
     for strip in _strips(len(before)):
         out[strip] = changed(strip, strongest) if strongest > LEAST else before[strip]
 
 
-def _to_zero(excess: Callable[[float], float]) -> None:
-    """Ask `excess` for factors in dB, until it is 0 or leaps over 0, or cannot fall so far. It falls as the factor grows, since
-    no pixel's step shrinks: by nearly a dB for each dB, or in leaps.
+def _to_zero(excess: Callable[[float], float], at: float) -> float:
+    """Ask `excess` for factors in dB, from `at` on, until it is 0 or leaps over 0, or cannot fall so far, and give the last. It
+    falls as the factor grows, since no pixel's step shrinks: by nearly a dB for each dB, or in leaps.
     """
     low, high = LEAST, MOST  # between which it is 0
-    at, asked, above = MOST, 0, excess(MOST)
-    if above >= 0:
-        return
-    while above and high - low > TOLERANCE / 100:
+    above, asked = excess(at), 0
+    while above and not (at == MOST and above > 0) and high - low > TOLERANCE / 100:
+        low, high = (at, high) if above > 0 else (low, at)
         at, asked = at + above, asked + 1
-        if not low < at < high or asked % 4 == 0:  # where it leaps, halves come closer
+        if at >= high and high == MOST:
+            at = MOST
+        elif not low < at < high or asked % 4 == 0:  # where it leaps, halves come closer
             at = (low + high) / 2
         above = excess(at)
-        low, high = (at, high) if above > 0 else (low, at)
+    return at

@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +31,7 @@ from cama.photo.framing import WHOLE, Framing
 from cama.photo.judging import judged_by_all, load_judge
 from cama.photo.png import check_png, encode_png
 from cama.photo.profile import read_profile
+from cama.photo.warping import MOST, warped
 from cama.settings.attacks import checked_level
 from cama.shipped import model_file
 from cama.storage.files import new_file
@@ -42,6 +44,7 @@ WEAKER = 0.5  # dB by which a change may be weaker than asked for without a warn
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
 UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."
+SHAKEN = "What the picture shows is untouched, and of the device's own fingerprint something may be left."
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class PhotoAnonymizer:
     judges: tuple[Judge, ...] = ()
     workers: int | None = None  # tiles at a time; None for one a core
     framing: Framing = WHOLE
+    device_noise: bool = False  # whether the picture is bent, so that the device's fingerprint is out of place
     png: bool = False  # whether it is written as a PNG, as no camera writes one
 
     @classmethod
@@ -75,6 +79,7 @@ class PhotoAnonymizer:
         workers: int | None = None,
         crop: str | None = None,
         resize: int | None = None,
+        device_noise: bool = False,
     ) -> "PhotoAnonymizer":
         """Load a model file, that which comes with cama where none is named, for `target`, one of its labels, or `auto` where
         its judges are to choose one. `encoding`: `target` for that of the `profile`, or of the model file's profile of the
@@ -82,12 +87,9 @@ class PhotoAnonymizer:
         `metadata`: `none`, or `target` for minimal EXIF, which needs a profile. `classifiers`: more model files of classifiers
         that are asked. `psnr`: in dB, to which the change of each photograph is scaled, not to the model file's own; 0
         leaves it as G makes it. `judges`: YAML files of judges that are asked too. `workers`: tiles of a photograph at a time,
-        one a core where that is not said. `crop` and `resize`: as `Framing.read` has them.
+        one a core where that is not said. `crop` and `resize`: as `Framing.read` has them. `device_noise`: whether
+        the picture is bent (`warped`).
         """
-        try:
-            level = None if psnr is None else checked_level(psnr)
-        except ValueError as error:
-            raise CamaError(f"--psnr: {error}") from None
         model = model_file(model)
         anonymizer = load_anonymizer(model)
         header = anonymizer.header
@@ -103,14 +105,14 @@ class PhotoAnonymizer:
             other = "--to CAMERA" if target == AUTO else "--profile FILE"
             raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
         attributors = tuple(map(load_attributor, classifiers))
-        level = header.psnr if level is None else level
-        if header.refine and not level:
-            raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
+        level = _level(psnr, header, model)
         named = None if target == AUTO else target
         others = tuple(map(load_judge, judges))
         framing, png = Framing.read(crop, resize), encoding == "png"
         wanted = metadata == "target"
-        loaded = cls(anonymizer, named, profiles, wanted, level, attributors, others, workers, framing, png)
+        loaded = cls(
+            anonymizer, named, profiles, wanted, level, attributors, others, workers, framing, device_noise, png
+        )
         for name in targets:
             try:
                 loaded.towards(name).encode(np.zeros((32, 32, 3), np.uint8))  # a trial before the long work
@@ -163,13 +165,12 @@ class PhotoAnonymizer:
     def caution(self) -> str:
         """The limits of the result, as text for its user."""
         header = self.model.header
+        left = SHAKEN if self.device_noise or self.framing else UNCHANGED
         if header.simulated:
-            return (
-                f"The model knows simulated cameras: nothing was measured against classifiers of real ones. {UNCHANGED}"
-            )
+            return f"The model knows simulated cameras: nothing was measured against classifiers of real ones. {left}"
         return (
             f"The model was measured on photographs of its own data ({header.dataset}), not on yours or against classifiers"
-            f" that others trained. {UNCHANGED}"
+            f" that others trained. {left}"
         )
 
 
@@ -206,6 +207,13 @@ def anonymized(
     """The bytes and the record of `anonymize`, and no file; `out` is what it is to be called."""
     picture, orientation, warnings = read_srgb(photo)
     picture = anonymizer.framing.apply(picture, orientation, str(photo))
+    if anonymizer.device_noise:
+        straight, picture = picture, warped(picture, np.random.default_rng(secrets.randbits(64)))
+        level = f"{psnr(straight, picture):.1f}"
+        warnings = [
+            *warnings,
+            f"it was bent by up to {MOST:g} pixels ({level} dB), and is compared with what that made of it",
+        ]
     before = _attribution(picture, anonymizer)
     pixels = _apply_generator(photo, picture, anonymizer, progress)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
@@ -235,6 +243,17 @@ def anonymized(
         "caution": anonymizer.caution,
         "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before, after)],
     }
+
+
+def _level(psnr: float | None, header: Header, model: Path) -> float:
+    """The PSNR in dB that is asked for, or the model file's own."""
+    try:
+        level = header.psnr if psnr is None else checked_level(psnr)
+    except ValueError as error:
+        raise CamaError(f"--psnr: {error}") from None
+    if header.refine and not level:
+        raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
+    return level
 
 
 def _check_target(target: str, header: Header, model: Path) -> None:
@@ -270,8 +289,8 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any],
     if asked != measured:
         other = f"{measured:g} dB" if measured else "no PSNR held"
         found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
-    if anonymizer.framing:
-        found.append("the model was measured on whole photographs in their own size, not on cropped or smaller ones")
+    if anonymizer.framing or anonymizer.device_noise:
+        found.append("the model was measured on whole photographs as they are, not on cropped, smaller or bent ones")
     if asked and level > asked + WEAKER:
         found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
     if after["target"] < MOVED:

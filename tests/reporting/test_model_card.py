@@ -32,7 +32,10 @@ def header(**changes: object) -> Header:
         "name": "cama",
         "labels": list(LABELS),
         "generator": SPEC,
+        "reach": 3,
         "evaluators": {"high": {"net": {"frontend": "rgb"}}},
+        "judges": {"high": {"net": {"frontend": "rgb"}}},
+        "held_out": False,
         "dataset": "simulated",
         "photographs": dict.fromkeys(LABELS, 5),
         "scores": Scores(summary=SUMMARY, transfer=TRANSFER, per_label=PER_LABEL),
@@ -49,14 +52,12 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     assert "| Borealis_B2 | 0.50 |" in card
     assert "15 photographs of simulated, invented cameras" in card
     assert "Judges" not in card
-    refined = model_card(header(psnr=38, refine=16))
-    assert (
-        "The change of each picture is G's, and of 16 gradient steps on E from there, and is scaled so that" in refined
-    )
+    refined = model_card(header(psnr=38, refine=16, refine_by=["high"]))
+    assert "of 16 gradient steps on E from there, by high in turn, and is scaled so that" in refined
     assert "38 dB" in refined
     assert "gradient steps" not in card
     judge = {"numbers": {"net": {"architecture": "numbers"}}}
-    judged = model_card(header(judges=judge))
+    judged = model_card(header(judges=judge, held_out=True))
     assert "Judges that it was not trained with (numbers) chose among its states" in judged
     assert "nothing was measured against classifiers of real ones" in card
     assert "Container profiles\n\nNone" in card

@@ -93,7 +93,7 @@ def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, ca
     out = tmp_path / "out.jpg"
     assert main(["anonymize", str(photo), "--model", file, "--to", "Borealis_B2", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "Borealis B2 encoding; the evaluator gives Borealis_B2 0." in said
+    assert "Borealis B2 encoding; its classifiers give Borealis_B2 0." in said
     assert "nothing was measured against classifiers of real ones" in said
     assert main(["models", "show", file]) == 0
     card = capsys.readouterr().out
