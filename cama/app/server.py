@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -19,13 +20,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cama.app.shelf import Shelf, thumbnail, view
+from cama.app.shelf import DONE, Shelf, thumbnail, view
 from cama.core.errors import CamaError, printable
 from cama.storage.images import MAX_BYTES
 
-COOKIE = "cama"
+COOKIE = "cama-"  # and the port, since a browser gives the cookies of one address to all its ports
 LANGUAGES = ("en", "de")
-HOSTS = ("127.0.0.1", "localhost")
+HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d{1,5})?", re.ASCII)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -60,14 +61,15 @@ class Guard(BaseHTTPMiddleware):
         return response
 
     async def _answer(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.hostname not in HOSTS:  # a name that somebody made point here
+        if not HOST.fullmatch(request.headers.get("host", "")):  # a name that somebody made point here
             return _refused("found another host than this computer")
-        given, shown = request.cookies.get(COOKIE, ""), request.query_params.get("token", "")
+        name = f"{COOKIE}{request.url.port}"
+        given, shown = request.cookies.get(name, ""), request.query_params.get("token", "")
         known = hmac.compare_digest(given.encode(), self._cookie.encode())
         if shown and (known or (self._token and hmac.compare_digest(shown.encode(), self._token.encode()))):
             self._token = ""
             response = RedirectResponse("/", 303)
-            response.set_cookie(COOKIE, self._cookie, httponly=True, samesite="strict")
+            response.set_cookie(name, self._cookie, httponly=True, samesite="strict")
             return response
         if not known:
             return _refused("found no key: open the address that `cama app` printed, which works once")
@@ -104,7 +106,7 @@ class Handlers:
     async def page(self, request: Request) -> Response:
         """The page itself."""
         language = language_of(request)
-        header = self.shelf.model.model.header
+        header = self.shelf.header
         words = texts(language)
         html = self.pages.get_template("page.html").render(
             language=language,
@@ -112,7 +114,7 @@ class Handlers:
             t=words,
             labels=header.labels,
             auto=header.held_out,
-            psnr=self.shelf.model.psnr,
+            psnr=header.psnr,
             measured=measured(header.scores.summary, words),
             simulated=header.simulated,
             credits=header.credits,
@@ -151,7 +153,7 @@ class Handlers:
     async def image(self, request: Request) -> Response:
         """What the page shows of one."""
         picture, what = self.shelf.get(request.path_params["name"]), request.path_params["what"]
-        if what.startswith("thumbnail-") and what[10:].isdecimal():
+        if what.startswith("thumbnail-") and what[10:].isdecimal() and len(what) < 14:
             data = await run_in_threadpool(thumbnail, picture, int(what[10:]))
         elif what in ("before", "after", "difference"):
             data = await run_in_threadpool(view, picture, what)
@@ -162,7 +164,7 @@ class Handlers:
     async def result(self, request: Request) -> Response:
         """What became of one."""
         picture = self.shelf.get(request.path_params["name"])
-        if not picture.result:
+        if picture.state != DONE:
             raise CamaError("found no result yet, expected an anonymized photograph")
         kind = "image/png" if picture.record["output"].endswith(".png") else "image/jpeg"
         return _download(picture.result, kind, picture.record["output"])
@@ -179,6 +181,9 @@ def make_app(shelf: Shelf, token: str) -> Starlette:
     async def failed(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, 400)
 
+    async def broken(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": f"the program failed ({type(error).__name__})"}, 500)
+
     return Starlette(
         routes=[
             Route("/", handlers.page),
@@ -192,7 +197,7 @@ def make_app(shelf: Shelf, token: str) -> Starlette:
             Mount("/static", StaticFiles(packages=[("cama.app", "static")])),
         ],
         middleware=[Middleware(Guard, token=token)],
-        exception_handlers={CamaError: failed},
+        exception_handlers={CamaError: failed, Exception: broken},
     )
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from cama.core.errors import CamaError
 from cama.jpeg.tolerant import read_tolerant
+from cama.models.packaged import load_anonymizer
 from cama.photo.anonymize import PhotoAnonymizer, anonymized
 from cama.photo.auto import choose_targets
 from cama.photo.decoding import orient, read_srgb
@@ -44,6 +45,7 @@ class Picture:
     share: float = 0.0
     result: bytes = b""
     record: dict[str, Any] = field(default_factory=dict)
+    removed: bool = False
 
     @property
     def about(self) -> dict[str, Any]:
@@ -56,8 +58,9 @@ class Shelf:
     """Photographs by name, of which one at a time is anonymized."""
 
     def __init__(self, model: Path) -> None:
-        self.model = PhotoAnonymizer.load(model)
+        self.header = load_anonymizer(model).header
         self._path = model
+        self._closing = threading.Event()
         self._pictures: dict[str, Picture] = {}
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1)
@@ -65,9 +68,11 @@ class Shelf:
     def add(self, name: str, data: bytes) -> Picture:
         """Take a photograph; one that `inspect` cannot read is a CamaError."""
         with self._lock:
-            held = sum(len(each.photo.data) for each in self._pictures.values())
-            if len(self._pictures) == MOST or held + len(data) > MOST_BYTES:
+            held = sum(len(each.photo.data) + len(each.result) for each in self._pictures.values())
+            if len(self._pictures) >= MOST:
                 raise CamaError(f"{name}: found {len(self._pictures)} photographs here already, remove some first")
+            if held + len(data) > MOST_BYTES:
+                raise CamaError(f"{name}: found {held} bytes of photographs here already, remove some first")
         photo = Held(name, data)
         picture = Picture(secrets.token_hex(8), photo, inspect_with(photo, Comparison()))
         with self._lock:
@@ -84,8 +89,9 @@ class Shelf:
     def remove(self, name: str) -> None:
         """Forget a photograph and its result."""
         picture = self.get(name)
+        picture.removed = True
         with self._lock:
-            del self._pictures[picture.name]
+            self._pictures.pop(name, None)
 
     def all(self) -> list[Picture]:
         """Every photograph, in the order in which they came."""
@@ -95,11 +101,13 @@ class Shelf:
     def start(self, names: list[str], settings: dict[str, Any]) -> None:
         """Anonymize these in the background, by arguments of `PhotoAnonymizer.load`; wrong ones are a CamaError at once."""
         anonymizer = PhotoAnonymizer.load(self._path, **settings)
-        pictures = [self.get(name) for name in names]
-        for picture in pictures:
-            if picture.state in (WAITING, WORKING):
-                raise CamaError(f"{picture.photo}: it is being worked on already")
-            picture.state, picture.share, picture.result, picture.record = WAITING, 0.0, b"", {}
+        pictures = [self.get(name) for name in dict.fromkeys(names)]
+        with self._lock:
+            busy = next((picture for picture in pictures if picture.state in (WAITING, WORKING)), None)
+            if busy:
+                raise CamaError(f"{busy.photo}: it is being worked on already")
+            for picture in pictures:
+                picture.state, picture.share, picture.result, picture.record = WAITING, 0.0, b"", {}
         self._worker.submit(self._run, pictures, anonymizer)
 
     def _run(self, pictures: list[Picture], anonymizer: PhotoAnonymizer) -> None:
@@ -108,13 +116,15 @@ class Shelf:
             with suppress(Exception):  # each has its own error then
                 choices = choose_targets([picture.photo for picture in pictures], anonymizer.model, anonymizer.psnr)
         for picture in pictures:
-            self._make(picture, anonymizer, choices.get(picture.photo))
+            if not (picture.removed or self._closing.is_set()):
+                self._make(picture, anonymizer, choices.get(picture.photo))
 
-    @staticmethod
-    def _make(picture: Picture, anonymizer: PhotoAnonymizer, choice: dict[str, Any] | None) -> None:
+    def _make(self, picture: Picture, anonymizer: PhotoAnonymizer, choice: dict[str, Any] | None) -> None:
         picture.state = WORKING
 
         def progress(done: int, total: int) -> None:
+            if picture.removed or self._closing.is_set():
+                raise CamaError(f"{picture.photo}: it is no longer wanted")
             picture.share = done / total
 
         try:
@@ -122,10 +132,9 @@ class Shelf:
             if target is None:
                 raise CamaError(f"{picture.photo}: found no target for it, expected a larger picture or a named camera")
             name = f"picture-{picture.name}.{'png' if anonymizer.png else 'jpg'}"
-            picture.result, picture.record = anonymized(
-                picture.photo, name, anonymizer.towards(target), progress, choice
-            )
-            picture.state = DONE
+            made = anonymized(picture.photo, name, anonymizer.towards(target), progress, choice)
+            picture.result, picture.record = made
+            picture.state = DONE  # last, since whoever sees it reads the others
         except Exception as fault:  # any error of one photograph must not stop the others
             picture.record = {"error": failure_line(Path(picture.photo.name), fault)}
             picture.state = FAILED
@@ -140,7 +149,8 @@ class Shelf:
         return buffer.getvalue()
 
     def close(self) -> None:
-        """Begin no other work."""
+        """Begin no other work, and end what was begun at its next part."""
+        self._closing.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
 

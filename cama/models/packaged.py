@@ -51,7 +51,7 @@ class Header(Spec):
     psnr: Level = Field(
         0, description="PSNR in dB to which the change of each picture is scaled; 0 leaves it as G makes it"
     )
-    refine: int = Field(0, ge=0, description="gradient steps on E that go on from G's picture at that PSNR")
+    refine: int = Field(0, ge=0, le=1000, description="gradient steps on E that go on from G's picture at that PSNR")
     refine_by: list[str] = Field([], description="the classifiers of E by which they go, in turn")
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field(

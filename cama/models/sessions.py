@@ -29,11 +29,14 @@ class Network:
         try:
             with self._lock:
                 self._session = self._session or self._open()
-            return self._session.run([self._output], dict(zip(self._inputs, values, strict=True)))[0]
+            found = self._session.run([self._output], dict(zip(self._inputs, values, strict=True)))[0]
         except CamaError:
             raise
         except Exception as error:  # the library's own have no class in common
             raise CamaError(f"{self._name} cannot be run ({_reason(error)})") from error
+        if found.dtype != np.float32 or not np.isfinite(found).all():
+            raise CamaError(f"{self._name}: found an output that is no number, expected numbers")
+        return found
 
     def _open(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -100,6 +100,8 @@ class PhotoAnonymizer:
         targets = list(header.labels) if target == AUTO else [target]
         profiles = dict(header.profiles) if profile is None else {target: read_profile(profile)}
         profiles = {} if encoding != "target" else {name: profiles[name] for name in targets if name in profiles}
+        if metadata == "target" and encoding != "target":
+            raise CamaError(f"--metadata: found target beside --encoding {encoding}, expected one of the two")
         if metadata == "target" and len(profiles) < len(targets):
             missing = next(name for name in targets if name not in profiles)
             other = "--to CAMERA" if target == AUTO else "--profile FILE"
@@ -165,7 +167,7 @@ class PhotoAnonymizer:
     def caution(self) -> str:
         """The limits of the result, as text for its user."""
         header = self.model.header
-        left = SHAKEN if self.device_noise or self.framing else UNCHANGED
+        left = SHAKEN if self.device_noise or self.framing.resize else UNCHANGED
         if header.simulated:
             return f"The model knows simulated cameras: nothing was measured against classifiers of real ones. {left}"
         return (
@@ -193,6 +195,7 @@ def anonymize(
     if out.exists() and out.samefile(photo):
         raise CamaError(f"{out}: found the photograph itself, expected another name")
     data, record = anonymized(photo, str(out), anonymizer, progress, choice)
+    out.parent.mkdir(parents=True, exist_ok=True)  # another process may have found it empty meanwhile
     _write(data, out, force)
     return record
 

@@ -1,5 +1,6 @@
 """The command `anonymize`: one or more photographs, in parallel if asked, with a line of text or a JSON record for each."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
-from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize
+from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize, check_free
+from cama.photo.attribution import check_sides
 from cama.photo.auto import choose_targets
 from cama.photo.change import cores
 from cama.photo.decoding import orient, read_srgb
@@ -60,14 +62,17 @@ def anonymize_files(
     several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
     results: list[dict[str, Any]] = []
     png = settings["encoding"] == "png"
-    if delivery.map:
-        check_map(delivery.map, delivery.force)
     with plan_outputs(delivery.out, several, delivery.force, png) as (file, folder):
         anonymizer = PhotoAnonymizer.load(**settings)
         names = output_names([photo for photo, _ in inputs], photos, delivery.names, ".png" if png else ".jpg")
         outs = [file or (name if isinstance(name, CamaError) else folder / name) for name in names]
+        if delivery.map:
+            written = [out for out in outs if isinstance(out, Path)]
+            check_map(delivery.map, [*(photo for photo, _ in inputs), *written], delivery.force)
+        originals = {os.path.realpath(photo) for photo, _ in inputs}
+        outs = [_kept(out, originals) for out in outs]
         if delivery.dry:
-            return _tell_plan(inputs, outs, anonymizer, delivery.names == NEUTRAL and not file)
+            return _tell_plan(inputs, outs, anonymizer, delivery.names == NEUTRAL and not file, delivery.force)
         choices = _choices(inputs, anonymizer, settings, jobs)
         tasks = [_task(photo, error, out, choices) for (photo, error), out in zip(inputs, outs, strict=True)]
         progress = Progress("photographs", len(tasks))
@@ -81,14 +86,21 @@ def anonymize_files(
                 if len(tasks) > 1:
                     progress.update(len(results))
         finally:  # also after an interruption, since only these say which photograph became which file
-            if delivery.map:
-                write_map(delivery.map, results)
             if as_json:
                 print(envelope("anonymize", results))
+            if delivery.map:
+                write_map(delivery.map, results)
     written = [record for record in results if not record["error"]]
     if not as_json:
         print(_last_line(written, len(results) - len(written), anonymizer.asked, anonymizer.caution))
     return len(written) == len(results)
+
+
+def _kept(out: Path | CamaError, originals: set[str]) -> Path | CamaError:
+    """The name of a result, or an error where it is that of a photograph to be read: no original is replaced."""
+    if isinstance(out, Path) and os.path.realpath(out) in originals:
+        return CamaError(f"{out}: found one of the photographs, which is not replaced, expected another folder or name")
+    return out
 
 
 def _task(photo: Path, error: CamaError | None, out: Path | CamaError, choices: dict[Path, dict[str, Any]]) -> Task:
@@ -98,7 +110,11 @@ def _task(photo: Path, error: CamaError | None, out: Path | CamaError, choices: 
 
 
 def _tell_plan(
-    inputs: Sequence[Input], outs: Sequence[Path | CamaError], anonymizer: PhotoAnonymizer, unnamed: bool
+    inputs: Sequence[Input],
+    outs: Sequence[Path | CamaError],
+    anonymizer: PhotoAnonymizer,
+    unnamed: bool,
+    force: bool,
 ) -> bool:
     """Say what would be written, and which photographs cannot be read; whether all can."""
     failed = 0
@@ -108,6 +124,9 @@ def _tell_plan(
                 raise fault
             picture, orientation, _ = read_srgb(photo)
             picture = orient(anonymizer.framing.apply(picture, orientation, str(photo)), orientation)
+            check_sides(picture)
+            if out.parent.is_dir():
+                check_free(out, force)
         except Exception as fault:  # any error of one file must not stop the others
             failed += 1
             _say(failure_line(photo, fault))

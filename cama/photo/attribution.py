@@ -60,11 +60,16 @@ def attribute(picture: np.ndarray, attributors: Sequence[Attributor]) -> list[di
     """
     if not attributors:
         return []
+    check_sides(picture)
     crop = centre_crop(picture, CROP, MCU)
-    if min(crop.shape[:2]) < SMALLEST:
+    return [{"classifier": each.name, "probabilities": _ranked(each, crop)} for each in attributors]
+
+
+def check_sides(picture: np.ndarray) -> None:
+    """An error where a picture (H, W, 3) is too small for a classifier."""
+    if min(picture.shape[:2]) < SMALLEST:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise CamaError(f"found a picture of {size} pixels, expected at least {SMALLEST} a side to attribute")
-    return [{"classifier": each.name, "probabilities": _ranked(each, crop)} for each in attributors]
 
 
 def _ranked(attributor: Attributor, crop: np.ndarray) -> dict[str, float]:

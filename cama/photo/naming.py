@@ -1,7 +1,6 @@
 """What anonymized photographs are called, and the private list of which became which."""
 
 import csv
-import io
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,7 @@ def output_names(photos: Sequence[Path], given: Sequence[Path], names: str, suff
         if names == NEUTRAL:
             yield Path(f"picture-{secrets.token_hex(4)}{suffix}")
             continue
-        root = next((folder for folder in given if folder.is_dir() and folder in photo.parents), photo.parent)
-        name = photo.relative_to(root).with_suffix(suffix)
+        name = _place(photo, given).with_suffix(suffix)
         if name in taken:
             yield CamaError(f"{photo}: found the name of {taken[name]}, expected one of its own: {name}")
         else:
@@ -33,21 +31,36 @@ def output_names(photos: Sequence[Path], given: Sequence[Path], names: str, suff
             yield name
 
 
-def check_map(path: Path, force: bool) -> None:
-    """An error, before the work, where the list cannot be written."""
+def _place(photo: Path, given: Sequence[Path]) -> Path:
+    """Where a photograph lies in the given folder that holds it, or its name."""
+    whole = Path(os.path.abspath(photo))  # with links as they are
+    folders = (Path(os.path.abspath(folder)) for folder in given if folder.is_dir())
+    root = next((folder for folder in folders if folder in whole.parents), whole.parent)
+    return whole.relative_to(root)
+
+
+def check_map(path: Path, others: Sequence[Path], force: bool) -> None:
+    """An error, before the work, where the list cannot be written, or has the name of one of the `others`."""
     if path.is_dir():
         raise CamaError(f"--map: found the folder {path}, expected the name of a file")
     if path.exists() and not force:
         raise CamaError(f"--map: there is a file {path} already, expected none without --force")
+    if os.path.realpath(path) in {os.path.realpath(other) for other in others}:
+        raise CamaError(f"--map: found {path}, which is a photograph or its result, expected another name")
     check_folder(path.parent)
 
 
 def write_map(path: Path, records: Sequence[dict[str, Any]]) -> None:
     """Write which photograph became which file, as CSV that its owner alone may read."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("photograph", "file"))
-    table.writerows((record["input"], record["output"]) for record in records if not record["error"])
-    path.unlink(missing_ok=True)  # whose permissions would stay
-    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        file.write(text.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        # names of files need not be text
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(("photograph", "file"))
+            table.writerows((record["input"], record["output"]) for record in records if not record["error"])
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from cama.app.server import LANGUAGES, language_of, make_app, measured, texts
 from cama.app.shelf import Shelf
 from cama.jpeg.segments import read_segments
+from cama.photo.anonymize import PhotoAnonymizer
 from cama.photo.inspect import inspect
 from tests.commands.helpers import refusal
 from tests.jpeg.helpers import jpeg, scene
@@ -86,11 +87,13 @@ def test_the_token_works_once(shelf):
         assert first.get(f"/?token={TOKEN}").status_code == 200
         assert second.get(f"/?token={TOKEN}").status_code == 403
         assert first.get(f"/?token={TOKEN}").status_code == 200  # the same browser, by its cookie
-        cookie = first.cookies.jar._cookies["127.0.0.1"]["/"]["cama"]
+        cookie = first.cookies.jar._cookies["127.0.0.1"]["/"]["cama-8000"]
     assert cookie._rest == {"HttpOnly": None, "SameSite": "strict"}
 
 
-@pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "192.168.0.7:8000"])
+@pytest.mark.parametrize(
+    "host", ["evil.example:8000", "127.0.0.1.evil.example", "192.168.0.7:8000", "", "127.0.0.1:5@x"]
+)
 def test_a_name_that_points_here_is_refused(host, client):
     answer = client.get("/pictures", headers={"Host": host})
     assert (answer.status_code, answer.json()["error"]) == (403, "found another host than this computer")
@@ -260,6 +263,43 @@ def test_what_is_no_request_is_one_line(body, client):
     answer = client.post("/anonymize", content=body)
     assert answer.status_code == 400
     assert "expected" in answer.json()["error"]
+
+
+def test_work_that_is_asked_for_twice_changes_nothing(client, shelf):
+    pictures = [add(client, jpeg(scene(64, 80, seed=seed))) for seed in range(2)]
+    assert change(client, pictures[:1], target=LABELS[1])[0]["state"] == "done"
+    shelf.get(pictures[1]["id"]).state = "working"  # as if it were
+    both = [pictures[0]["id"], pictures[1]["id"], pictures[0]["id"]]
+    answer = client.post("/anonymize", json={"pictures": both, "settings": {}})
+    assert "it is being worked on already" in answer.json()["error"]
+    assert client.get("/pictures").json()[0]["state"] == "done"  # and its result is kept
+    assert client.get(f"/pictures/{pictures[0]['id']}/result").status_code == 200
+
+
+def test_a_model_file_without_judges_of_its_own_serves_too(tmp_path):
+    shelf = Shelf(model_file(tmp_path))
+    client = TestClient(make_app(shelf, TOKEN), base_url=HOST)
+    page = client.get(f"/?token={TOKEN}").text
+    assert 'value="auto"' not in page
+    picture = add(client, jpeg(scene(64, 80)))
+    assert change(client, [picture], target=LABELS[1])[0]["state"] == "done"
+    shelf.close()
+
+
+def test_what_is_removed_is_not_worked_on(client, shelf):
+    picture = add(client, jpeg(scene(64, 80)))
+    taken = shelf.get(picture["id"])
+    client.delete(f"/pictures/{picture['id']}")
+    shelf._run([taken], PhotoAnonymizer.load(shelf._path, LABELS[1]))
+    assert (taken.state, taken.result) == ("", b"")
+
+
+def test_a_fault_of_the_program_is_one_line(shelf, monkeypatch):
+    client = TestClient(make_app(shelf, TOKEN), base_url=HOST, raise_server_exceptions=False)
+    client.get(f"/?token={TOKEN}")
+    monkeypatch.setattr(shelf, "all", lambda: 1 / 0)
+    answer = client.get("/pictures")
+    assert (answer.status_code, answer.json()) == (500, {"error": "the program failed (ZeroDivisionError)"})
 
 
 def test_too_many_are_refused(client, monkeypatch):

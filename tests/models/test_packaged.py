@@ -115,6 +115,17 @@ def other_ends(tensors):
     return tensors | {"generator": tensors["judges.rgb"]}
 
 
+def without_numbers(tensors):
+    """The file with a network whose weights are not all numbers in G's place."""
+    import onnx
+
+    graph = onnx.load_from_string(tensors["generator"].tobytes())
+    for one in graph.graph.initializer:
+        if one.data_type == onnx.TensorProto.FLOAT and one.name.endswith("bias"):
+            one.CopyFrom(onnx.numpy_helper.from_array(np.full(one.dims, np.nan, np.float32), one.name))
+    return tensors | {"generator": np.frombuffer(graph.SerializeToString(), np.uint8)}
+
+
 def no_onnx(tensors):
     return tensors | {"generator": np.frombuffer(b"no network", np.uint8)}
 
@@ -124,6 +135,7 @@ def no_onnx(tensors):
     [
         (other_ends, "generator: found the inputs images and outputs scores, expected images, labels and changed"),
         (no_onnx, "generator cannot be run"),
+        (without_numbers, "generator: found an output that is no number"),
     ],
 )
 def test_a_network_that_is_none_is_one_line(damage, expected, tmp_path):

@@ -180,6 +180,41 @@ def test_the_map_says_which_became_which_and_is_private(jobs, model, folder, tmp
     assert not (tmp_path / "other").exists()
 
 
+def test_the_map_may_lie_in_a_new_folder_and_is_no_photograph(model, folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(model, folder, "--out", out, "--map", tmp_path / "new" / "map.csv") == 0
+    assert len((tmp_path / "new" / "map.csv").read_text().splitlines()) == 4
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["map.csv"]
+    before = (folder / "1.jpg").read_bytes()
+    assert run(model, folder, "--out", out, "--map", folder / "1.jpg", "--force") == 1
+    assert run(model, folder / "1.jpg", "--out", tmp_path / "o.jpg", "--map", tmp_path / "o.jpg") == 1
+    assert capsys.readouterr().err.count("which is a photograph or its result") == 2
+    assert (folder / "1.jpg").read_bytes() == before
+
+
+def test_no_original_is_replaced_even_by_force(model, folder, capsys):
+    Image.open(folder / "1.jpg").save(folder / "0.png")
+    (folder / "0.png").rename(folder / "1.a.png")  # whose result would be 1.a.jpg
+    Image.open(folder / "1.jpg").save(folder / "1.png")  # and here 1.jpg
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert run(model, folder, "--out", folder, "--names", "same", "--force") == 1
+    assert all(path.read_bytes() == data for path, data in before.items())
+    assert "which is not replaced, expected another folder or name" in capsys.readouterr().err
+
+
+def test_names_stay_in_the_folder_of_the_output(model, folder, tmp_path, monkeypatch):
+    photograph(tmp_path / "other" / "x.jpg", 64, 64)
+    monkeypatch.chdir(folder)
+    assert run(model, ".", "../other/x.jpg", "--names", "same", "--out", tmp_path / "out") == 0
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg") if folder not in path.parents}
+    assert found == {"out/1.jpg", "out/holiday/1.jpg", "out/holiday/beach/2.jpg", "out/x.jpg", "other/x.jpg"}
+
+
+def test_minimal_exif_needs_a_file_like_the_targets(model, folder, capsys):
+    assert run(model, folder, "--encoding", "png", "--metadata", "target", "--out", folder / "out") == 1
+    assert "--metadata: found target beside --encoding png, expected one of the two" in capsys.readouterr().err
+
+
 def test_a_dry_run_says_what_would_be_written_and_writes_nothing(model, folder, tmp_path, capsys):
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no photograph")
     before = sorted(tmp_path.rglob("*"))

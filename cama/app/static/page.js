@@ -5,6 +5,7 @@ const texts = JSON.parse(document.getElementById("texts").textContent);
 const list = document.getElementById("pictures");
 const said = document.getElementById("said");
 const cards = new Map(); // by the id of a photograph: its element, and what it shows
+const removed = new Set();
 const AMPLIFIED = 12;
 
 function say(text, bad = false) {
@@ -30,7 +31,7 @@ async function ask(path, options = {}) {
     say(texts.gone, true);
     throw new Error(texts.gone);
   }
-  const answer = await response.json();
+  const answer = await response.json().catch(() => ({ error: `${response.status}` }));
   if (!response.ok) {
     say(answer.error, true);
     throw new Error(answer.error);
@@ -75,9 +76,11 @@ function pictures(picture) {
 }
 
 function hidden(picture) {
+  if (picture.told.container !== "JPEG") return [];
   return picture.told.thumbnails
+    .filter((one) => !one.where.includes(" > ")) // those within others are told, not shown
     .map((one, number) => [one, number])
-    .filter(([one]) => one.readable && !one.where.includes(" > ") && picture.told.container === "JPEG")
+    .filter(([one]) => one.readable)
     .map(([one, number]) => make("figure", {},
       make("img", { src: `/pictures/${picture.id}/thumbnail-${number}`, alt: `${texts.hidden} (${one.where})`, loading: "lazy" }),
       make("figcaption", { textContent: `${texts.hidden} (${one.where}): ${texts[one.verdict]}` })));
@@ -99,7 +102,7 @@ function after(picture) {
     bar.setAttribute("aria-label", texts[state]);
     return [make("p", { textContent: texts[state] }), bar];
   }
-  if (state === "failed") return [make("p", { className: "bad", textContent: record.error })];
+  if (state === "failed") return [make("p", { className: "bad", lang: "en", textContent: record.error })];
   if (state !== "done") return [make("p", { textContent: texts.not_yet })];
   const percent = (share) => `${Math.round(100 * share)} %`;
   const words = { target: record.target.replace("_", " "), before: percent(record.before.target), after: percent(record.after.target) };
@@ -108,7 +111,7 @@ function after(picture) {
     make("p", { textContent: `${fill(texts.aimed, words)} ${fill(texts.taken, words)}` }),
   ];
   if (record.psnr !== null) parts.push(make("p", { textContent: fill(texts.level, record) }));
-  for (const warning of record.warnings) parts.push(make("p", { className: "bad", textContent: `${texts.warnings}: ${warning}` }));
+  for (const warning of record.warnings) parts.push(make("p", { className: "bad" }, `${texts.warnings}: `, make("span", { lang: "en", textContent: warning })));
   const difference = make("img", { src: `/pictures/${picture.id}/difference`, alt: "", loading: "lazy" });
   const figure = make("figure", {}, difference, make("figcaption", { textContent: fill(texts.difference, { times: AMPLIFIED }) }));
   difference.addEventListener("error", () => figure.remove());
@@ -129,13 +132,15 @@ function show(picture) {
       make("div", { className: "sides" },
         make("section", {}, make("h3", { textContent: texts.tells }), pictures(picture), told(picture.told)), right));
     remove.addEventListener("click", async () => {
+      const next = element.nextElementSibling || element.previousElementSibling;
+      removed.add(picture.id);
+      forget(picture.id);
+      (next ? next.querySelector("button.plain") : input).focus();
       await ask(`/pictures/${picture.id}`, { method: "DELETE" });
-      element.remove();
-      cards.delete(picture.id);
-      refresh();
+      say(fill(texts.removed, { name: picture.told.file }));
     });
     list.append(element);
-    card = { right, key: "" };
+    card = { element, right, key: "" };
     cards.set(picture.id, card);
   }
   const bar = card.right.querySelector("progress");
@@ -157,8 +162,18 @@ function refresh() {
   return busy;
 }
 
+function forget(id) {
+  const card = cards.get(id);
+  if (!card) return;
+  card.element.remove();
+  cards.delete(id);
+  refresh();
+}
+
 async function follow() {
-  for (const picture of await ask("/pictures")) show(picture);
+  const pictures = (await ask("/pictures")).filter((picture) => !removed.has(picture.id));
+  for (const id of [...cards.keys()]) if (!pictures.some((picture) => picture.id === id)) forget(id);
+  for (const picture of pictures) show(picture);
   if (refresh()) setTimeout(follow, 500);
 }
 
