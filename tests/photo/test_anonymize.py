@@ -154,7 +154,7 @@ def test_minimal_exif_says_what_the_targets_firmware_says_and_nothing_of_the_pho
 def test_minimal_exif_needs_a_profile(model):
     with pytest.raises(CamaError, match="--metadata: found target without a container profile of Alcyon_A10"):
         how(model, "Alcyon_A10", encoding="target", metadata="target")
-    with pytest.raises(CamaError, match="--metadata: found target without"):
+    with pytest.raises(CamaError, match="--metadata: found target beside --encoding neutral, expected one of the two"):
         how(model, metadata="target")
     with pytest.raises(CamaError, match="--encoding: found neutral beside --profile"):
         how(model, profile=Path("p.json"))
