@@ -1,7 +1,6 @@
 """Networks as ONNX, for the tool, which works without torch: G, the gradient of each classifier of E, and judges."""
 
 import contextlib
-import importlib.util
 import io
 import logging
 import warnings
@@ -16,6 +15,7 @@ from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from cama.core.errors import CamaError
+from cama.core.packages import needed_by
 from cama.models.classifiers import Classifier
 from cama.models.evaluator import Evaluator
 from cama.models.generator import Generator
@@ -152,11 +152,9 @@ def _exported(
     about: Mapping[str, str] = MappingProxyType({}),
     halved: bool = True,
 ) -> bytes:
-    for package in ("onnx", "onnxscript"):
-        if importlib.util.find_spec(package) is None:
-            raise CamaError(
-                f"found no package {package}, which model files need, expected it: pip install cama[workflow]"
-            )
+    with needed_by("a model file"):
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
     with _explained(output), warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
