@@ -26,11 +26,26 @@ def run(*words: object, **environment: str) -> subprocess.CompletedProcess:
     return done
 
 
+def copied_by_docker(folder: Path) -> Path:
+    """A folder with what packaging/Dockerfile copies into its own, from which it installs."""
+    for line in (PROJECT / "packaging" / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY "):
+            *sources, goal = line.split()[1:]
+            to = folder / Path(goal).relative_to("/source")
+            for source in sources:
+                if (PROJECT / source).is_dir():
+                    shutil.copytree(PROJECT / source, to)
+                else:
+                    to.mkdir(exist_ok=True)
+                    shutil.copy(PROJECT / source, to)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
     """An environment with the wheel and what it asks for."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(UV, "build", "--quiet", "--wheel", "--out-dir", folder, PROJECT)
+    run(UV, "build", "--quiet", "--wheel", "--out-dir", folder, copied_by_docker(folder / "source"))
     (wheel,) = folder.glob("*.whl")
     run(UV, "venv", "--quiet", folder / "env")
     run(UV, "pip", "install", "--quiet", "--python", folder / "env", wheel)

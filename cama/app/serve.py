@@ -5,22 +5,27 @@ import secrets
 import socket
 import sys
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 
 from cama.app.server import make_app
 from cama.app.shelf import Shelf
-from cama.core.errors import CamaError
+from cama.core.errors import CamaError, printable
+from cama.photo.inputs import list_inputs
+from cama.photo.records import failure_line
+from cama.storage.images import read_file
 
 ADDRESS = "127.0.0.1"
 
 
-def serve(model: Path, port: int, browser: bool) -> None:
+def serve(model: Path, photos: Sequence[Path], port: int, browser: bool) -> None:
     """Serve on `port`, or on a free one where it is 0, and open a browser if wanted. The address that is printed holds a token
-    which works once.
+    which works once. The page begins with `photos`; those that cannot be read are told on standard error.
     """
     shelf = Shelf(model)
+    _fill(shelf, photos)
     token = secrets.token_urlsafe(24)
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -41,3 +46,18 @@ def serve(model: Path, port: int, browser: bool) -> None:
             uvicorn.Server(config).run([listener])
         finally:
             shelf.close()
+
+
+def _fill(shelf: Shelf, photos: Sequence[Path]) -> None:
+    """Put photographs on the shelf."""
+
+    def say(line: str) -> None:
+        print(printable(f"cama app: {line}"), file=sys.stderr)
+
+    for path, error in list_inputs(photos, say):
+        try:
+            if error:
+                raise error
+            shelf.add(printable(path.name), read_file(path))
+        except Exception as fault:  # one that cannot be shown must not keep the others away
+            say(failure_line(path, fault))

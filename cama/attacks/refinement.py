@@ -17,6 +17,7 @@ from cama.compute.psnr import at_psnr
 SHARE = 0.7  # of the power, that is G's: chosen among 0.3 to 0.85 on cameras of development
 GENERATOR, STEPS = (-10 * np.log10(part) for part in (SHARE, 1 - SHARE))  # dB of each part above that of both
 SMALLEST = 64  # pixels a side of a picture that E can judge: a training patch
+LARGE = 300_000_000  # bytes of a picture, of 100 megapixels
 MARGIN = MCU  # pixels around a tile that its steps see, so that they are not those of a picture's edge
 
 
@@ -39,9 +40,16 @@ def refine(
     `out` is where the picture goes; it may be `start`.
     """
     rows, columns = (_equal(max(length + -length % MCU, SMALLEST), tile) for length in start.shape[:2])
-    result = np.empty(start.shape, np.float16)  # an eighth of a grey level is exact enough, and half the memory
+    # an eighth of a grey level is exact enough, and half the memory; where that is still too much, whole ones must do
+    whole = start.nbytes > LARGE
+    result = np.empty(start.shape, np.uint8 if whole else np.float16)
+
+    def step(context: np.ndarray) -> np.ndarray:
+        walked = walk(context, bound)
+        return np.rint(walked) if whole else walked
+
     bound = fitting_bound("mi_fgsm", psnr + STEPS)
-    over_tiles(start, rows, columns, MARGIN, lambda context: walk(context, bound), result, workers, progress)
+    over_tiles(start, rows, columns, MARGIN, step, result, workers, progress)
     return at_psnr(picture[None], result[None], psnr, out=None if out is None else out[None])[0]
 
 

@@ -115,6 +115,7 @@ def _judge(options: Namespace) -> bool:
 
 
 def _add_app(parser: ArgumentParser) -> None:
+    parser.add_argument("photos", **{**PHOTOS, "nargs": "*"}, help="photographs, or folders of them, to begin with")
     parser.add_argument(
         "--model", **FILE, help="model file of the workflow (default: the one that comes with cama, if there is one)"
     )
@@ -128,7 +129,7 @@ def _app(options: Namespace) -> None:
 
     if not 0 <= options.port <= 65535:
         raise CamaError(f"--port: found {options.port}, expected 0 to 65535")
-    serve(model_file(options.model), options.port, not options.no_browser)
+    serve(model_file(options.model), options.photos, options.port, not options.no_browser)
 
 
 def _add_profile(parser: ArgumentParser) -> None:

@@ -14,19 +14,20 @@ STRIP = 64  # rows of pixels at a time: a large photograph does not fit into mem
 
 def psnr(image: np.ndarray, changed: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB over all channels; infinite for equal images."""
-    return _in_db(sum(_squares(image[s], changed[s]) for s in _strips(len(image))), image.size)
+    return decibels(sum(squared_error(image[s], changed[s]) for s in _strips(len(image))), image.size)
 
 
 def _strips(rows: int) -> Iterator[slice]:
     return (slice(first, first + STRIP) for first in range(0, rows, STRIP))
 
 
-def _squares(image: np.ndarray, changed: np.ndarray) -> int:
-    """The sum of squared differences, in integers, which is exact."""
+def squared_error(image: np.ndarray, changed: np.ndarray) -> int:
+    """The sum of squared differences of pictures or parts of them, uint8, in integers, which is exact."""
     return int(np.square(image.astype(np.int32) - changed).sum(dtype=np.int64))
 
 
-def _in_db(total: int, size: int) -> float:
+def decibels(total: int, size: int) -> float:
+    """The PSNR in dB of so many values with that sum of squared differences."""
     return 10 * math.log10(255**2 * size / total) if total else math.inf
 
 
@@ -72,31 +73,41 @@ def _at_psnr(before: np.ndarray, after: np.ndarray, dither: np.ndarray, level: f
         """How much the PSNR of the strips, or of one in so many, is above the level; 0 where it is near enough."""
         nonlocal strongest
         strips = list(_strips(len(before)))[every // 2 :: every]
-        total = sum(_squares(before[s], changed(s, factor)) for s in strips)
-        above = min(_in_db(total, sum(before[s].size for s in strips)), CAP) - level
+        total = sum(squared_error(before[s], changed(s, factor)) for s in strips)
+        above = min(decibels(total, sum(before[s].size for s in strips)), CAP) - level
         if above >= 0 and every == 1:
             strongest = max(strongest, factor)
         return 0 if 0 <= above < TOLERANCE else above
 
-    # a large photograph takes a second each time: a part of it says nearly the same
-    start = _to_zero(lambda factor: excess(factor, PART), MOST) if len(before) > STRIP * PART * PART else MOST
-    _to_zero(excess, start)
+    # a large photograph takes long each time: a part of it says nearly the same
+    guesses = [MOST]
+    if len(before) > STRIP * PART * 2:
+        guesses = _to_zero(lambda factor: excess(factor, PART), guesses)
+    _to_zero(excess, guesses)
     for strip in _strips(len(before)):
         out[strip] = changed(strip, strongest) if strongest > LEAST else before[strip]
 
 
-def _to_zero(excess: Callable[[float], float], at: float) -> float:
-    """Ask `excess` for factors in dB, from `at` on, until it is 0 or leaps over 0, or cannot fall so far, and give the last. It
-    falls as the factor grows, since no pixel's step shrinks: by nearly a dB for each dB, or in leaps.
+def _to_zero(excess: Callable[[float], float], guesses: list[float]) -> list[float]:
+    """Ask `excess` for factors in dB, the `guesses` first, until it is 0 or leaps over 0, or cannot fall so far, and give that
+    factor, or the two between which it leaps. It falls as the factor grows, since no pixel's step shrinks: by nearly a dB for
+    each dB, or in leaps.
     """
-    low, high = LEAST, MOST  # between which it is 0
-    above, asked = excess(at), 0
-    while above and not (at == MOST and above > 0) and high - low > TOLERANCE / 100:
-        low, high = (at, high) if above > 0 else (low, at)
-        at, asked = at + above, asked + 1
-        if at >= high and high == MOST:
-            at = MOST
-        elif not low < at < high or asked % 4 == 0:  # where it leaps, halves come closer
-            at = (low + high) / 2
-        above = excess(at)
-    return at
+    low, high = (LEAST, CAP), (MOST + TOLERANCE, -CAP)  # factors between which it is 0, and what it is there
+    waiting, at, above, asked = list(guesses), 0.0, 0.0, 0
+    while high[0] - low[0] > TOLERANCE / 100:
+        middle = (low[0] + high[0]) / 2
+        if waiting:
+            at = waiting.pop(0)
+        elif low[0] == LEAST or high[0] >= MOST:  # further each time, since leaps may leave it short
+            at = min(at + max(1, asked - 1) * (above - TOLERANCE / 2), MOST)
+        elif asked % 2:  # the middle of what is near enough, were there no leaps
+            at = low[0] + (high[0] - low[0]) * (low[1] - TOLERANCE / 2) / (low[1] - high[1])
+        else:
+            at = middle
+        at = at if low[0] < at < high[0] else middle
+        above, asked = excess(at), asked + 1
+        if not above or (above > 0 and at == MOST):
+            return [at]
+        low, high = ((at, above), high) if above > 0 else (low, (at, above))
+    return [low[0], high[0]]

@@ -58,11 +58,14 @@ def coefficients(
         columns = -(-width * component.horizontal // (8 * most[0]))
         rows = -(-height * component.vertical // (8 * most[1]))
         ratios = most[0] // component.horizontal, most[1] // component.vertical
-        parts = [
-            _quantise(_downsample(_channel(band, number, rgb), ratios, columns * 8), np.array(table))
-            for band in (picture[top : top + BAND] for top in range(0, height, BAND))
-        ]
-        found.append(np.concatenate(parts)[:rows])
+        blocks = np.empty((rows, columns, 64), np.int16)
+        done = 0
+        for top in range(0, height, BAND):
+            samples = _downsample(_channel(picture[top : top + BAND], number, rgb), ratios, columns * 8)
+            part = _quantise(samples, np.array(table))[: rows - done]
+            blocks[done : done + len(part)] = part
+            done += len(part)
+        found.append(blocks)
     return found
 
 

@@ -14,6 +14,7 @@ from cama.compute.tensors import single_precision
 from cama.jpeg.differentiable import TO_YCC
 from cama.models.body import build_body, label_maps
 from cama.models.colour_filters import FROM_YCC, filter_channels, filter_each
+from cama.models.padding import reflect
 from cama.settings.networks import GeneratorSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import read_model
@@ -57,10 +58,7 @@ class Generator(nn.Module):
         """Images (N, 3, H, W) in [-1, 1] and target labels (N,) to images (N, 3, H, W)."""
         if self.matching:
             images = images + filter_channels(images, self.matched[labels], self.to_ycc, self.from_ycc)
-        inputs = images
-        if self.maps:
-            inputs = torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1)
-        features = self.body[:-1](inputs, labels)
+        features = self.body[1:-1](self._first(images, labels), labels)
         if self.training:
             change = self.body[-1](features)
         else:  # bfloat16 has fewer steps from -1 to 1 than a byte has: enough for a gradient, too few for a picture
@@ -71,6 +69,19 @@ class Generator(nn.Module):
         if self.detail:
             change = change.float() - blurred(change.float(), self.detail)
         return images + change if self.output == "residual" else torch.tanh(change)
+
+    def _first(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The first convolution of images (N, 3, H, W) and the maps of labels (N,)."""
+        first = self.body[0]
+        if not self.maps:
+            return first(images)
+        if (
+            torch.compiler.is_exporting()
+        ):  # a map is the same everywhere, and so is what it adds, mirrored at the borders
+            added = first.weight[:, 3:].sum((-2, -1)).T[labels]
+            own = F.conv2d(reflect(images, first.reflected), first.weight[:, :3], first.bias)
+            return own + added[..., None, None]
+        return first(torch.cat([images, label_maps(labels, self.maps, *images.shape[-2:]).to(images)], dim=1))
 
     def _filtered(self, images: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
         """What the filters of the labels (N,) make of images (N, 3, H, W), mixed by the softmax of scores (N, K, H, W)."""

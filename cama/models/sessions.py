@@ -1,6 +1,7 @@
 """Networks of a model file, run by ONNX Runtime."""
 
 import threading
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,9 @@ class Network:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        options.enable_cpu_mem_arena = False  # which keeps the most that it ever needed, of each network
         options.add_session_config_entry(*ELSEWHERE)
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        _share_memory()
         session = onnxruntime.InferenceSession(self._data, options, providers=["CPUExecutionProvider"])
         found = [tuple(one.name for one in ends) for ends in (session.get_inputs(), session.get_outputs())]
         if found != [self._inputs, (self._output,)]:
@@ -52,6 +54,17 @@ class Network:
                 f" {', '.join(self._inputs)} and {self._output}"
             )
         return session
+
+
+@cache
+def _share_memory() -> None:
+    """Let all networks take memory from one store that keeps it: one of each would keep as much again, and memory that is
+    given back and taken anew takes a fifth of the time.
+    """
+    info = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(info, onnxruntime.OrtArenaCfg(0, -1, -1, -1))
 
 
 def _reason(error: Any) -> str:

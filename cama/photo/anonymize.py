@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cama.compute.psnr import psnr
+from cama.compute.psnr import decibels, psnr, squared_error
 from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.jpeg.exif_writing import minimal_exif
@@ -35,7 +35,7 @@ from cama.photo.warping import MOST, warped
 from cama.settings.attacks import checked_level
 from cama.shipped import model_file
 from cama.storage.files import new_file
-from cama.storage.images import Held
+from cama.storage.images import Held, strips_of
 
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
@@ -219,13 +219,13 @@ def anonymized(
         ]
     before = _attribution(picture, anonymizer)
     pixels = _apply_generator(photo, picture, anonymizer, progress)
+    made = psnr(picture, pixels)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
-    changed = np.ascontiguousarray(orient(pixels, orientation))
-    data, exif = anonymizer.encode(changed)
+    decoded = np.ascontiguousarray(orient(pixels, orientation))
+    del pixels  # memory holds few copies of a large photograph
+    data, exif = anonymizer.encode(decoded)
     (check_png if anonymizer.png else check_pixels_only)(data, out, exif)
-    with Image.open(io.BytesIO(data)) as image:
-        decoded = np.asarray(image)  # without a copy, since memory holds few copies of a large photograph
-    if decoded.shape != changed.shape or psnr(changed, decoded) < MIN_PSNR:
+    if _decode_into(decoded, data) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
     after = _attribution(decoded, anonymizer)
     level = psnr(orient(picture, orientation), decoded)
@@ -244,8 +244,22 @@ def anonymized(
         "before": before,
         "after": after,
         "caution": anonymizer.caution,
-        "warnings": [*warnings, *_warnings(anonymizer, psnr(picture, pixels), before, after)],
+        "warnings": [*warnings, *_warnings(anonymizer, made, before, after)],
     }
+
+
+def _decode_into(picture: np.ndarray, data: bytes) -> float:
+    """Put the pixels of a file in the place of the picture (H, W, 3) that was encoded, and give the PSNR between both, in dB;
+    0 where the file has another size.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        if image.size != picture.shape[1::-1]:
+            return 0.0
+        total = 0
+        for rows, part in strips_of(image):
+            total += squared_error(picture[rows], part)
+            picture[rows] = part
+    return decibels(total, picture.size)
 
 
 def _level(psnr: float | None, header: Header, model: Path) -> float:

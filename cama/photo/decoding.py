@@ -18,7 +18,7 @@ from cama.jpeg.tolerant import Reading, read_tolerant, require_whole
 from cama.photo.colour import ADOBE, ProfileError, Space, join_profile, profile_transform
 from cama.photo.containers.container import Container
 from cama.photo.containers.reading import read_container
-from cama.storage.images import Held, check_size, load, open_picture, read_file
+from cama.storage.images import Held, check_size, load, open_picture, pixels_of, read_file
 
 # From the stored picture to the upright one, by EXIF orientation.
 ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -56,12 +56,12 @@ class Photograph:
         if self.profile is not None:
             mode = self.profile.input_mode
             image = self.image if self.image.mode == mode else self.image.convert(mode)
-            return np.array(ImageCms.applyTransform(image, self.profile))
+            return pixels_of(ImageCms.applyTransform(image, self.profile))
         picture = self._as_rgb()
         return picture if self.space is None else self.space.to_srgb(picture)
 
     def _as_rgb(self) -> np.ndarray:
-        return np.array(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
+        return pixels_of(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
 
 
 def read_photograph(photo: Path | Held) -> Photograph:

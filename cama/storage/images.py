@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from PIL import Image, UnidentifiedImageError
 from cama.core.errors import CamaError, TooLargeError
 
 JPEG_SAVES = {f"jpeg{quality}" for quality in range(1, 101)}
-MAX_PIXELS = 90_000_000  # more than any camera of the data sets has; processing such a photograph takes up to 2 GiB
+MAX_PIXELS = 200_000_000  # as many as a telephone's sensor has; changing such a photograph takes 2.5 GiB
 MAX_BYTES = 500_000_000  # of a file
 # The header of a scan of one to four components. Its marker alone (ff da) also occurs in a video appended to a picture.
 SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+STRIP = 64  # rows of a picture that are copied at a time
 MAX_SCANS, MAX_SCANNED_PIXELS = 12, 1_500_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `read_rgb` refuses larger pictures itself
@@ -31,7 +33,7 @@ def read_rgb(path: Path) -> np.ndarray:
     with open_picture(data, str(path)) as image:
         if image.mode != "RGB":
             raise CamaError(f"{path}: found a picture of mode {image.mode}, expected RGB: convert it first")
-        return np.array(load(image, str(path)))
+        return pixels_of(load(image, str(path)))
 
 
 def open_picture(data: bytes, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
@@ -110,7 +112,24 @@ def save_and_decode(image: np.ndarray, save: str) -> np.ndarray:
 def decoded(data: bytes) -> np.ndarray:
     """The pixels (H, W, 3), uint8, of a JPEG file that was just written."""
     with Image.open(io.BytesIO(data)) as image:
-        return np.array(image)
+        return pixels_of(image)
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """The pixels (H, W, 3), uint8, of an RGB image."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for rows, part in strips_of(image):
+        pixels[rows] = part
+    return pixels
+
+
+def strips_of(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some rows of an image after others, as slices and their pixels: Pillow gives a whole picture by way of two copies, which
+    for a large photograph is too much memory.
+    """
+    for top in range(0, image.height, STRIP):
+        rows = slice(top, min(top + STRIP, image.height))
+        yield rows, np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
 
 
 def centre_crop(picture: np.ndarray, side: int, step: int) -> np.ndarray:

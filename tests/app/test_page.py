@@ -24,9 +24,9 @@ SECONDS = 120_000  # milliseconds that something may take
 
 
 @contextlib.contextmanager
-def served(model: Path) -> Iterator[str]:
+def served(model: Path, *photos: Path) -> Iterator[str]:
     """The address that `cama app` prints."""
-    command = [sys.executable, "-m", "cama", "app", "--model", str(model), "--no-browser"]
+    command = [sys.executable, "-m", "cama", "app", "--model", str(model), "--no-browser", *map(str, photos)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         process.stdout.readline()
@@ -113,6 +113,15 @@ def test_a_photograph_is_looked_at_changed_and_saved(seen, photo, tmp_path):
     assert download.value.suggested_filename == "pictures.zip"
     page.get_by_role("button", name="Remove").click()
     page.locator("#empty").wait_for()
+
+
+def test_it_begins_with_what_the_command_names(browser, model, photo, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no photograph")
+    with served(model, tmp_path / "broken.jpg", photo) as address:
+        found = Seen(browser, address)
+        found.page.get_by_role("heading", name="IMG_1.jpg").wait_for()
+        assert found.page.locator("#pictures > li").count() == 1
+        found.context.close()
 
 
 def test_names_and_metadata_are_text(seen, tmp_path):

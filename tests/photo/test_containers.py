@@ -549,11 +549,21 @@ def test_channels_of_16_bits_one_after_the_other_are_refused(put):
         read_srgb(put(tiff(WIDE.transpose(2, 0, 1), planarconfig="separate", photometric="rgb")))
 
 
-@pytest.mark.parametrize("data", [b"GIF89a", b"BM\0\0", b"\xff\x0a\0", b"\0\0\0\x0cJXL \r\n"])
-def test_formats_that_are_not_read_are_named(data, put):
-    with pytest.raises(
-        CamaError, match=r"found a (GIF|BMP|JPEG XL) file, expected JPEG, PNG, WebP, TIFF, HEIC or AVIF"
-    ):
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"GIF89a", "GIF"),
+        (b"BM\0\0", "BMP"),
+        (b"\xff\x0a\0", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n", "JPEG XL"),
+        (b"8BPS\0\x01", "Photoshop"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "raw"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(data, kind, put):
+    expected = f"found a {kind} file, expected JPEG, PNG, WebP, TIFF, HEIC or AVIF: convert it first"
+    with pytest.raises(CamaError, match=expected):
         inspect(put(data))
 
 

@@ -16,6 +16,8 @@ OTHERS = {
     b"\xff\x0a": "JPEG XL",
     b"FUJIFILMCCD-RAW": "raw",
     b"%PDF": "PDF",
+    b"8BPS": "Photoshop",
+    b"<svg": "SVG",
 }
 
 
@@ -24,6 +26,9 @@ def read_container(data: bytes, name: str) -> Container | None:
     ones. Other known formats are an error that begins with `name`.
     """
     other = next((kind for start, kind in OTHERS.items() if data.startswith(start)), None)
+    brands = {data[at : at + 4] for at in range(8, min(len(data), 64), 4)} if data[4:8] == b"ftyp" else set()
+    if brands and not brands & BRANDS:
+        other = "raw" if b"crx " in brands else "video"
     if other:
         raise CamaError(f"{name}: found a {other} file, expected JPEG, PNG, WebP, TIFF, HEIC or AVIF: convert it first")
     if data.startswith(SIGNATURE):
@@ -32,6 +37,6 @@ def read_container(data: bytes, name: str) -> Container | None:
         return read_webp(data, name)
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return read_tiff(data, name)
-    if data[4:8] == b"ftyp" and any(data[at : at + 4] in BRANDS for at in range(8, min(len(data), 64), 4)):
+    if brands:
         return read_heif(data, name)
     return None
