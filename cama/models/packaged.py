@@ -150,14 +150,18 @@ def _try(anonymizer: Anonymizer) -> None:
 
 
 def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> Anonymizer:
+    count = len(header.labels)
     names = {
-        GENERATOR: (("images", "labels"), "changed"),
-        **{GRADIENTS + name: (("images", "target"), "gradient") for name in header.refine_by},
-        **{JUDGES + name: (("images",), "scores") for name in header.judges},
+        GENERATOR: (("images", "labels"), "changed", 0),
+        **{GRADIENTS + name: (("images", "target"), "gradient", 0) for name in header.refine_by},
+        **{JUDGES + name: (("images",), "scores", count) for name in header.judges},
     }
     if set(names) != set(tensors):
         raise CamaError(f"{path}: found the networks {', '.join(sorted(tensors))}, expected {', '.join(sorted(names))}")
-    networks = {name: Network(tensors[name].tobytes(), *ends, f"{path}: {name}") for name, ends in names.items()}
+    networks = {
+        name: Network(tensors[name].tobytes(), inputs, output, f"{path}: {name}", columns)
+        for name, (inputs, output, columns) in names.items()
+    }
 
     def of(prefix: str) -> dict[str, Network]:
         # in the order of the header, since gradient steps go by them in turn

@@ -19,8 +19,11 @@ class Network:
     It is opened when it is first called, since most uses need few of a file's networks.
     """
 
-    def __init__(self, data: bytes, inputs: tuple[str, ...], output: str, name: str) -> None:
-        """`inputs` and `output`: what it must have, by name. `name`: what errors call it."""
+    def __init__(self, data: bytes, inputs: tuple[str, ...], output: str, name: str, columns: int = 0) -> None:
+        """`inputs` and `output`: what it must have, by name. `name`: what errors call it. The output has the shape of the first
+        input, or as many `columns` for each of its pictures.
+        """
+        self._columns = columns
         self._data, self._inputs, self._output, self._name = data, inputs, output, name
         self._session: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
@@ -37,6 +40,9 @@ class Network:
             raise CamaError(f"{self._name} cannot be run ({_reason(error)})") from error
         if found.dtype != np.float32 or not np.isfinite(found).all():
             raise CamaError(f"{self._name}: found an output that is no number, expected numbers")
+        expected = (len(values[0]), self._columns) if self._columns else values[0].shape
+        if found.shape != expected:
+            raise CamaError(f"{self._name}: found an output of the shape {found.shape}, expected {expected}")
         return found
 
     def _open(self) -> onnxruntime.InferenceSession:

@@ -126,6 +126,19 @@ def without_numbers(tensors):
     return tensors | {"generator": np.frombuffer(graph.SerializeToString(), np.uint8)}
 
 
+def smaller(tensors):
+    """The file with a network that gives a narrower picture in G's place."""
+    from onnx import TensorProto, helper
+
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, "rows", "columns"])
+    labels = helper.make_tensor_value_info("labels", TensorProto.INT64, [1])
+    changed = helper.make_tensor_value_info("changed", TensorProto.FLOAT, None)
+    node = helper.make_node("AveragePool", ["images"], ["changed"], kernel_shape=[1, 2])
+    graph = helper.make_graph([node], "smaller", [images, labels], [changed])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return tensors | {"generator": np.frombuffer(model.SerializeToString(), np.uint8)}
+
+
 def no_onnx(tensors):
     return tensors | {"generator": np.frombuffer(b"no network", np.uint8)}
 
@@ -136,6 +149,7 @@ def no_onnx(tensors):
         (other_ends, "generator: found the inputs images and outputs scores, expected images, labels and changed"),
         (no_onnx, "generator cannot be run"),
         (without_numbers, "generator: found an output that is no number"),
+        (smaller, "generator: found an output of the shape (1, 3, 64, 63), expected (1, 3, 64, 64)"),
     ],
 )
 def test_a_network_that_is_none_is_one_line(damage, expected, tmp_path):
