@@ -1,8 +1,8 @@
 """Write the generated parts of the documentation, which stand between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 
-`python docs/generate.py` writes the tables of settings (config/README.md), of the keys of judges (docs/judges.md), the
-leaderboard (docs/leaderboard.md) and the graph of rules (README.md); a test fails where they are out of date. The options add
-tables and pictures of finished runs, of benchmarks, and of what runs cost.
+`python docs/generate.py` writes the README's table of results, from what docs/measured holds, and in docs/ the tables of
+settings, of the keys of judges and of the rules, the leaderboard, and the commands; a test fails where they are out of date.
+The options add tables and pictures of finished runs, of benchmarks, and of what runs cost.
 """
 
 import argparse
@@ -11,9 +11,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pandas as pd
+import scipy.stats
 from PIL import Image
 
 PROJECT = Path(__file__).parents[1]
@@ -21,6 +23,8 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 
 from settings_tables import keys_table, settings_tables  # noqa: E402
 
+from cama.commands.declaration import Command  # noqa: E402
+from cama.commands.main import GROUPS  # noqa: E402
 from cama.reporting.formats import merge_intervals, to_markdown  # noqa: E402
 from cama.reporting.joined import figures  # noqa: E402
 from cama.reporting.joined_page import differences_table, headline_table  # noqa: E402
@@ -29,11 +33,14 @@ from cama.settings.judges import JudgeSpec  # noqa: E402
 from cama.settings.loading import load_config  # noqa: E402
 from cama.workflow.cost import costs, count_pictures, disk, hours, measured_rates  # noqa: E402
 
-README, SETTINGS = PROJECT / "README.md", PROJECT / "config" / "README.md"
-RUNNING, SCALE, JUDGES = (PROJECT / "docs" / f"{name}.md" for name in ("running", "scale", "judges"))
-LEADERBOARD = PROJECT / "docs" / "leaderboard.md"
-IMAGES = PROJECT / "docs" / "images"
-GPU_RESULT, SMALL_RESULT = PROJECT / "docs" / "gpu.json", PROJECT / "docs" / "gpu-small.json"  # of `cama paper-scale`
+DOCS = PROJECT / "docs"
+README = PROJECT / "README.md"
+RESULTS, RUNNING, SCALE = (DOCS / f"{name}.md" for name in ("results", "running", "scale"))
+SETTINGS, JUDGES, LEADERBOARD, COMMANDS = (
+    DOCS / f"{name}.md" for name in ("settings", "judges", "leaderboard", "commands")
+)
+IMAGES, MEASURED = DOCS / "images", DOCS / "measured"
+GPU_RESULT, SMALL_RESULT = DOCS / "gpu.json", DOCS / "gpu-small.json"  # of `cama paper-scale`
 
 # ---- what the code itself gives
 
@@ -43,13 +50,36 @@ def config_tables() -> str:
     return settings_tables(load_config(PROJECT / "config.yaml"))
 
 
-def rule_graph() -> str:
-    """The graph of rules as Mermaid, which GitHub draws."""
+def rule_table() -> str:
+    """The rules of the default, and after which others each runs."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--forceall", "--cores", "1"]
     text = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
     ids = dict(re.findall(r"\b(id\d+)\[(\w+)\]", text))
-    edges = sorted({(ids[a], ids[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", text)})
-    return "\n".join(["```mermaid", "flowchart TD", *(f"    {a} --> {b}" for a, b in edges), "```"])
+    edges = {(ids[a], ids[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", text)}
+    before = {rule: {a for a, b in edges if b == rule} for rule in ids.values()}
+    rows = []
+    while before:  # each after those that it needs
+        rule = min(name for name, needed in before.items() if not needed & set(before))
+        rows.append({"rule": f"`{rule}`", "after": ", ".join(f"`{name}`" for name in sorted(before.pop(rule)))})
+    return to_markdown(pd.DataFrame(rows), 2)
+
+
+def command_tables() -> str:
+    """Each command, what it does, and an example."""
+
+    def rows(commands: tuple[Command, ...], above: str) -> list[dict[str, str]]:
+        found = []
+        for one in commands:
+            name = f"{above} {one.name}"
+            found += rows(one.commands, name) or [
+                {"command": f"`{name}`", "what it does": one.help, "example": f"`{name} {one.example}`"}
+            ]
+        return found
+
+    parts = [
+        f"## {title.capitalize()}\n\n{to_markdown(pd.DataFrame(rows(own, 'cama')), 2)}" for title, own in GROUPS.items()
+    ]
+    return "\n\n".join(parts)
 
 
 def leaderboard(folder: Path) -> str:
@@ -74,6 +104,59 @@ def leaderboard(folder: Path) -> str:
         )
         parts += [f"## {about}: {', '.join(records[0]['targets'])}", to_markdown(merge_intervals(table[shown], 2), 2)]
     return "\n\n".join(parts) or "There are none yet."
+
+
+# ---- what docs/measured holds
+
+HEADLINE = {
+    "cama-plus": "`cama-plus`",
+    "cama": "`cama`, the paper's method",
+    "spectrum": "a linear filter",
+    "mi_fgsm-plus": "MI-FGSM on the classifiers of `cama-plus`",
+}
+DRAWN = 6  # catalogues of `config/claim-plus.yaml`
+
+
+def headline() -> str:
+    """Targeted success of a few methods as delivered, on simulated and real cameras, beside chance and oracle."""
+    claim = [_summary(path) for path in sorted((MEASURED / "claim-plus").glob("*.tar.xz"))]
+    simulated = f"simulated, {len(claim)} of {DRAWN} catalogues"
+    rows = _headline_rows(simulated, claim)
+    cameras = MEASURED / "cameras.tar.xz"
+    if cameras.exists():
+        rows += _headline_rows("six real ones, one body each", [_summary(cameras)])
+    return to_markdown(pd.DataFrame(rows).fillna(""), 2)
+
+
+def _summary(archive: Path) -> pd.DataFrame:
+    """What a catalogue's summary says after its first save, by method and set, of the F of the fewest labels."""
+    with tarfile.open(archive) as file:
+        table = pd.read_csv(file.extractfile("tables/summary.csv"))
+    first = table[(table.save == table.save.iloc[0]) & (table.labels == table.labels.min())]
+    return first.set_index(["method", "set"])
+
+
+def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[str, str]]:
+    rows = []
+    for method, name in HEADLINE.items():
+        cells = {"cameras": cameras, "method": name}
+        for kind in ("in", "out"):
+            found = pd.DataFrame([table.loc[(method, kind)] for table in catalogues])
+            cells[kind] = _with_bounds(found.iloc[0]) if len(found) == 1 else _over_catalogues(found.targeted)
+            for beside in ("chance", "oracle"):
+                known = found[beside].notna().all() if beside in found else False
+                cells[f"{beside} {kind}"] = f"{found[beside].mean():.2f}" if known else ""
+        rows.append(cells)
+    for row in rows:  # chance and oracle in one column each
+        for beside in ("chance", "oracle"):
+            row[beside] = ", ".join(filter(None, (row.pop(f"{beside} {kind}") for kind in ("in", "out"))))
+    return rows
+
+
+def _over_catalogues(values: pd.Series) -> str:
+    """The mean with a 95% t interval, from 0 to 1."""
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5
+    return f"{values.mean():.2f} ({max(0, values.mean() - half):.2f} to {min(1, values.mean() + half):.2f})"
 
 
 # ---- tables of finished runs
@@ -301,11 +384,12 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="what docs/gpu.json and docs/gpu-small.json say")
     parser.add_argument("--cost", action="store_true", help="what config/dresden.yaml and config/gpu.yaml cost")
     options = parser.parse_args()
-    parts = [(SETTINGS, "settings", config_tables()), (README, "rules", rule_graph())]
+    parts = [(SETTINGS, "settings", config_tables()), (RUNNING, "rules", rule_table())]
+    parts += [(README, "headline", headline()), (COMMANDS, "commands", command_tables())]
     parts.append((JUDGES, "keys", keys_table(JudgeSpec)))
-    parts.append((LEADERBOARD, "leaderboard", leaderboard(PROJECT / "docs" / "results")))
+    parts.append((LEADERBOARD, "leaderboard", leaderboard(DOCS / "results")))
     if options.results:
-        parts.append((README, "results", results_table(options.results)))
+        parts.append((RESULTS, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
     for name in ("claim", "claim-plus", "ablation"):
         if folder := getattr(options, name.replace("-", "_")):
@@ -314,16 +398,16 @@ def main() -> None:
                 config.evaluation.saves[:1] if name == "claim-plus" else config.evaluation.saves
             )  # of eleven methods
             tables = joined_tables(folder, list(config.attack.methods), list(saves))
-            parts.append((README, name, "\n\n".join(tables)))
+            parts.append((RESULTS, name, "\n\n".join(tables)))
     if options.reruns and options.claim:
         parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
     elif options.reruns:
         parser.error("--reruns: found no --claim, expected the folder of the claim that they are held against")
     if options.cameras:
-        parts.append((README, "cameras", results_table(options.cameras)))
+        parts.append((RESULTS, "cameras", results_table(options.cameras)))
     if options.compare:
-        parts.append((README, "comparison", comparison_table(options.compare)))
-        parts.append((README, "paired", paired_table(options.compare)))
+        parts.append((RESULTS, "comparison", comparison_table(options.compare)))
+        parts.append((RESULTS, "paired", paired_table(options.compare)))
         copy_plots(options.compare, COMPARED_PLOTS, "compare_")
     if options.bench:
         parts.append((RUNNING, "bench", bench_table(options.bench)))

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import tarfile
 from pathlib import Path
 
 import jsonschema
@@ -19,7 +20,7 @@ from cama.settings.loading import load_config
 from tests.reporting.test_joined_page import EVERY
 
 PROJECT = Path(__file__).parents[2]
-SETTINGS = PROJECT / "config" / "README.md"
+SETTINGS = PROJECT / "docs" / "settings.md"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,36 @@ def test_the_tables_of_settings_are_up_to_date(generate):
     assert generate.config_tables() in SETTINGS.read_text()
 
 
-def test_the_rule_graph_is_up_to_date(generate):
-    assert generate.rule_graph() in (PROJECT / "README.md").read_text()
+def test_the_tables_of_rules_commands_and_results_are_up_to_date(generate):
+    assert generate.rule_table() in generate.RUNNING.read_text()
+    assert generate.command_tables() in generate.COMMANDS.read_text()
+    assert generate.headline() in generate.README.read_text()
+
+
+def test_the_readme_is_short_and_its_table_too(generate):
+    assert len(generate.README.read_bytes()) <= 10_240
+    rows = generate.headline().splitlines()[2:]
+    assert 0 < len(rows) <= 8
+
+
+def test_catalogues_are_joined_with_an_interval(generate, tmp_path, monkeypatch):
+    (tmp_path / "claim-plus").mkdir()
+    for catalogue, targeted in enumerate((0.6, 0.7, 0.8)):
+        head = "method,set,save,labels,targeted,targeted_low,targeted_high,chance,oracle"
+        cells = [
+            f"{method},{kind},target,4,{targeted},0,1,0.1,0.9" for method in generate.HEADLINE for kind in ("in", "out")
+        ]
+        other = [line.replace("target,4", "png,4").replace(str(targeted), "0") for line in cells]
+        (tmp_path / "summary.csv").write_text("\n".join([head, *cells, *other]) + "\n")
+        with tarfile.open(tmp_path / "claim-plus" / f"catalogue-{catalogue}.tar.xz", "w:xz") as file:
+            file.add(tmp_path / "summary.csv", "tables/summary.csv")
+    monkeypatch.setattr(generate, "MEASURED", tmp_path)
+    row = generate.headline().splitlines()[2]
+    # t of two degrees of freedom, 4.303, times 0.1 over the root of 3
+    assert (
+        "| simulated, 3 of 6 catalogues | `cama-plus` | 0.70 (0.45 to 0.95) | 0.70 (0.45 to 0.95) | 0.10, 0.10 | 0.90, 0.90 |"
+        in row
+    )
 
 
 def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_path):

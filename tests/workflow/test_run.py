@@ -13,7 +13,9 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
+from snakemake.utils import update_config
 
 from cama.commands.main import main
 from cama.data.attacked import open_attacked
@@ -22,6 +24,7 @@ from cama.models.packaged import load_header
 from cama.settings.config import Config
 from cama.settings.judges import JudgeStageSpec
 from tests.commands.helpers import refusal
+from tests.docs.tutorials import run_page
 from tests.judges.networks import write_judge
 from tests.workflow.conftest import PROJECT
 
@@ -525,3 +528,30 @@ def test_a_wrong_config_ends_in_one_line(finished, overlay, words):
     assert len(line) == 1
     assert all(word in line[0] for word in words)
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def own(finished, tmp_path) -> Path:
+    """A copy of the checkout in which the tiny run has ended, with the tiny config as its own, and with a photograph."""
+    folder = tmp_path / "own"
+    shutil.copytree(finished.folder, folder)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    update_config(config, yaml.safe_load(finished.config.read_text()))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    shutil.copy(next((folder / "results" / "photographs").rglob("*.JPG")), folder / "photo.jpg")
+    return folder
+
+
+def test_the_tutorial_of_the_first_run(own):
+    said = run_page("first-run", own)
+    assert "report/index.html" in said[1]
+    jobs = set(re.findall(r"^(\w+) +\d+$", said[-1], re.MULTILINE))
+    assert "attack" in jobs
+    # another PSNR trains nothing anew but the F that knows the attack
+    assert {job for job in jobs if job.startswith("train_")} <= {"train_informed"}
+
+
+def test_the_tutorial_of_a_classifier_of_your_own(own):
+    run_page("own-classifier", own, ("export.py", "mine.yaml", "with-mine.yaml"))
+    table = pd.read_csv(own / "results" / "tables" / "transfer.csv")
+    assert set(table[table.role == "judge"].classifier) == {"mine"}
