@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers
     from cama.models.classifiers import ARCHITECTURES as ARCHITECTURES
     from cama.models.frontends import FRONTENDS as FRONTENDS
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _API = ("Model", "device_fingerprint", "inspect", "load_config", "load_model", "noise_residual", "pce", "psnr", "score")
 _PUBLIC = {
