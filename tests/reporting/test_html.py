@@ -23,7 +23,9 @@ PICTURES = (
 RATE = {"targeted": [0.12345], "targeted_low": [0.1], "targeted_high": [np.nan]}
 PSNRS = {"psnr": [34.56], "psnr_p05": [33.0], "psnr_worst": [30.04]}
 INTERVAL = "over photographs alone"
-SUMMARY = pd.DataFrame({"method": ["a<b"], **RATE, **PSNRS, "roles": ["2 same_family"], "interval": [INTERVAL]})
+SUMMARY = pd.DataFrame(
+    {"method": ["a<b"], "save": ["target"], **RATE, **PSNRS, "roles": ["2 same_family"], "interval": [INTERVAL]}
+)
 HEADLINE = pd.Series(
     {
         **{"targeted": 0.5, "targeted_low": 0.25, "targeted_high": 0.75, "psnr": 34.56, "psnr_p05": 33.0},
@@ -72,6 +74,18 @@ def test_a_table_shows_numbers_to_the_right_and_undefined_cells_empty(render):
     assert '<td class="number">0.123</td><td class="number">3</td><td>a&lt;b</td>' in text
     assert f'<td class="number"></td><td class="number">4</td><td class="long">{"c" * 61}</td>' in text
     assert ">nan<" not in text
+
+
+def test_the_first_save_is_seen_and_long_tables_are_folded(render):
+    saves = pd.concat([SUMMARY, SUMMARY.assign(save="jpeg85", targeted=0.654)])
+    many = pd.DataFrame({"classifier": ["rgb"] * 31, "clean_accuracy": 0.9})
+    text = render(tables={"summary": saves, "transfer": many}, parts=())
+    seen, all_saves = text.split("<details><summary>After every save: 2 rows</summary>")
+    assert "0.12" in seen
+    assert "0.65" not in seen
+    assert "0.65" in all_saves
+    assert "<details><summary>All 31 rows</summary>" in all_saves
+    assert "<details>" not in render(parts=())
 
 
 def test_rates_stand_with_their_intervals(render):
