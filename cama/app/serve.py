@@ -54,10 +54,14 @@ def _fill(shelf: Shelf, photos: Sequence[Path]) -> None:
     def say(line: str) -> None:
         print(printable(f"cama app: {line}"), file=sys.stderr)
 
-    for path, error in list_inputs(photos, say):
+    inputs = list_inputs(photos, say)
+    if inputs:
+        say(f"reading {len(inputs)} photographs")
+    for path, error in inputs:
+        name = printable(path.name)
         try:
             if error:
                 raise error
-            shelf.add(printable(path.name), read_file(path))
+            shelf.add(name, read_file(path))
         except Exception as fault:  # one that cannot be shown must not keep the others away
-            say(failure_line(path, fault))
+            say(failure_line(path, fault).replace(f"{path}: {name}: ", f"{path}: ", 1))

@@ -85,7 +85,7 @@ def _add_anonymize(parser: ArgumentParser) -> None:
         "--classifier", **FILES, default=[], help="model files that attribute the pixels before and after"
     )
     parser.add_argument("--judge", **FILES, default=[], help="YAML files of judges that are asked before and after")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2 GiB each")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2.5 GiB each")
     parser.add_argument("--force", action="store_true", help="replace files of the same name")
     parser.add_argument("--json", action="store_true", help="print the whole records")
 

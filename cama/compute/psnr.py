@@ -100,7 +100,7 @@ def _to_zero(excess: Callable[[float], float], guesses: list[float]) -> list[flo
         if waiting:
             at = waiting.pop(0)
         elif low[0] == LEAST or high[0] >= MOST:  # further each time, since leaps may leave it short
-            at = min(at + max(1, asked - 1) * (above - TOLERANCE / 2), MOST)
+            at = min(at + max(1, 2 ** (asked - 2)) * (above - TOLERANCE / 2), MOST)
         elif asked % 2:  # the middle of what is near enough, were there no leaps
             at = low[0] + (high[0] - low[0]) * (low[1] - TOLERANCE / 2) / (low[1] - high[1])
         else:

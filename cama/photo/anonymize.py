@@ -250,10 +250,10 @@ def anonymized(
 
 def _decode_into(picture: np.ndarray, data: bytes) -> float:
     """Put the pixels of a file in the place of the picture (H, W, 3) that was encoded, and give the PSNR between both, in dB;
-    0 where the file has another size.
+    0 where the file holds no RGB, or another size.
     """
     with Image.open(io.BytesIO(data)) as image:
-        if image.size != picture.shape[1::-1]:
+        if image.mode != "RGB" or image.size != picture.shape[1::-1]:
             return 0.0
         total = 0
         for rows, part in strips_of(image):

@@ -5,7 +5,8 @@ from tests.photo.helpers import camera_file, model_file
 
 
 def test_a_photograph(tmp_path):
-    model_file(tmp_path, judges=True, psnr=38).rename(tmp_path / "cama.safetensors")
+    (tmp_path / "results" / "models").mkdir(parents=True)
+    model_file(tmp_path, judges=True, psnr=38).rename(tmp_path / "results" / "models" / "cama.safetensors")
     (tmp_path / "photo.jpg").write_bytes(camera_file("Alcyon_A10", size=(128, 160)))
     said = run_page("photograph", tmp_path)
     assert "Jorunn Dahl" in said[1]

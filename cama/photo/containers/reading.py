@@ -18,6 +18,7 @@ OTHERS = {
     b"%PDF": "PDF",
     b"8BPS": "Photoshop",
     b"<svg": "SVG",
+    b"\x1aE\xdf\xa3": "video",
 }
 
 
