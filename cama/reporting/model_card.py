@@ -17,7 +17,7 @@ def model_card(header: Header) -> str:
     owner = "simulated, invented cameras" if header.simulated else f"real cameras ({header.dataset})"
     parts = [
         f"# {header.name}",
-        "A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
+        f"A generator G that changes a photograph so that classifiers of camera models take it for one of {len(header.labels)}"
         f" others, and the evaluator E that G was trained against ({', '.join(header.evaluators)}).{_judges(header)} All"
         f" were trained on {trained} photographs of {owner}: {_counted(header.photographs)}.",
         _strength(header),

@@ -52,6 +52,7 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     assert "| Borealis_B2 | 0.50 |" in card
     assert "15 photographs of simulated, invented cameras" in card
     assert "Judges" not in card
+    assert "{" not in card
     refined = model_card(header(psnr=38, refine=16, refine_by=["high"]))
     assert "of 16 gradient steps on E from there, by high in turn, and is scaled so that" in refined
     assert "38 dB" in refined
