@@ -369,7 +369,7 @@ def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, pho
         assert np.abs(changed.astype(int) - expected).max() <= 1
     delivered = []
     encode = module.encode_neutral
-    monkeypatch.setattr(module, "encode_neutral", lambda one: delivered.append(one) or encode(one))
+    monkeypatch.setattr(module, "encode_neutral", lambda one: delivered.append(one.copy()) or encode(one))
     arguments = [str(photo), "--model", str(path), "--to", "Corvus_C300", "--encoding", "neutral"]
     assert main(["anonymize", *arguments, "--out", str(tmp_path / "out.jpg")]) == 0
     assert np.array_equal(delivered[-1], changed)
