@@ -114,13 +114,13 @@ HEADLINE = {
     "spectrum": "a linear filter",
     "mi_fgsm-plus": "MI-FGSM on the classifiers of `cama-plus`",
 }
-DRAWN = 6  # catalogues of `config/claim-plus.yaml`
 
 
 def headline() -> str:
     """Targeted success of a few methods as delivered, on simulated and real cameras, beside chance and oracle."""
     claim = [_summary(path) for path in sorted((MEASURED / "claim-plus").glob("*.tar.xz"))]
-    simulated = f"simulated, {len(claim)} of {DRAWN} catalogues"
+    drawn = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim-plus.yaml").simulation.catalogue_seeds
+    simulated = f"simulated, {len(claim)} of {len(drawn)} catalogues"
     rows = _headline_rows(simulated, claim)
     cameras = MEASURED / "cameras.tar.xz"
     if cameras.exists():
@@ -140,16 +140,13 @@ def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[st
     rows = []
     for method, name in HEADLINE.items():
         cells = {"cameras": cameras, "method": name}
-        for kind in ("in", "out"):
-            found = pd.DataFrame([table.loc[(method, kind)] for table in catalogues])
-            cells[kind] = _with_bounds(found.iloc[0]) if len(found) == 1 else _over_catalogues(found.targeted)
-            for beside in ("chance", "oracle"):
-                known = found[beside].notna().all() if beside in found else False
-                cells[f"{beside} {kind}"] = f"{found[beside].mean():.2f}" if known else ""
+        found = {kind: pd.DataFrame([table.loc[(method, kind)] for table in catalogues]) for kind in ("in", "out")}
+        for kind, part in found.items():
+            cells[kind] = _with_bounds(part.iloc[0]) if len(part) == 1 else _over_catalogues(part.targeted)
+        for beside in ("chance", "oracle"):  # which real cameras do not have
+            known = [part[beside].mean() for part in found.values() if part[beside].notna().all()]
+            cells[beside] = ", ".join(f"{value:.2f}" for value in known)
         rows.append(cells)
-    for row in rows:  # chance and oracle in one column each
-        for beside in ("chance", "oracle"):
-            row[beside] = ", ".join(filter(None, (row.pop(f"{beside} {kind}") for kind in ("in", "out"))))
     return rows
 
 

@@ -1,9 +1,7 @@
 """The page in a headless Chromium: what a person does with it, and that it asks no other address for anything."""
 
 import contextlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +12,11 @@ import pytest
 from PIL import Image
 
 from cama.photo.inspect import inspect
+from tests.browser import launched, needs_chromium
 from tests.jpeg.helpers import jpeg, scene
 from tests.photo.helpers import camera_file, model_file
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium, in which the page is tried, is not installed")
+pytestmark = needs_chromium
 HOSTILE = "<img src=x onerror=document.title='owned'>.jpg"
 SECONDS = 120_000  # milliseconds that something may take
 
@@ -39,12 +37,8 @@ def served(model: Path, *photos: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+    with launched() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import functools
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import launched, needs_chromium
+
 PROJECT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = 1280, 360
 
 
@@ -57,14 +57,11 @@ def address(site) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium, in which the site is tried, is not installed")
+@needs_chromium
 def test_each_page_fits_a_screen_and_asks_no_other_host(site, address):
-    from playwright.sync_api import sync_playwright
-
     names = sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html"))
     asked: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+    with launched() as browser:
         for width in WIDTHS:
             page = browser.new_page(viewport={"width": width, "height": 800})
             page.on("request", lambda request: asked.append(request.url))
@@ -72,5 +69,4 @@ def test_each_page_fits_a_screen_and_asks_no_other_host(site, address):
                 page.goto(f"{address}/{name}/")
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
                 assert page.locator("h1").count() == 1, name
-        browser.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
