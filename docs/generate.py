@@ -1,7 +1,7 @@
 """Write the generated parts of the documentation, which stand between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 
-`python docs/generate.py` writes the README's table of results, from what docs/measured holds, and in docs/ the tables of
-settings, of the keys of judges and of the rules, the leaderboard, and the commands; a test fails where they are out of date.
+`python docs/generate.py` writes the tables of what docs/measured holds, those of settings, of the keys of judges and of the
+rules, the leaderboard, and the commands; a test fails where they are out of date.
 The options add tables and pictures of finished runs, of benchmarks, and of what runs cost.
 """
 
@@ -11,16 +11,23 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pandas as pd
-import scipy.stats
 from PIL import Image
 
 PROJECT = Path(__file__).parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "docs")]
 
+from measured_tables import (  # noqa: E402
+    MEASURED,
+    beside_others,
+    claim_archives,
+    failures,
+    headline,
+    success_rates,
+    summary,
+)
 from settings_tables import keys_table, settings_tables  # noqa: E402
 
 from cama.commands.declaration import Command  # noqa: E402
@@ -39,7 +46,7 @@ RESULTS, RUNNING, SCALE = (DOCS / f"{name}.md" for name in ("results", "running"
 SETTINGS, JUDGES, LEADERBOARD, COMMANDS = (
     DOCS / f"{name}.md" for name in ("settings", "judges", "leaderboard", "commands")
 )
-IMAGES, MEASURED = DOCS / "images", DOCS / "measured"
+IMAGES, CAMERAS = DOCS / "images", MEASURED / "cameras.tar.xz"
 GPU_RESULT, SMALL_RESULT = DOCS / "gpu.json", DOCS / "gpu-small.json"  # of `cama paper-scale`
 
 # ---- what the code itself gives
@@ -106,65 +113,15 @@ def leaderboard(folder: Path) -> str:
     return "\n\n".join(parts) or "There are none yet."
 
 
-# ---- what docs/measured holds
-
-HEADLINE = {
-    "cama-plus": "`cama-plus`",
-    "cama": "`cama`, the paper's method",
-    "spectrum": "a linear filter",
-    "mi_fgsm-plus": "MI-FGSM on the classifiers of `cama-plus`",
-}
-
-
-def headline() -> str:
-    """Targeted success of a few methods as delivered, on simulated and real cameras, beside chance and oracle."""
-    claim = [_summary(path) for path in sorted((MEASURED / "claim-plus").glob("*.tar.xz"))]
-    drawn = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim-plus.yaml").simulation.catalogue_seeds
-    simulated = f"simulated, {len(claim)} of {len(drawn)} catalogues"
-    rows = _headline_rows(simulated, claim)
-    cameras = MEASURED / "cameras.tar.xz"
-    if cameras.exists():
-        rows += _headline_rows("six real ones, one body each", [_summary(cameras)])
-    return to_markdown(pd.DataFrame(rows).fillna(""), 2)
-
-
-def _summary(archive: Path) -> pd.DataFrame:
-    """What a catalogue's summary says after its first save, by method and set, of the F of the fewest labels."""
-    with tarfile.open(archive) as file:
-        table = pd.read_csv(file.extractfile("tables/summary.csv"))
-    first = table[(table.save == table.save.iloc[0]) & (table.labels == table.labels.min())]
-    return first.set_index(["method", "set"])
-
-
-def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[str, str]]:
-    rows = []
-    for method, name in HEADLINE.items():
-        cells = {"cameras": cameras, "method": name}
-        found = {kind: pd.DataFrame([table.loc[(method, kind)] for table in catalogues]) for kind in ("in", "out")}
-        for kind, part in found.items():
-            cells[kind] = _with_bounds(part.iloc[0]) if len(part) == 1 else _over_catalogues(part.targeted)
-        for beside in ("chance", "oracle"):  # which real cameras do not have
-            known = [part[beside].mean() for part in found.values() if part[beside].notna().all()]
-            cells[beside] = ", ".join(f"{value:.2f}" for value in known)
-        rows.append(cells)
-    return rows
-
-
-def _over_catalogues(values: pd.Series) -> str:
-    """The mean with a 95% t interval, from 0 to 1."""
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5
-    return f"{values.mean():.2f} ({max(0, values.mean() - half):.2f} to {min(1, values.mean() + half):.2f})"
-
-
 # ---- tables of finished runs
 
 SUMMARY = ["method", "set", "save", "targeted", "targeted_low", "targeted_high", "chance", "oracle"]
 SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p05", "psnr_worst", "area_shift"]
 
 
-def results_table(results: Path) -> str:
+def results_table(summarised: pd.DataFrame) -> str:
     """The summary of a run."""
-    table = pd.read_csv(results / "tables" / "summary.csv")[SUMMARY].dropna(axis=1, how="all")
+    table = summarised[SUMMARY].dropna(axis=1, how="all")
     return to_markdown(merge_intervals(table, 2), 2)
 
 
@@ -373,7 +330,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="folder of a finished run of the default config")
     parser.add_argument("--claim", type=Path, help="folder of a finished run of config/claim.yaml")
     parser.add_argument("--claim-plus", type=Path, help="folder of a finished run of config/claim-plus.yaml")
-    parser.add_argument("--cameras", type=Path, help="folder of a finished run of config/cameras.yaml")
+    parser.add_argument(
+        "--beside", action="store_true", help="cama-plus beside each other method of docs/measured; a minute"
+    )
     parser.add_argument("--compare", type=Path, help="folder of a finished run of config/compare.yaml")
     parser.add_argument("--ablation", type=Path, help="folder of a finished run of config/ablation.yaml")
     parser.add_argument("--bench", type=Path, help="what `cama bench --json` wrote, for docs/running.md")
@@ -384,9 +343,14 @@ def main() -> None:
     parts = [(SETTINGS, "settings", config_tables()), (RUNNING, "rules", rule_table())]
     parts += [(README, "headline", headline()), (COMMANDS, "commands", command_tables())]
     parts.append((JUDGES, "keys", keys_table(JudgeSpec)))
+    parts += [
+        (RESULTS, "cameras", results_table(summary(CAMERAS))),
+        (RESULTS, "failures-cameras", failures(CAMERAS)),
+        (RESULTS, "measured-claim", success_rates(claim_archives())),
+    ]
     parts.append((LEADERBOARD, "leaderboard", leaderboard(DOCS / "results")))
     if options.results:
-        parts.append((RESULTS, "results", results_table(options.results)))
+        parts.append((RESULTS, "results", results_table(pd.read_csv(options.results / "tables" / "summary.csv"))))
         copy_plots(options.results, DEFAULT_PLOTS)
     for name in ("claim", "claim-plus", "ablation"):
         if folder := getattr(options, name.replace("-", "_")):
@@ -400,8 +364,11 @@ def main() -> None:
         parts.append((RUNNING, "reruns", reruns_table(options.claim, options.reruns)))
     elif options.reruns:
         parser.error("--reruns: found no --claim, expected the folder of the claim that they are held against")
-    if options.cameras:
-        parts.append((RESULTS, "cameras", results_table(options.cameras)))
+    if options.beside:
+        parts += [
+            (RESULTS, "beside-cameras", beside_others([CAMERAS])),
+            (RESULTS, "beside-claim", beside_others(claim_archives())),
+        ]
     if options.compare:
         parts.append((RESULTS, "comparison", comparison_table(options.compare)))
         parts.append((RESULTS, "paired", paired_table(options.compare)))

@@ -304,7 +304,7 @@ COMMANDS = (
     Command(
         "evaluate-folder",
         "score the pictures that another attack made",
-        "mine --results results --out results-mine",
+        "mine --results results --out scored-mine",
         _add_evaluate_folder,
         _evaluate_folder,
     ),

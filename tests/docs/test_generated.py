@@ -7,13 +7,12 @@ import tarfile
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from cama.judges.judge import Judge
 from cama.reporting.joined import figures, joined_table, paired_figures
+from cama.reporting.tables import ROW_COLUMNS
 from cama.settings.config import Config
 from cama.settings.judges import JudgeSpec, read_judge
 from cama.settings.loading import load_config
@@ -39,6 +38,10 @@ def test_the_tables_of_rules_commands_and_results_are_up_to_date(generate):
     assert generate.rule_table() in generate.RUNNING.read_text()
     assert generate.command_tables() in generate.COMMANDS.read_text()
     assert generate.headline() in generate.README.read_text()
+    text = generate.RESULTS.read_text()
+    assert generate.results_table(generate.summary(generate.CAMERAS)) in text
+    assert generate.success_rates(generate.claim_archives()) in text
+    assert generate.failures(generate.CAMERAS) in text
 
 
 def test_the_readme_is_short_and_its_table_too(generate):
@@ -47,24 +50,45 @@ def test_the_readme_is_short_and_its_table_too(generate):
     assert 0 < len(rows) <= 8
 
 
-def test_catalogues_are_joined_with_an_interval(generate, tmp_path, monkeypatch):
+def test_catalogues_are_joined_with_an_interval(generate, tmp_path):
     (tmp_path / "claim-plus").mkdir()
     for catalogue, targeted in enumerate((0.6, 0.7, 0.8)):
         head = "method,set,save,labels,targeted,targeted_low,targeted_high,chance,oracle"
         cells = [
-            f"{method},{kind},target,4,{targeted},0,1,0.1,0.9" for method in generate.HEADLINE for kind in ("in", "out")
+            f"{method},{kind},target,4,{targeted},0,1,0.1,0.9"
+            for method in ("cama-plus", "cama", "spectrum", "mi_fgsm-plus")
+            for kind in ("in", "out")
         ]
         other = [line.replace("target,4", "png,4").replace(str(targeted), "0") for line in cells]
         (tmp_path / "summary.csv").write_text("\n".join([head, *cells, *other]) + "\n")
         with tarfile.open(tmp_path / "claim-plus" / f"catalogue-{catalogue}.tar.xz", "w:xz") as file:
             file.add(tmp_path / "summary.csv", "tables/summary.csv")
-    monkeypatch.setattr(generate, "MEASURED", tmp_path)
-    row = generate.headline().splitlines()[2]
+    row = generate.headline(tmp_path).splitlines()[2]
     # t of two degrees of freedom, 4.303, times 0.1 over the root of 3
     assert (
         "| simulated, 3 of 6 catalogues | `cama-plus` | 0.70 (0.45 to 0.95) | 0.70 (0.45 to 0.95) | 0.10, 0.10 | 0.90, 0.90 |"
         in row
     )
+
+
+def test_methods_are_set_beside_each_other_on_the_photographs_that_both_have(generate, tmp_path):
+    """cama-plus reaches the target on all of 12 photographs, the other, which has 10 of them, on a half, and on all of them
+    under the F of another family.
+    """
+    rows = [
+        (method, 0, "in", "target", f"{photograph}", 0, 0, "A", 36, 1, 1, 0, classifier, "standard", 4, True, said, "B")
+        for method, photographs in {"cama-plus": 12, "other": 10}.items()
+        for photograph in range(photographs)
+        for classifier in ("prnu_lp", "cooccurrences")
+        for said in ["A" if method == "other" and classifier == "prnu_lp" and photograph % 2 else "B"]
+    ]
+    pd.DataFrame(rows, columns=ROW_COLUMNS).to_csv(tmp_path / "all.csv", index=False)
+    with tarfile.open(tmp_path / "catalogue.tar.xz", "w:xz") as file:
+        file.add(tmp_path / "all.csv", "rows/all.csv")
+    head, _, row = generate.beside_others([tmp_path / "catalogue.tar.xz"]).splitlines()
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert cells["in, target"].startswith("0.25 (0.")
+    assert cells["in, target, other families |"].startswith("0.00")
 
 
 def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_path):
@@ -79,18 +103,6 @@ def test_the_keys_of_judges_are_up_to_date_and_the_examples_valid(generate, tmp_
     (tmp_path / "overlay.yaml").write_text(next(example for example in examples if "examiner:" in example))
     config = load_config(PROJECT / "config.yaml", tmp_path / "overlay.yaml")
     assert config.examiner.judges == {"forensic": "judges/forensic.yaml"}
-
-
-def test_the_network_that_the_page_on_judges_exports_is_a_judge(tmp_path, monkeypatch):
-    text = (PROJECT / "docs" / "judges.md").read_text()
-    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    described = next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.S) if "forensic.onnx" in block)
-    (tmp_path / "forensic.yaml").write_text(described)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(program, "judges.md", "exec"), {})
-    scores = Judge(Path("forensic.yaml")).scores(np.zeros((300, 600, 3), np.uint8))
-    assert scores.shape == (3,)
-    assert scores.sum() == pytest.approx(1)
 
 
 def test_the_leaderboard_is_up_to_date_and_shows_the_best_first(generate, tmp_path):

@@ -1,0 +1,179 @@
+"""Tables of what docs/measured holds: rows, controls and tables of finished runs, an archive a catalogue."""
+
+import tarfile
+from pathlib import Path
+
+import pandas as pd
+import scipy.stats
+
+from cama.reporting.formats import to_markdown
+from cama.reporting.tables import ROW_COLUMNS, counted, paired_table
+from cama.settings.loading import load_config
+
+PROJECT = Path(__file__).parents[1]
+MEASURED = PROJECT / "docs" / "measured"
+
+HEADLINE = {
+    "cama-plus": "`cama-plus`",
+    "cama": "`cama`, the paper's method in small",
+    "spectrum": "a linear filter",
+    "mi_fgsm-plus": "MI-FGSM on the classifiers of `cama-plus`",
+}
+# F whose architecture no network of any adversary has; the first is no neural network
+OTHER_FAMILIES = ["cooccurrences", "convnext"]
+SAVES = ["target", "png", "jpeg85"]
+RESAMPLES = 1000
+
+
+def claim_archives(measured: Path = MEASURED) -> list[Path]:
+    """The catalogues of `config/claim-plus.yaml` that were measured."""
+    return sorted((measured / "claim-plus").glob("*.tar.xz"))
+
+
+def headline(measured: Path = MEASURED) -> str:
+    """Targeted success of a few methods as delivered, on simulated and real cameras, beside chance and oracle."""
+    claim = [_summary(path) for path in claim_archives(measured)]
+    drawn = load_config(PROJECT / "config.yaml", PROJECT / "config" / "claim-plus.yaml").simulation.catalogue_seeds
+    rows = _headline_rows(f"simulated, {len(claim)} of {len(drawn)} catalogues", claim)
+    cameras = measured / "cameras.tar.xz"
+    if cameras.exists():
+        rows += _headline_rows("real, one body each", [_summary(cameras)])
+    return to_markdown(pd.DataFrame(rows).fillna(""), 2)
+
+
+def summary(archive: Path) -> pd.DataFrame:
+    """The summary of a catalogue."""
+    with tarfile.open(archive) as file:
+        return pd.read_csv(file.extractfile("tables/summary.csv"))
+
+
+def _summary(archive: Path, save: str = SAVES[0]) -> pd.DataFrame:
+    """What a catalogue's summary says after a save, by method and set, of the F of the fewest labels."""
+    table = summary(archive)
+    return table[(table.save == save) & (table.labels == table.labels.min())].set_index(["method", "set"])
+
+
+def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[str, str]]:
+    rows = []
+    for method, name in HEADLINE.items():
+        cells = {"cameras": cameras, "method": name}
+        found = {kind: pd.DataFrame([table.loc[(method, kind)] for table in catalogues]) for kind in ("in", "out")}
+        cells |= {kind: _rate(part) for kind, part in found.items()}
+        for beside in ("chance", "oracle"):  # which real cameras do not have
+            known = [part[beside].mean() for part in found.values() if part[beside].notna().all()]
+            cells[beside] = ", ".join(f"{value:.2f}" for value in known)
+        rows.append(cells)
+    return rows
+
+
+def success_rates(archives: list[Path]) -> str:
+    """Targeted success of every method in- and out-of-distribution after each of the saves, its worst F and its worst label as
+    delivered, and how many photographs were attacked.
+    """
+    tables = {save: [_summary(path, save) for path in archives] for save in SAVES}
+    methods = tables["target"][0].index.get_level_values("method").unique()
+    rows = []
+    for method in methods:
+        cells = {"method": f"`{method}`"}
+        for save, parts in tables.items():
+            for kind in ("in", "out"):
+                found = [table.loc[(method, kind)] for table in parts if (method, kind) in table.index]
+                cells[f"{kind}, {save}"] = _rate(pd.DataFrame(found)) if found else ""
+        for name in ("classifier", "label"):
+            worst = [
+                min(table.loc[(method, kind)][f"targeted_worst_{name}"] for table in tables["target"])
+                for kind in ("in", "out")
+            ]
+            cells[f"worst {'F' if name == 'classifier' else name}"] = ", ".join(f"{value:.2f}" for value in worst)
+        numbers = [tables["target"][0].loc[(method, kind)].photographs for kind in ("in", "out")]
+        rows.append({**cells, "photographs": ", ".join(f"{value:.0f}" for value in numbers)})
+    table = pd.DataFrame(rows)
+    return to_markdown(table.loc[:, (table != "").any()], 2)
+
+
+def beside_others(archives: list[Path], method: str = "cama-plus") -> str:
+    """How much further a method comes than each other one on the photographs and targets that both have, over all F, and over
+    those of other families.
+    """
+    columns: dict[str, list[pd.DataFrame]] = {}
+    for archive in archives:
+        rows = _rows(archive)
+        rows = rows[rows.method != "identity"]
+        for families, part in {"": rows, ", other families": rows[rows.classifier.isin(OTHER_FAMILIES)]}.items():
+            table = paired_table(part, method, RESAMPLES, 1)
+            table = table[(table.classifier == "all") & (table.labels == table.labels.min())]
+            for (kind, save), one in table.groupby(["set", "save"], sort=False):
+                columns.setdefault(f"{kind}, {save}{families}", []).append(one.set_index("method"))
+    names = list(next(iter(columns.values()))[0].index)
+    order = [
+        f"{kind}, {save}{families}" for families in ("", ", other families") for save in SAVES for kind in ("in", "out")
+    ]
+    table = {
+        name: [_difference([one.loc[other] for one in columns[name]]) for other in names]
+        for name in order
+        if name in columns
+    }
+    return to_markdown(pd.DataFrame({"beside": [f"`{name}`" for name in names], **table}), 2)
+
+
+def failures(archive: Path, method: str = "cama-plus") -> str:
+    """For each target, as delivered: the success, what F say where they miss it, how often that is the photograph's own camera,
+    and how many cells of F and source never reach it.
+    """
+    rows = _rows(archive, method)
+    rows = counted(rows[rows.save == SAVES[0]])
+    table = []
+    for target, group in rows.groupby("target"):
+        cells: dict[str, str] = {"target": str(target)}
+        for kind, part in group.groupby("set"):
+            missed = part[part.predicted != part.target]
+            said = ", ".join(f"{name} {number}" for name, number in missed.predicted.value_counts().head(2).items())
+            reached = (part.predicted == part.target).groupby([part.classifier, part.source]).any()
+            cells[f"{kind}"] = f"{(part.predicted == part.target).mean():.2f}"
+            cells[f"{kind}, missed"] = f"{len(missed)} of {len(part)}"
+            cells[f"{kind}, F say most"] = said
+            if kind == "in":
+                cells["in, own camera"] = str((missed.predicted == missed.source).sum())
+            cells[f"{kind}, cells never reached"] = f"{(~reached).sum()} of {len(reached)}"
+        table.append(cells)
+    return to_markdown(pd.DataFrame(table), 2)
+
+
+def _rows(archive: Path, method: str = "") -> pd.DataFrame:
+    """The rows of a method, or of all, as delivered and as PNG."""
+    with tarfile.open(archive) as file:
+        members = [one for one in file.getmembers() if one.name.startswith("rows/")]
+        chosen = [one for one in members if method in ("", Path(one.name).stem)]
+        parts = [pd.read_csv(file.extractfile(one), usecols=ROW_COLUMNS) for one in chosen]
+    rows = pd.concat(parts, ignore_index=True)
+    return rows[rows.save.isin(SAVES[:2])]
+
+
+def _rate(parts: pd.DataFrame) -> str:
+    """A success rate: of one catalogue with its own interval, of several their mean with a 95% t interval."""
+    if len(parts) > 1:
+        return _over_catalogues(parts.targeted)
+    row = parts.iloc[0]
+    return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+
+
+def _over_catalogues(values: pd.Series) -> str:
+    """The mean with a 95% t interval, from 0 to 1."""
+    half = _half(values)
+    return f"{values.mean():.2f} ({max(0, values.mean() - half):.2f} to {min(1, values.mean() + half):.2f})"
+
+
+def _difference(rows: list[pd.Series]) -> str:
+    """What the method has more than another, whose rows beside it these are."""
+    values = pd.Series([-row.difference for row in rows])
+    if len(rows) > 1:
+        half = _half(values)
+        bounds = values.mean(), values.mean() - half, values.mean() + half
+    else:
+        bounds = values[0], -rows[0].difference_high, -rows[0].difference_low
+    shown = [f"{round(value, 2) + 0:.2f}" for value in bounds]  # + 0: no -0.00
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def _half(values: pd.Series) -> float:
+    return float(scipy.stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
