@@ -31,6 +31,7 @@ from cama.stages.judge import judge
 from cama.stages.patches import patches
 from cama.stages.tables import tables
 from cama.storage.files import check_folder, write_text
+from cama.storage.hdf5 import content_hash
 from cama.storage.tables import read_csv
 from cama.workflow.provenance import Record, find_record
 
@@ -257,12 +258,10 @@ def result_of(results: Path, method: str) -> dict[str, Any]:
     if not folder.is_dir():
         raise CamaError(f"{results}: found no tables, expected the folder of a finished run")
     rows = sorted(results.glob("catalogue-*/rows/identity.csv")) or [results / "rows" / "identity.csv"]
-    records = [_recorded(path) for path in rows]
-    about = {
-        "targets": sorted({target for path in rows for target in read_csv(path).target.unique()}),
-        "untouched": [record.outputs.get("identity.csv", "") for record in records],
-        "versions": records[0].versions,
-    }
+    targets = sorted({target for path in rows for target in read_csv(path).target.unique()})
+    record = find_record(rows[0].absolute())  # kept rows have none
+    untouched = [content_hash(path) for path in rows]
+    about = {"targets": targets, "untouched": untouched, "versions": record.versions if record else {}}
     own = [path.with_name(f"{method}.csv") for path in rows]
     if all(path.exists() for path in own):
         about |= _pairs(own, rows)
