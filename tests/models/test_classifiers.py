@@ -1,5 +1,6 @@
 """Classifiers: every front-end on every kind of architecture, and as a file."""
 
+import copy
 from itertools import cycle
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from cama.core.errors import CamaError
-from cama.models.classifiers import ARCHITECTURES, Classifier, load_classifier, save_classifier
+from cama.models.classifiers import ARCHITECTURES, BasicBlock, Classifier, load_classifier, save_classifier
 from cama.models.estimator import Estimator, save_estimator
 from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
 from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
@@ -108,6 +109,19 @@ def test_the_stem_of_a_resnet_keeps_the_resolution():
     with torch.no_grad():
         net(pictures(1, 64))
     assert seen == [64]
+
+
+def test_the_gradients_of_a_narrow_network_are_those_of_exact_arithmetic():
+    """Few channels in channels_last, whose strided 1 x 1 convolution crashed on processors with AVX2 alone."""
+    torch.manual_seed(1)
+    block, picture = BasicBlock(4, 8, 2), torch.rand(4, 4, 33, 32)
+    exact = copy.deepcopy(block).double()
+    block.to(memory_format=torch.channels_last)
+    block(picture.contiguous(memory_format=torch.channels_last)).square().mean().backward()
+    exact(picture.double()).square().mean().backward()
+    assert block.shortcut[0].weight.grad.shape == (8, 4, 1, 1)
+    for found, wanted in zip(block.parameters(), exact.parameters(), strict=True):
+        torch.testing.assert_close(found.grad.double(), wanted.grad, rtol=1e-2, atol=1e-5)
 
 
 def test_parameters_of_the_small_and_of_the_paper_network_count_as_by_hand():
