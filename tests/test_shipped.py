@@ -1,0 +1,59 @@
+"""The model file that comes with cama."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cama.commands.main import main
+from cama.models.packaged import load_header
+from cama.settings.loading import load_config
+from cama.shipped import SHIPPED
+from tests.photo.helpers import camera_file
+
+PROJECT = Path(__file__).parents[1]
+CONFIG = load_config(PROJECT / "config.yaml", PROJECT / "config" / "shipped.yaml")
+SUM = SHIPPED.with_suffix(".sha256")
+
+
+@pytest.fixture(scope="module")
+def header():
+    return load_header(SHIPPED)
+
+
+def test_it_is_the_file_whose_hash_was_written_down():
+    assert SUM.read_text() == f"{hashlib.sha256(SHIPPED.read_bytes()).hexdigest()}  {SHIPPED.name}\n"
+    assert SHIPPED.stat().st_size < 1_500_000
+
+
+def test_it_is_what_its_config_trains(header):
+    method = CONFIG.attack.methods["shipped"]
+    generator = CONFIG.adversary.generators[method.generator]
+    assert set(header.labels) == set(CONFIG.models.in_distribution)
+    assert (header.psnr, header.refine, header.refine_by) == (method.psnr, method.refine, list(method.evaluators))
+    assert list(header.judges) == list(generator.judges)
+    assert header.held_out
+    assert header.generator.features == generator.generator.features
+    assert set(header.profiles) == set(header.labels)
+
+
+def test_its_card_says_whose_photographs_they_are(header):
+    assert (header.credits, header.licence) == (CONFIG.card.credits, CONFIG.card.licence)
+    assert header.credits in header.card
+    assert "Of each camera model one body was there" in header.card
+
+
+@pytest.mark.parametrize("size", [(128, 160), (333, 257)])
+def test_a_photograph_is_changed_by_it_right_after_the_install(size, tmp_path, capsys):
+    photo, out = tmp_path / "photo.jpg", tmp_path / "out.jpg"
+    photo.write_bytes(camera_file("Alcyon_A10", size=size))
+    assert main(["anonymize", str(photo), "--out", str(out), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["target"] in load_header(SHIPPED).labels
+    assert record["held_out"]
+    before, after = (np.asarray(Image.open(path).convert("RGB"), int) for path in (photo, out))
+    assert before.shape == after.shape
+    assert 30 < record["psnr"] < 40  # 38 dB, less what the target's encoder loses
