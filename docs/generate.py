@@ -26,7 +26,6 @@ from measured_tables import (  # noqa: E402
     failures,
     headline,
     success_rates,
-    summary,
 )
 from settings_tables import keys_table, settings_tables  # noqa: E402
 
@@ -119,9 +118,9 @@ SUMMARY = ["method", "set", "save", "targeted", "targeted_low", "targeted_high",
 SUMMARY += ["targeted_worst_classifier", "targeted_worst_label", "psnr", "psnr_p05", "psnr_worst", "area_shift"]
 
 
-def results_table(summarised: pd.DataFrame) -> str:
+def results_table(results: Path) -> str:
     """The summary of a run."""
-    table = summarised[SUMMARY].dropna(axis=1, how="all")
+    table = pd.read_csv(results / "tables" / "summary.csv")[SUMMARY].dropna(axis=1, how="all")
     return to_markdown(merge_intervals(table, 2), 2)
 
 
@@ -344,13 +343,13 @@ def main() -> None:
     parts += [(README, "headline", headline()), (COMMANDS, "commands", command_tables())]
     parts.append((JUDGES, "keys", keys_table(JudgeSpec)))
     parts += [
-        (RESULTS, "cameras", results_table(summary(CAMERAS))),
+        (RESULTS, "cameras", success_rates([CAMERAS])),
         (RESULTS, "failures-cameras", failures(CAMERAS)),
         (RESULTS, "measured-claim", success_rates(claim_archives())),
     ]
     parts.append((LEADERBOARD, "leaderboard", leaderboard(DOCS / "results")))
     if options.results:
-        parts.append((RESULTS, "results", results_table(pd.read_csv(options.results / "tables" / "summary.csv"))))
+        parts.append((RESULTS, "results", results_table(options.results)))
         copy_plots(options.results, DEFAULT_PLOTS)
     for name in ("claim", "claim-plus", "ablation"):
         if folder := getattr(options, name.replace("-", "_")):

@@ -41,15 +41,10 @@ def headline(measured: Path = MEASURED) -> str:
     return to_markdown(pd.DataFrame(rows).fillna(""), 2)
 
 
-def summary(archive: Path) -> pd.DataFrame:
-    """The summary of a catalogue."""
-    with tarfile.open(archive) as file:
-        return pd.read_csv(file.extractfile("tables/summary.csv"))
-
-
 def _summary(archive: Path, save: str = SAVES[0]) -> pd.DataFrame:
     """What a catalogue's summary says after a save, by method and set, of the F of the fewest labels."""
-    table = summary(archive)
+    with tarfile.open(archive) as file:
+        table = pd.read_csv(file.extractfile("tables/summary.csv"))
     return table[(table.save == save) & (table.labels == table.labels.min())].set_index(["method", "set"])
 
 
@@ -67,26 +62,26 @@ def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[st
 
 
 def success_rates(archives: list[Path]) -> str:
-    """Targeted success of every method in- and out-of-distribution after each of the saves, its worst F and its worst label as
-    delivered, and how many photographs were attacked.
+    """Targeted success of every method in- and out-of-distribution after each of the saves, and how many photographs were
+    attacked; as delivered, in and out, its chance, its worst F and its worst label, and of the former the PSNR.
     """
     tables = {save: [_summary(path, save) for path in archives] for save in SAVES}
-    methods = tables["target"][0].index.get_level_values("method").unique()
     rows = []
-    for method in methods:
+    for method in tables["target"][0].index.unique("method"):
         cells = {"method": f"`{method}`"}
         for save, parts in tables.items():
             for kind in ("in", "out"):
                 found = [table.loc[(method, kind)] for table in parts if (method, kind) in table.index]
                 cells[f"{kind}, {save}"] = _rate(pd.DataFrame(found)) if found else ""
-        for name in ("classifier", "label"):
-            worst = [
-                min(table.loc[(method, kind)][f"targeted_worst_{name}"] for table in tables["target"])
-                for kind in ("in", "out")
-            ]
-            cells[f"worst {'F' if name == 'classifier' else name}"] = ", ".join(f"{value:.2f}" for value in worst)
-        numbers = [tables["target"][0].loc[(method, kind)].photographs for kind in ("in", "out")]
-        rows.append({**cells, "photographs": ", ".join(f"{value:.0f}" for value in numbers)})
+        known, others = (pd.DataFrame([t.loc[(method, kind)] for t in tables["target"]]) for kind in ("in", "out"))
+        cells["chance"] = f"{known.chance.mean():.2f}, {others.chance.mean():.2f}"
+        for name, column in (("worst F", "targeted_worst_classifier"), ("worst label", "targeted_worst_label")):
+            cells[name] = f"{known[column].min():.2f}, {others[column].min():.2f}"
+        cells["PSNR, in: mean, 5%, worst"] = (
+            f"{known.psnr.mean():.1f}, {known.psnr_p05.mean():.1f}, {known.psnr_worst.min():.1f}"
+        )
+        cells["photographs"] = f"{known.photographs.iloc[0]:.0f}, {others.photographs.iloc[0]:.0f}"
+        rows.append(cells)
     table = pd.DataFrame(rows)
     return to_markdown(table.loc[:, (table != "").any()], 2)
 
