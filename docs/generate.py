@@ -26,6 +26,7 @@ from measured_tables import (  # noqa: E402
     failures,
     headline,
     success_rates,
+    with_bounds,
 )
 from settings_tables import keys_table, settings_tables  # noqa: E402
 
@@ -144,7 +145,7 @@ def comparison_table(results: Path) -> str:
     rows = []
     for method in table.index.unique("method"):
         first = table.loc[(method, "in", "target")]
-        cells: dict[str, object] = {"method": method, "in, target": f"{_with_bounds(first)} {_beside(first)}"}
+        cells: dict[str, object] = {"method": method, "in, target": f"{with_bounds(first)} {_beside(first)}"}
         others = [("in", save) for save in ("png", "neutral", "jpeg85", "upload")]
         for kind, save in (*others, ("out", "target")):
             if (method, kind, save) in table.index:
@@ -173,10 +174,6 @@ def paired_table(results: Path, method: str = "cama-plus") -> str:
 def _of_known_labels(results: Path, name: str) -> pd.DataFrame:
     table = pd.read_csv(results / "tables" / f"{name}.csv")
     return table[table.labels == table.labels.min()]
-
-
-def _with_bounds(row: pd.Series) -> str:
-    return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
 
 
 def _beside(row: pd.Series) -> str:

@@ -43,8 +43,15 @@ def headline(measured: Path = MEASURED) -> str:
 
 def _summary(archive: Path, save: str = SAVES[0]) -> pd.DataFrame:
     """What a catalogue's summary says after a save, by method and set, of the F of the fewest labels."""
+    return _after(_read_summary(archive), save)
+
+
+def _read_summary(archive: Path) -> pd.DataFrame:
     with tarfile.open(archive) as file:
-        table = pd.read_csv(file.extractfile("tables/summary.csv"))
+        return pd.read_csv(file.extractfile("tables/summary.csv"))
+
+
+def _after(table: pd.DataFrame, save: str) -> pd.DataFrame:
     return table[(table.save == save) & (table.labels == table.labels.min())].set_index(["method", "set"])
 
 
@@ -65,7 +72,8 @@ def success_rates(archives: list[Path]) -> str:
     """Targeted success of every method in- and out-of-distribution after each of the saves, and how many photographs were
     attacked; as delivered, in and out, its chance, its worst F and its worst label, and of the former the PSNR.
     """
-    tables = {save: [_summary(path, save) for path in archives] for save in SAVES}
+    summaries = [_read_summary(path) for path in archives]
+    tables = {save: [_after(summary, save) for summary in summaries] for save in SAVES}
     rows = []
     for method in tables["target"][0].index.unique("method"):
         cells = {"method": f"`{method}`"}
@@ -148,7 +156,11 @@ def _rate(parts: pd.DataFrame) -> str:
     """A success rate: of one catalogue with its own interval, of several their mean with a 95% t interval."""
     if len(parts) > 1:
         return _over_catalogues(parts.targeted)
-    row = parts.iloc[0]
+    return with_bounds(parts.iloc[0])
+
+
+def with_bounds(row: pd.Series) -> str:
+    """A row's targeted success with its interval."""
     return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
 
 
