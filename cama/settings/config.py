@@ -294,7 +294,8 @@ class Config(Spec):
         ]
         for key, value, known in references:
             _check_names(key, [value] if isinstance(value, str) else list(value), list(known))
-        if self.tables.baseline and not set(methods) - {self.tables.baseline, "identity"}:
+        compared = {name for name, spec in methods.items() if not spec.auto} - {self.tables.baseline, "identity"}
+        if self.tables.baseline and not compared:
             raise ValueError(f"tables.baseline: found {self.tables.baseline!r}, expected a method to compare with it")
 
     def _evaluators_have_gradients(self) -> None:

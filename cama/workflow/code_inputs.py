@@ -6,6 +6,7 @@ by themselves; an edited description, or another stage's default, must not retra
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -39,14 +40,24 @@ def direct_imports(name: str) -> frozenset[str]:
     path = module_path(name)
     if path is None:
         return frozenset()
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    names: set[str] = set()
+    for node in _statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             # what is imported from a package may be a module of it
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return frozenset(other for other in names - {name} if other.startswith("cama") and module_path(other))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that can be or hold an import: a walk of all expressions too takes seconds at each start of the workflow."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, part, ())
 
 
 def closure(name: str) -> list[str]:

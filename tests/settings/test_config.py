@@ -461,6 +461,13 @@ def test_names_kinds_and_strengths_must_exist_and_fit(key, value, expected):
     assert expected in refused(put(DEFAULT, key, value))
 
 
+def test_a_baseline_needs_a_method_beside_it_that_chooses_no_targets_itself(tmp_path):
+    """Such a method has a table of its own."""
+    (tmp_path / "own.yaml").write_text("tables: {baseline: shipped}")
+    with pytest.raises(CamaError, match=r"tables\.baseline: found 'shipped', expected a method to compare with it"):
+        load_config(PROJECT / "config.yaml", PROJECT / "config" / "shipped.yaml", tmp_path / "own.yaml")
+
+
 def test_gradient_attacks_of_the_comparison_see_what_the_method_beside_them_saw():
     config = load_config(PROJECT / "config.yaml", PROJECT / "config" / "compare.yaml")
     methods, generators = config.attack.methods, config.adversary.generators

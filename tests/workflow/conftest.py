@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import warm
 from tests.stages.conftest import inputs  # noqa: F401 (a fixture)
 
 PROJECT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ class Workflow:
             path.write_text(yaml.safe_dump(overlay))
             files.append(str(path))
         command = [sys.executable, "-m", "snakemake", "--configfile", *files, "--cores", "2", *arguments]
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        environment = {**warm.environment(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         pipe, group = subprocess.PIPE, {"start_new_session": True}
         return subprocess.Popen(command, cwd=self.folder, stdout=pipe, stderr=pipe, text=True, env=environment, **group)
 

@@ -1,0 +1,71 @@
+"""A process that has imported all that the stages need, and forks for each command, so that a start costs nothing: on a slow
+machine the imports alone take six seconds, hundreds of times. It listens on the Unix socket that it is given, and
+`tests.warm.start.sitecustomize` asks it.
+"""
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+
+import torch._dynamo
+
+import cama.storage.checkpoints
+from cama.commands.main import main
+from cama.commands.stage import STAGES
+from cama.workflow.code_inputs import code_digest
+
+
+def run(request: dict, files: list[int]) -> None:
+    """Be the process of a command: its folder, environment and standard files, and its status at the end."""
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    words = request["arguments"]
+    torch.set_num_threads(int(words[words.index("--threads") + 1]) if "--threads" in words else 1)
+    if request["save_every_s"] is not None:
+        cama.storage.checkpoints.SAVE_EVERY_S = request["save_every_s"]
+    try:
+        code = main(words)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 2
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def answer(connection: socket.socket) -> None:
+    """Start the command that is asked for; answer with its process id, then with its status, or minus a signal's number."""
+    data, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+    with connection.makefile("rw") as stream:
+        request = json.loads(data + stream.read().encode())
+        child = os.fork()
+        if not child:
+            run(request, files)
+        print(child, flush=True, file=stream)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True, file=stream)
+
+
+if __name__ == "__main__":
+    for stage in STAGES.values():
+        importlib.import_module(stage.module)
+        code_digest(stage.module)  # it remembers what it parsed
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(sys.argv[1])
+        listener.listen(64)
+        print("ready", flush=True)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
+        while True:
+            connection, _ = listener.accept()
+            if not os.fork():
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                answer(connection)
+                os._exit(0)
+            connection.close()

@@ -1,0 +1,36 @@
+"""Python imports this at its start where this folder is on PYTHONPATH: the process of a stage is born in `tests.warm.server`
+then. Nothing slow is imported, since each call of `python` does so.
+"""
+
+import json
+import os
+import socket
+import sys
+
+SERVER = "CAMA_TEST_SERVER"  # variable with the path of the server's socket
+
+
+class Child:
+    """A command that was started, with the standard files of this process or those given; `process` is its id."""
+
+    def __init__(self, path: str, arguments: list[str], files: list[int], save_every_s: float | None = None) -> None:
+        request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.connect(path)
+            text = json.dumps({**request, "save_every_s": save_every_s}).encode()
+            sent = socket.send_fds(asked, [text], files)
+            asked.sendall(text[sent:])
+            asked.shutdown(socket.SHUT_WR)
+            self.stream = asked.makefile()
+        self.process = int(self.stream.readline())
+
+    def status(self) -> int:
+        """Wait for its end; gives its exit status, or minus the signal that ended it."""
+        with self.stream:
+            return int(self.stream.readline())
+
+
+if SERVER in os.environ and sys.orig_argv[1:4] == ["-m", "cama", "stage"]:
+    child = Child(os.environ[SERVER], sys.orig_argv[3:], [0, 1, 2])
+    status = child.status()
+    os._exit(status if status >= 0 else 128 - status)
