@@ -46,7 +46,7 @@ RESULTS, RUNNING, SCALE = (DOCS / f"{name}.md" for name in ("results", "running"
 SETTINGS, JUDGES, LEADERBOARD, COMMANDS = (
     DOCS / f"{name}.md" for name in ("settings", "judges", "leaderboard", "commands")
 )
-IMAGES, CAMERAS = DOCS / "images", MEASURED / "cameras.tar.xz"
+IMAGES, CAMERAS, SHIPPED = DOCS / "images", MEASURED / "cameras.tar.xz", MEASURED / "shipped" / "measured.tar.xz"
 GPU_RESULT, SMALL_RESULT = DOCS / "gpu.json", DOCS / "gpu-small.json"  # of `cama paper-scale`
 
 # ---- what the code itself gives
@@ -342,6 +342,7 @@ def main() -> None:
     parts += [
         (RESULTS, "cameras", success_rates([CAMERAS])),
         (RESULTS, "failures-cameras", failures(CAMERAS)),
+        (RESULTS, "shipped", success_rates([SHIPPED])),
         (RESULTS, "measured-claim", success_rates(claim_archives())),
     ]
     parts.append((LEADERBOARD, "leaderboard", leaderboard(DOCS / "results")))

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import re
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -44,6 +47,24 @@ def test_its_card_says_whose_photographs_they_are(header):
     assert (header.credits, header.licence) == (CONFIG.card.credits, CONFIG.card.licence)
     assert header.credits in header.card
     assert "Of each camera model one body was there" in header.card
+
+
+@pytest.mark.parametrize(("kind", "name"), [("in", "in-distribution"), ("out", "out-of-distribution")])
+def test_its_card_says_what_was_measured(header, kind, name):
+    """As the rows that are kept give it, with an interval, and towards each camera."""
+    with tarfile.open(PROJECT / "docs" / "measured" / "shipped" / "measured.tar.xz") as archive:
+        table = pd.read_csv(archive.extractfile("tables/summary.csv"))
+    kept = table[(table.method == "shipped") & (table.set == kind)].set_index("save")
+    measured = {row["save"]: row for row in header.scores.summary if row["set"] == kind}
+    assert set(measured) == set(kept.index) == {"target", "png"}
+    for save, row in measured.items():
+        assert row["targeted"] == pytest.approx(kept.targeted[save], abs=1e-4)
+        assert row["targeted_low"] < row["targeted"] < row["targeted_high"]
+    delivered = kept.loc["target"]
+    rate = f"{delivered.targeted:.2f} ({delivered.targeted_low:.2f} to {delivered.targeted_high:.2f})"
+    assert f"| {name} | target | 6 | {delivered.photographs} | {rate} |" in header.card
+    for label in header.labels:
+        assert re.search(rf"^\| {label} \| 0\.\d\d \| 0\.\d\d \|$", header.card, re.MULTILINE)
 
 
 @pytest.mark.parametrize("size", [(128, 160), (333, 257)])

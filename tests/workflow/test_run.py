@@ -325,7 +325,7 @@ def test_the_page_on_attacks_runs_as_it_stands(finished, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     script = "set -e\n" + commands.replace("uv run python", sys.executable)
     subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert json.loads((tmp_path / "results-mine" / "result.json").read_text())["method"] == "mine"
+    assert json.loads((tmp_path / "scored-mine" / "result.json").read_text())["method"] == "mine"
 
 
 def test_a_method_of_a_run_has_a_record(finished, capsys):
