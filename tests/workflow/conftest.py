@@ -25,6 +25,7 @@ class Workflow:
 
     folder: Path
     config: Path = TINY
+    cold: bool = False  # stages start anew, in the process group of the run, so that they are killed with it
 
     def start(self, *arguments: str, overlay: dict | None = None) -> subprocess.Popen:
         """Call Snakemake with its config, and over that `overlay`, as the leader of a process group."""
@@ -34,7 +35,8 @@ class Workflow:
             path.write_text(yaml.safe_dump(overlay))
             files.append(str(path))
         command = [sys.executable, "-m", "snakemake", "--configfile", *files, "--cores", "2", *arguments]
-        environment = {**warm.environment(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        variables = os.environ if self.cold else warm.environment()
+        environment = {**variables, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         pipe, group = subprocess.PIPE, {"start_new_session": True}
         return subprocess.Popen(command, cwd=self.folder, stdout=pipe, stderr=pipe, text=True, env=environment, **group)
 

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def kills(request) -> int:
 
 def test_a_run_killed_anywhere_ends_in_the_same_files(kills, request, tmp_path):
     finished = request.getfixturevalue("finished")  # only now: it takes minutes, and most calls skip this test
-    workflow = checkout(tmp_path)
+    workflow = replace(checkout(tmp_path), cold=True)
     locks, chance = tmp_path / ".snakemake" / "locks", random.Random(0)
     for kill in range(kills):
         started = workflow.start()
