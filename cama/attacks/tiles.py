@@ -1,5 +1,6 @@
 """A picture of any size changed tile by tile, as if in one pass."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
@@ -75,8 +76,19 @@ def _each(fill: Callable[[Any], None], places: Sequence[Any], workers: int) -> I
     if workers == 1:
         yield from map(fill, places)
         return
+    failed = threading.Event()
+
+    def unless_failed(place: Any) -> None:
+        if failed.is_set():
+            return
+        try:
+            fill(place)
+        except BaseException:
+            failed.set()  # by the thread itself: the others may begin many before this one hears of it
+            raise
+
     with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(fill, place) for place in places]
+        waiting = [pool.submit(unless_failed, place) for place in places]
         try:
             for future in as_completed(waiting):
                 yield future.result()

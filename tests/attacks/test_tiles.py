@@ -130,4 +130,4 @@ def test_an_error_in_a_thread_ends_the_others():
 
     with pytest.raises(CamaError, match="no"):
         transform(scene(320, 320), change, 0, tile=16, workers=2)
-    assert len(begun) < 400
+    assert len(begun) <= 2  # of 400, what the two threads had begun

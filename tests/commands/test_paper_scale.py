@@ -22,17 +22,17 @@ patches: {{crop: 128, margin: 0}}
 adversary:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   evaluators:
-    high: &classifier {{net: {{frontend: prnu_lp, width: 4}}, training: {{steps: 3, batch: 8}}}}
-    low: {{net: {{frontend: prnu_lp_low, width: 4}}, training: {{steps: 3, batch: 8}}}}
+    high: &classifier {{net: {{frontend: prnu_lp, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
+    low: {{net: {{frontend: prnu_lp_low, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
   generators:
     cama: {{generator: {NET}, judges: [], training: {{steps: 40, batch: 8}}}}
 examiner:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   classifiers:
-    rgb: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
-    con_conv: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
-    finite_difference: {{net: {{width: 4, frontend: finite_difference}}, training: {{steps: 3, batch: 8}}}}
-    prnu_lp: {{net: {{width: 4}}, training: {{steps: 3, batch: 8}}}}
+    rgb: {{net: {{width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
+    con_conv: {{net: {{width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
+    finite_difference: {{net: {{width: 4, architecture: small, frontend: finite_difference}}, training: {{steps: 3, batch: 8}}}}
+    prnu_lp: {{net: {{width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
     mislnet: null
     cooccurrences: null
 attack: {{methods: {{spectrum: null}}}}

@@ -16,7 +16,7 @@ from cama.models.packing import pack_networks
 from cama.settings.networks import GeneratorSpec
 from cama.storage.model_files import read_model, save_tensors
 from tests.models.helpers import net_spec, pictures, shake, tiny_classifier
-from tests.photo.helpers import LABELS, model_file, packed
+from tests.photo.helpers import LABELS, model_file
 
 
 def rewritten(path, tensors=lambda t: t, **header):
@@ -58,7 +58,7 @@ def test_the_estimator_of_a_residual_front_end_comes_along(tmp_path):
     spec = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3)
     save_generator(g, Generator(3, spec), spec, LABELS, {"spec": {"seed": 7}})
     save_classifier(e, tiny_classifier("prnu_lp"), net_spec("prnu_lp"), LABELS, {})
-    networks, parts = packed(g, {"high": e}, {}, 0, 0)
+    networks, parts = pack_networks(g, {"high": e}, {}, 0, 0)
     assert parts["training"] == {"seed": 7}
     assert parts["evaluators"]["high"]["estimator"]["features"]
     assert set(networks) == {"generator", "judges.high"}
@@ -182,8 +182,10 @@ def test_a_card_does_not_command_the_terminal(tmp_path, capsys):
 
 def test_steps_go_by_the_classifiers_in_the_order_of_the_header(tmp_path):
     model_file(tmp_path)
-    names = ["high", "rgb", "con_conv"]
-    networks, parts = packed(tmp_path / "g.safetensors", dict.fromkeys(names, tmp_path / "e.safetensors"), {}, 36, 1)
+    names = ["high", "con_conv"]
+    networks, parts = pack_networks(
+        tmp_path / "g.safetensors", dict.fromkeys(names, tmp_path / "e.safetensors"), {}, 36, 1
+    )
     tensors = {name: np.frombuffer(data, np.uint8) for name, data in networks.items()}
     path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, **parts)
     assert list(load_anonymizer(path).gradients) == list(load_header(path).evaluators) == names
@@ -215,7 +217,7 @@ def test_onnx_gives_the_same_picture(label, output, downsamplings, matched, tmp_
     if matched:
         generator.matched.normal_(0, 0.02)
     save_generator(tmp_path / "g.safetensors", generator, spec, LABELS, {})
-    networks, parts = packed(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"}, {}, 36, 0)
+    networks, parts = pack_networks(tmp_path / "g.safetensors", {"rgb": tmp_path / "e.safetensors"}, {}, 36, 0)
     tensors = {name: np.frombuffer(data, np.uint8) for name, data in networks.items()}
     path = rewritten(tmp_path / "model.safetensors", lambda _: tensors, **parts)
     out = tmp_path / "g.onnx"

@@ -1,24 +1,26 @@
 """A small model file, and photographs whose metadata tells."""
 
-import copy
-import json
+import functools
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
+from torch import nn
 
+from cama.models import packing
 from cama.models.classifiers import save_classifier
 from cama.models.generator import Generator, save_generator
 from cama.models.packaged import Header, save_anonymizer
-from cama.models.packing import pack_networks
 from cama.photo.profile import learn_profile
 from cama.reporting.model_card import model_card
 from cama.settings.networks import GeneratorSpec
-from cama.storage.files import file_hash
 from tests.jpeg.helpers import jpeg, scene
 from tests.models.helpers import net_spec, shake, tiny_classifier
+from tests.warm import keep_operations
 
+keep_operations()
 LABELS = ("Alcyon_A10", "Borealis_B2", "Corvus_C300")
 SPEC = GeneratorSpec(features=4, downsamplings=0, blocks=1, kernel=3, output="residual", input="rgb")
 
@@ -35,18 +37,27 @@ def camera_file(model: str, number: int = 0, size: tuple[int, int] = (48, 64), *
     return jpeg(scene(*size, seed=number), exif=exif.tobytes(), **{"quality": 93, **options})
 
 
-_packed: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {}
+def once(export: Callable[..., bytes]) -> Callable[..., bytes]:
+    """The export of a network, made once for the same structure and weights, since it takes seconds."""
+    known: dict[str, bytes] = {}
+
+    @functools.wraps(export)
+    def exported(network: nn.Module, *others: object) -> bytes:
+        plain = (bool, int, float, str, tuple)
+        settings = [[item for item in vars(m).items() if isinstance(item[1], plain)] for m in network.modules()]
+        digest = hashlib.sha256(repr((network, settings, others)).encode())
+        for tensor in network.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        key = digest.hexdigest()
+        if key not in known:
+            known[key] = export(network, *others)
+        return known[key]
+
+    return exported
 
 
-def packed(
-    g: Path, evaluators: dict[str, Path], judges: dict[str, Path], psnr: float, refine: int
-) -> tuple[dict, dict]:
-    """What `pack_networks` gives, once for the same files, since it takes seconds."""
-    files = [file_hash(path) for path in (g, *evaluators.values(), *judges.values())]
-    key = json.dumps([files, [*evaluators], [*judges], psnr, refine])
-    if key not in _packed:
-        _packed[key] = pack_networks(g, evaluators, judges, psnr, refine)
-    return copy.deepcopy(_packed[key])
+for name in ("export_generator", "export_gradient", "export_scores"):
+    setattr(packing, name, once(getattr(packing, name)))
 
 
 def model_file(
@@ -65,7 +76,9 @@ def model_file(
     save_generator(g, shake(Generator(3, SPEC), change).eval(), SPEC, LABELS, {})
     save_classifier(e, shake(tiny_classifier("rgb"), 0.2).eval(), net_spec("rgb"), LABELS, {})
     level = {name: float(header.pop(name, 0)) for name in ("psnr", "refine")}
-    networks, parts = packed(g, {"rgb": e}, {"judge": e} if judges else {}, level["psnr"], int(level["refine"]))
+    networks, parts = packing.pack_networks(
+        g, {"rgb": e}, {"judge": e} if judges else {}, level["psnr"], int(level["refine"])
+    )
     found = {}
     for label in LABELS[1:] if profiles else ():
         path = folder / f"{label}.jpg"

@@ -1,6 +1,5 @@
 """Trainings on two processes: as good as on one, resumed bit for bit, and refused where they are not started so."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from cama.settings.stages import TrainClassifierSpec
 from cama.settings.training import ClassifierSpec, ComputeSpec, OptimiserSpec, TrainingSpec
 from cama.storage.hdf5 import write_hdf5
 from cama.training.classifier import predict
+from tests import warm
 from tests.commands.helpers import LABELS
 from tests.stages.conftest import command, files
 
@@ -29,7 +29,7 @@ LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 def start(arguments: list[str], *launcher: str) -> subprocess.Popen:
     """A stage on two processes, or as `launcher` says."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**warm.environment(), "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     words = [sys.executable, *(launcher or LAUNCHER), *arguments]
     return subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env=environment)

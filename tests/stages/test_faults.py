@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cama.commands.main import main
+from tests import warm
 from tests.stages.conftest import command, files
 
 STAGES = ["patches", "train-estimator", "train-classifier", "train-generator"]
@@ -25,9 +26,9 @@ def process(arguments: list[str], **options) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "cama", *arguments], stdout=pipe, stderr=pipe, text=True, **options)
 
 
-def refusal(arguments: list[str], **options) -> str:
+def refusal(arguments: list[str]) -> str:
     """The one line, beside progress, with which a stage ends with status 1."""
-    started = process(arguments, **options)
+    started = process(arguments, env=warm.environment())
     out, err = started.communicate()
     lines = [line for line in err.splitlines() if " s left" not in line]
     assert (started.returncode, out, len(lines)) == (1, "", 1), err
@@ -139,11 +140,11 @@ def test_two_processes_in_one_training_are_one_too_many(inputs, tmp_path):
 
 
 def test_too_little_memory_is_one_line(inputs, tmp_path):
-    """The batch of this training would take 100 GB."""
+    """The batch of this training would take 37 GB."""
     arguments = command("train-classifier", inputs, tmp_path / "out")
     spec = arguments.index("--spec") + 1
-    arguments[spec] = arguments[spec].replace('"batch":8', '"batch":8000000').replace('"batch": 8', '"batch": 8000000')
-    assert "8000000" in arguments[spec]
+    arguments[spec] = arguments[spec].replace('"batch":8', '"batch":3000000').replace('"batch": 8', '"batch": 3000000')
+    assert "3000000" in arguments[spec]
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)); "
     code = limit + "from cama.commands.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)

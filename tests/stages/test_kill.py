@@ -22,7 +22,7 @@ GRACE_S = 0.02  # between SIGTERM and SIGKILL at a time limit, which Slurm has s
 
 def start(arguments: list[str]) -> Child:
     """A command that is born fast, and saves so often that a kill in so short a training finds it saved."""
-    return Child(warm.server(), arguments, [0, 1, 2], save_every_s=0.03)
+    return Child(warm.server(), "cama", arguments, [0, 1, 2], save_every_s=0.03)
 
 
 def lose(folder: Path) -> None:
@@ -35,12 +35,11 @@ def lose(folder: Path) -> None:
 @pytest.mark.parametrize("stage", ["patches", "train-estimator", "train-classifier", "train-generator"])
 def test_a_stage_that_is_killed_again_and_again_ends_in_the_same_files(inputs, tmp_path, request, stage, way):
     whole, killed = command(stage, inputs, tmp_path / "whole"), command(stage, inputs, tmp_path / "killed")
-    assert start(whole).status() == 0
+    warm.server()  # whose start is not to be timed
     begun = time.monotonic()
-    assert start(command(stage, inputs, tmp_path / "timed")).status() == 0
+    assert start(whole).status() == 0
     takes = time.monotonic() - begun
     expected = files(tmp_path / "whole")
-    assert files(tmp_path / "timed") == expected
     chance = random.Random(f"{stage} {way}")
     kills, ends, saved = 0, 0, 0
     while kills < (request.config.getoption("kills") or 2):

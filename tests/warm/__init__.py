@@ -1,4 +1,4 @@
-"""Stages as processes that start at once."""
+"""Slow processes that start at once."""
 
 import atexit
 import functools
@@ -33,6 +33,13 @@ def server() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process, and what makes `python -m cama stage` start in a server."""
+    """The variables of this process, and what makes those processes start in a server."""
     path = [str(Path(__file__).parent / "start"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), SERVER: server()}
+
+
+def keep_operations() -> None:
+    """Make torch's exporter keep its table of ONNX operations, which it makes anew, in a second, for each network."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))

@@ -1,21 +1,27 @@
-"""A process that has imported all that the stages need, and forks for each command, so that a start costs nothing: on a slow
-machine the imports alone take six seconds, hundreds of times. It listens on the Unix socket that it is given, and
+"""A process that has imported all that stages and Snakemake need, and forks for each command, so that a start costs nothing: on
+a slow machine the imports alone take six seconds, hundreds of times. It listens on the Unix socket that it is given, and
 `tests.warm.start.sitecustomize` asks it.
 """
 
+import gc
 import importlib
 import json
 import os
+import runpy
 import signal
 import socket
 import sys
+import traceback
 
 import torch._dynamo
+import torch.distributed.run
 
 import cama.storage.checkpoints
 from cama.commands.main import main
 from cama.commands.stage import STAGES
 from cama.workflow.code_inputs import code_digest
+from tests.models.helpers import tiny_classifier
+from tests.warm import keep_operations
 
 
 def run(request: dict, files: list[int]) -> None:
@@ -30,15 +36,27 @@ def run(request: dict, files: list[int]) -> None:
     if request["save_every_s"] is not None:
         cama.storage.checkpoints.SAVE_EVERY_S = request["save_every_s"]
     try:
-        code = main(words)
+        code = main(words) if request["module"] == "cama" else of_module(request["module"], words)
     except SystemExit as end:
-        code = end.code
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
         code = 2
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def of_module(module: str, words: list[str]) -> int:
+    """What `python -m` does, with the package `cama` of its folder."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cama"]:
+        del sys.modules[name]
+    sys.path[0] = os.getcwd()
+    sys.argv = [module, *words]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
 
 
 def answer(connection: socket.socket) -> None:
@@ -57,6 +75,11 @@ if __name__ == "__main__":
     for stage in STAGES.values():
         importlib.import_module(stage.module)
         code_digest(stage.module)  # it remembers what it parsed
+    for name in ("colour_demosaicing", "matplotlib.pyplot", "skimage.metrics", "sklearn.ensemble", "snakemake.cli"):
+        importlib.import_module(name)
+    keep_operations()
+    cama.models.exported.export_scores(tiny_classifier("rgb"))  # the first one takes long
+    gc.freeze()  # the memory of this process stays shared with its children
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
         listener.listen(64)

@@ -1,20 +1,24 @@
-"""Python imports this at its start where this folder is on PYTHONPATH: the process of a stage is born in `tests.warm.server`
-then. Nothing slow is imported, since each call of `python` does so.
+"""Python imports this at its start where this folder is on PYTHONPATH: a process of a stage, of Snakemake, or of torch's
+launcher is born in `tests.warm.server` then. Nothing slow is imported, since each call of `python` does so.
 """
 
 import json
 import os
+import signal
 import socket
 import sys
 
 SERVER = "CAMA_TEST_SERVER"  # variable with the path of the server's socket
+SLOW = (["cama", "stage"], ["snakemake"], ["torch.distributed.run"])  # modules, and what follows
 
 
 class Child:
     """A command that was started, with the standard files of this process or those given; `process` is its id."""
 
-    def __init__(self, path: str, arguments: list[str], files: list[int], save_every_s: float | None = None) -> None:
-        request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+    def __init__(
+        self, path: str, module: str, arguments: list[str], files: list[int], save_every_s: float | None = None
+    ) -> None:
+        request = {"module": module, "arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
         with socket.socket(socket.AF_UNIX) as asked:
             asked.connect(path)
             text = json.dumps({**request, "save_every_s": save_every_s}).encode()
@@ -30,7 +34,10 @@ class Child:
             return int(self.stream.readline())
 
 
-if SERVER in os.environ and sys.orig_argv[1:4] == ["-m", "cama", "stage"]:
-    child = Child(os.environ[SERVER], sys.orig_argv[3:], [0, 1, 2])
+words = [word for word in sys.orig_argv[1:] if word != "-u"]
+if SERVER in os.environ and words[:1] == ["-m"] and any(words[1:][: len(slow)] == slow for slow in SLOW):
+    child = Child(os.environ[SERVER], words[1], words[2:], [0, 1, 2])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: os.kill(child.process, number))
     status = child.status()
     os._exit(status if status >= 0 else 128 - status)
