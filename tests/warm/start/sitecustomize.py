@@ -35,6 +35,8 @@ class Child:
 
 
 words = [word for word in sys.orig_argv[1:] if word != "-u"]
+if os.path.basename(words[0] if words else "") == "snakemake":  # the script beside the interpreter
+    words[:1] = ["-m", "snakemake"]
 if SERVER in os.environ and words[:1] == ["-m"] and any(words[1:][: len(slow)] == slow for slow in SLOW):
     child = Child(os.environ[SERVER], words[1], words[2:], [0, 1, 2])
     for number in (signal.SIGTERM, signal.SIGINT):
