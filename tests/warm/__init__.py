@@ -33,7 +33,7 @@ def server() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process, and what makes those processes start in a server."""
+    """The variables of this process, and what makes the modules that are `SLOW` start in a server."""
     path = [str(Path(__file__).parent / "start"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), SERVER: server()}
 

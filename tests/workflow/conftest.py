@@ -25,7 +25,7 @@ class Workflow:
 
     folder: Path
     config: Path = TINY
-    cold: bool = False  # stages start anew, in the process group of the run, so that they are killed with it
+    cold: bool = False  # Snakemake and stages start anew, in one process group, so that they are killed together
 
     def start(self, *arguments: str, overlay: dict | None = None) -> subprocess.Popen:
         """Call Snakemake with its config, and over that `overlay`, as the leader of a process group."""
