@@ -17,13 +17,15 @@ class LearnedAttack:
     `generate`: G's picture (H, W, 3), uint8, of such a picture, whose sides are multiples of 16, for a label; `reach`: how far,
     in pixels, a change of the picture can change G's; `walk`: the picture after gradient steps on E for a label, each pixel
     within a bound in grey levels, in 0 to 255 and not rounded, or None where pictures are not refined; `effort`: how much
-    longer that takes than G; `workers`: threads, of which each has a tile of `tile` pixels a side.
+    longer that takes than G; `headroom`: how many dB G's change of a region may be stronger than that of the picture (see
+    `even_out`), or 0 for as G has it; `workers`: threads, of which each has a tile of `tile` pixels a side.
     """
 
     generate: Callable[[np.ndarray, int], np.ndarray]
     reach: int
     walk: Callable[[np.ndarray, int, float], np.ndarray] | None = None
     effort: int = 1
+    headroom: float = 0
     workers: int = 1
     tile: int = TILE
 
@@ -45,6 +47,7 @@ class LearnedAttack:
             lambda context: self.generate(context, target),
             self.reach,
             psnr + GENERATOR if self.walk else psnr,
+            self.headroom,
             self.tile,
             self.workers,
             lambda done, total: progress(done, total * whole),

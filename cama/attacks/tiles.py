@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cama.alignment import MCU
-from cama.compute.psnr import at_psnr
+from cama.compute.psnr import at_psnr, change_at_psnr
+from cama.compute.regions import even_out
 
 TILE = 512  # pixels a side, on multiples of 16, so that Bayer phase and JPEG grid are the same in each
 Change = Callable[[np.ndarray], np.ndarray]  # of a picture (H, W, 3), uint8, to one of that shape
@@ -20,6 +21,7 @@ def transform(
     change: Change,
     reach: int,
     psnr: float = 0,
+    headroom: float = 0,
     tile: int = TILE,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -27,7 +29,8 @@ def transform(
     """The picture (H, W, 3), uint8, that `change` makes of such a picture. Each tile, a multiple of 16 pixels a side, goes
     through it with the `reach` pixels around it that can change it, so the result is that of one pass, and memory is bounded by
     the tile, of which `workers` threads have one each. `progress` is called with the numbers of tiles done and of all tiles.
-    With `psnr`, in dB, the change of the whole picture is scaled to that at last (`at_psnr`).
+    With `psnr`, in dB, the change of the whole picture is scaled to that at last (`at_psnr`), and with `headroom`, in dB, made
+    even before (`even_out`).
     """
     # to multiples of 16: G may need even sides
     sides = [length + -length % MCU for length in picture.shape[:2]]
@@ -35,7 +38,11 @@ def transform(
     rows, columns = ([(first, min(first + tile, side)) for first in range(0, side, tile)] for side in sides)
     result = np.empty_like(picture)
     over_tiles(picture, rows, columns, margin, change, result, workers, progress)
-    return at_psnr(picture[None], result[None], psnr, out=result[None])[0] if psnr else result
+    if not psnr:
+        return result
+    if headroom:
+        return change_at_psnr(picture, even_out(picture, result, psnr, headroom), psnr, result)
+    return at_psnr(picture[None], result[None], psnr, out=result[None])[0]
 
 
 def over_tiles(

@@ -23,12 +23,19 @@ from cama.settings.networks import GeneratorSpec
 
 
 def trained_attack(
-    generator: Generator, spec: GeneratorSpec, compute: Compute, evaluator: Evaluator | None = None, steps: int = 0
+    generator: Generator,
+    spec: GeneratorSpec,
+    compute: Compute,
+    evaluator: Evaluator | None = None,
+    steps: int = 0,
+    headroom: float = 0,
 ) -> LearnedAttack:
-    """The attack of a generator, with `steps` on E. It takes both over, to the device of `compute`."""
+    """The attack of a generator, with `steps` on E, and `headroom` as in `LearnedAttack`. It takes both networks over, to the
+    device of `compute`.
+    """
     generate = generating(compute.to_device(fuse_batch_norms_(generator)), spec, compute)
     walk = walking(compute.to_device(evaluator), compute, steps) if evaluator and steps else None
-    return LearnedAttack(generate, reach(spec), walk, steps)
+    return LearnedAttack(generate, reach(spec), walk, steps, headroom)
 
 
 def generating(generator: Generator, spec: GeneratorSpec, compute: Compute) -> Callable[[np.ndarray, int], np.ndarray]:
@@ -76,7 +83,7 @@ def learned_attack(
                 "--evaluators: found none, expected those of the generator, on which its pictures are refined"
             )
         evaluator = load_evaluator([file.stem for file in evaluators], evaluators, targets)
-    change = trained_attack(generator, spec, compute, evaluator, method.refine)
+    change = trained_attack(generator, spec, compute, evaluator, method.refine, method.headroom)
 
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.stack([change(image, int(label), method.psnr) for image, label in zip(images, target, strict=True)])

@@ -9,6 +9,7 @@ TOLERANCE = 0.02  # dB
 LEAST, MOST = -100.0, 20 * np.log10(4.0)  # factors of a change in dB: from one that rounding takes away to fourfold
 CAP = 120.0  # dB, in place of infinity where nothing changed
 PART = 8  # of the strips of a large picture one in so many is asked first
+LARGE = 300_000_000  # bytes of a picture, of 100 megapixels, of which half floats would take too much memory
 STRIP = 64  # rows of pixels at a time: a large photograph does not fit into memory as floats, nor 256 of its rows into a cache
 
 
@@ -53,6 +54,12 @@ def at_psnr(
     return result
 
 
+def change_at_psnr(before: np.ndarray, change: np.ndarray, psnr: float, out: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3), uint8, plus a `change` of that shape, in grey levels, as `at_psnr`, to `out`."""
+    _scaled(before, lambda strip: change[strip].astype(np.float32), np.broadcast_to(0.0, before.shape), psnr, out)
+    return out
+
+
 def together_at_psnr(before: np.ndarray, after: np.ndarray, psnr: float) -> np.ndarray:
     """Patches (n, S, S, 3) of one photograph, as `at_psnr`, with one factor for all."""
     whole = (1, -1, *before.shape[2:])
@@ -60,13 +67,22 @@ def together_at_psnr(before: np.ndarray, after: np.ndarray, psnr: float) -> np.n
 
 
 def _at_psnr(before: np.ndarray, after: np.ndarray, dither: np.ndarray, level: float, out: np.ndarray) -> None:
+    def change(strip: slice) -> np.ndarray:
+        return (after[strip] - before[strip].astype(np.float32)).astype(np.float32)
+
+    _scaled(before, change, dither, level, out)
+
+
+def _scaled(
+    before: np.ndarray, change: Callable[[slice], np.ndarray], dither: np.ndarray, level: float, out: np.ndarray
+) -> None:
+    """`change` gives that of some rows."""
     strongest = LEAST
 
     def changed(strip: slice, factor: float) -> np.ndarray:
         old = before[strip]
-        change = (after[strip] - old.astype(np.float32)).astype(np.float32)
         # the step is rounded, not the sum, which would lose digits of the dither
-        step = np.floor(change * np.float32(10 ** (factor / 20)) + (dither[strip].astype(np.float32) + 0.5))
+        step = np.floor(change(strip) * np.float32(10 ** (factor / 20)) + (dither[strip].astype(np.float32) + 0.5))
         return np.clip(old + step, 0, 255).astype(np.uint8)
 
     def excess(factor: float, every: int = 1) -> float:

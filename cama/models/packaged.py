@@ -53,6 +53,12 @@ class Header(Spec):
     )
     refine: int = Field(0, ge=0, le=1000, description="gradient steps on E that go on from G's picture at that PSNR")
     refine_by: list[str] = Field([], description="the classifiers of E by which they go, in turn")
+    headroom: float = Field(
+        0,
+        ge=0,
+        le=20,
+        description="how many dB G's change of a region may be stronger than that of the picture; 0 for any",
+    )
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field(
         min_length=1,
@@ -73,8 +79,9 @@ class Header(Spec):
 
     @model_validator(mode="after")
     def _refined_at_a_level(self) -> "Header":
-        if self.refine and not self.psnr:
-            raise ValueError(f"refine: found {self.refine} and no psnr, expected both")
+        for name in ("refine", "headroom"):
+            if getattr(self, name) and not self.psnr:
+                raise ValueError(f"{name}: found {getattr(self, name):g} and no psnr, expected both")
         if bool(self.refine) != bool(self.refine_by) or not set(self.refine_by) <= set(self.evaluators):
             named = ", ".join(self.refine_by) or "none"
             raise ValueError(

@@ -20,7 +20,7 @@ def cores() -> int:
 
 def packaged_attack(model: Anonymizer, workers: int | None = None) -> LearnedAttack:
     """The attack of a model file's generator and E, on so many tiles at a time: one a core, where that is not said."""
-    header, steps = model.header, list(model.gradients.values())
+    header, gradients = model.header, list(model.gradients.values())
 
     def generate(context: np.ndarray, target: int) -> np.ndarray:
         if header.generator.input == "remosaic":
@@ -29,12 +29,13 @@ def packaged_attack(model: Anonymizer, workers: int | None = None) -> LearnedAtt
 
     def walk(context: np.ndarray, target: int, bound: float) -> np.ndarray:
         def direction(step: int, now: np.ndarray) -> np.ndarray:
-            return -steps[step % len(steps)](now, _label(target))
+            return -gradients[step % len(gradients)](now, _label(target))
 
         return in_levels(momentum_steps(to_float(context[None]), bound, header.refine, direction))[0]
 
     workers = workers or min(MOST_WORKERS, cores())
-    return LearnedAttack(generate, header.reach, walk if header.refine else None, header.refine, workers)
+    walked = walk if header.refine else None
+    return LearnedAttack(generate, header.reach, walked, header.refine, header.headroom, workers)
 
 
 def _label(target: int) -> np.ndarray:

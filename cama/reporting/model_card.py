@@ -50,11 +50,20 @@ def _strength(header: Header) -> str:
         return (
             f"The change of each picture is G's, and of {header.refine} gradient steps on E from there, by"
             f" {', '.join(header.refine_by)} in turn, and is scaled"
-            f" so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved."
+            f" so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved.{_evenness(header)}"
         )
     return (
         f"The change of each picture is scaled so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved;"
-        " more, where four times what G changes is too little for that."
+        f" more, where four times what G changes is too little for that.{_evenness(header)}"
+    )
+
+
+def _evenness(header: Header) -> str:
+    if not header.headroom:
+        return ""
+    return (
+        " Low frequencies of G's change are taken out, and of no region of 16x16 pixels is it much more than"
+        f" {header.headroom:g} dB stronger than of the whole picture."
     )
 
 

@@ -64,6 +64,14 @@ class MethodSpec(Spec):
         description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled, enlarged fourfold at most"
         " (`purify`, `spectrum`, gradient attacks, and `learned`, where 0 leaves it as G makes it)",
     )
+    headroom: float = Field(
+        0,
+        ge=0,
+        le=20,
+        allow_inf_nan=False,
+        description="how many dB G's change of a region of 16x16 pixels may be stronger than that of the whole picture; its low"
+        " frequencies are taken out (`learned` with a `psnr`). 0 leaves the change where G makes it",
+    )
     source: Literal["known", "unknown"] = Field(
         "known",
         description="whether the filter leads from the spectrum of the photograph's own camera model, where that is a target,"
@@ -112,8 +120,10 @@ class MethodSpec(Spec):
             raise ValueError(f"psnr: found {self.psnr:g}, expected the PSNR in dB, {low} to {high}{other}")
         if self.auto and self.kind != "learned":
             raise ValueError(f"auto: found true, but {self.kind} has no judges")
-        if self.refine and not (self.kind == "learned" and self.psnr):
-            raise ValueError(f"refine: found {self.refine}, expected 0 unless it is `learned` and has a psnr")
+        for name in ("refine", "headroom"):
+            value = getattr(self, name)
+            if value and not (self.kind == "learned" and self.psnr):
+                raise ValueError(f"{name}: found {value:g}, expected 0 unless it is `learned` and has a psnr")
         if self.kind != "spectrum" and self.source == "unknown":
             raise ValueError(f"source: found 'unknown', but {self.kind} knows no source")
 

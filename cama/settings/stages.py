@@ -189,8 +189,9 @@ class PackageStageSpec(Spec):
     name: str
     dataset: str = Field(description="the convention of the photographs")
     psnr: Level = Field(0, description="PSNR in dB to which the method scales its change; 0 for none")
+    headroom: float = Field(0, ge=0, description="as in `attack.methods`")
     refine: int = Field(0, ge=0, description="steps on E that go on from G's picture")
-    refine_by: tuple[str, ...] = Field((), description="the classifiers of E by which they go; none for all")
+    evaluators: tuple[str, ...] = Field((), description="the classifiers of E by which they go; none for all")
     card: CardSpec = CardSpec()
 
 
@@ -385,9 +386,7 @@ _SPECS: dict[str, Callable[..., Spec]] = {
     "package": lambda c, method: PackageStageSpec(
         name=method,
         dataset=c.dataset.described,
-        psnr=c.attack.methods[method].psnr,
-        refine=c.attack.methods[method].refine,
-        refine_by=c.attack.methods[method].evaluators,
+        **{key: getattr(c.attack.methods[method], key) for key in ("psnr", "headroom", "refine", "evaluators")},
         card=c.card,
     ),
     "plots": lambda c: PlotsStageSpec(plots=c.plots, save=c.evaluation.delivery),

@@ -32,7 +32,7 @@ def package(
     of the folder `profiles`, and this method's rows of the `tables` to one file.
     """
     named = ({path.stem: path for path in files or []} for files in (evaluators, judges))
-    networks, parts = pack_networks(model[0], *named, spec.psnr, spec.refine, spec.refine_by)
+    networks, parts = pack_networks(model[0], *named, spec.psnr, spec.refine, spec.evaluators)
     split = read_table(splits)
     owned = split[split.role == "adversary"]
     trained_on = owned[owned.part == "train"].model.value_counts()
@@ -41,6 +41,7 @@ def package(
         {
             **parts,
             "name": spec.name,
+            "headroom": spec.headroom,
             "dataset": spec.dataset,
             **spec.card.model_dump(),
             "photographs": {label: int(trained_on.get(label, 0)) for label in parts["labels"]},

@@ -87,6 +87,7 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
         ({"version": 1}, "version: "),
         ({"judges": {}}, "judges: "),
         ({"reach": -1}, "reach: "),
+        ({"headroom": 2}, "headroom: found 2 and no psnr, expected both"),
         ({"refine": 2, "psnr": 36}, "refine_by: found none for 2 steps, expected some of rgb"),
         ({"refine": 2, "psnr": 36, "refine_by": ["low"]}, "refine_by: found low for 2 steps, expected some of rgb"),
         (

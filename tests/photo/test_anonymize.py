@@ -351,17 +351,25 @@ def test_a_generator_that_destroys_the_picture_is_refused(photo, tmp_path):
     assert not (tmp_path / "out.jpg").exists()
 
 
-@pytest.mark.parametrize(("level", "change", "steps"), [(0, 0.03, 0), (34, 0.5, 0), (36, 0.5, 0), (36, 0.5, 2)])
-def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, photo, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("level", "change", "steps", "headroom"),
+    [(0, 0.03, 0, 0), (34, 0.5, 0, 0), (36, 0.5, 0, 0), (36, 0.5, 2, 0), (36, 0.5, 0, 2), (36, 0.5, 2, 2)],
+)
+def test_what_is_delivered_is_what_the_workflow_scores(level, change, steps, headroom, photo, tmp_path, monkeypatch):
     """By the command and from Python, before it is encoded. A G that destroys pictures is not refused where it is scaled."""
-    path, g = model_file(tmp_path, change=change, psnr=level, refine=steps), tmp_path / "g.safetensors"
-    method = MethodSpec(kind="learned", generator="g", psnr=level, refine=steps)
+    path, g = (
+        model_file(tmp_path, change=change, psnr=level, refine=steps, headroom=headroom),
+        tmp_path / "g.safetensors",
+    )
+    method = MethodSpec(kind="learned", generator="g", psnr=level, refine=steps, headroom=headroom)
     compute = Compute(ComputeSpec(device="cpu", precision="float32"))
     attack = learned_attack(g, method, LABELS, compute, [tmp_path / "e.safetensors"])
     picture, target = read_rgb(photo), LABELS.index("Corvus_C300")
     (expected,) = attack(picture[None], np.array([-1]), np.array([target]))
     made = psnr(picture, expected)
-    assert level <= made < level + (0.1 if steps else 0.02) if level else made > 38
+    # a small picture with flat areas, where there is little to enlarge once the rest may not be stronger
+    most = 0.1 if steps else 2 if headroom else 0.02
+    assert level <= made < level + most if level else made > 38
     changed = load_model(path).transform(picture, "Corvus_C300")
     if steps:  # where there is hardly a gradient, weights in half precision turn a pixel's step
         assert np.corrcoef(*((one.astype(int) - picture).ravel() for one in (changed, expected)))[0, 1] > 0.98

@@ -405,6 +405,8 @@ LEARNED = {"kind": "learned", "generator": "cama"}
         ("attack.methods.jpeg.auto", True, "auto: found true, but jpeg has no judges"),
         ("attack.methods.cama.refine", 3, "refine: found 3, expected 0 unless it is `learned` and has a psnr"),
         ("attack.methods.jpeg.refine", 3, "refine: found 3, expected 0 unless"),
+        ("attack.methods.cama.headroom", 2.5, "headroom: found 2.5, expected 0 unless it is `learned` and has a psnr"),
+        ("attack.methods.cama.headroom", 21, "headroom: Input should be less than or equal to 20"),
         ("attack.methods.cama.evaluators", ["high"], "evaluators: found high, expected none for learned"),
         (
             "attack.methods.refined",

@@ -51,8 +51,18 @@ def test_the_card_has_the_credits_the_licence_and_the_one_body(tmp_path):
 
 
 def test_a_method_may_be_refined_by_some_classifiers_of_its_e(tmp_path):
-    header = packaged(tmp_path, psnr=36, refine=2, refine_by=("e",))
+    header = packaged(tmp_path, psnr=36, refine=2, evaluators=("e",))
     assert header.refine_by == ["e"]
     assert "2 gradient steps on E from there, by e in turn" in header.card
     assert packaged(tmp_path, psnr=36, refine=2).refine_by == ["e"]  # all of them
     assert packaged(tmp_path).refine_by == []
+
+
+def test_a_method_may_make_its_change_even(tmp_path):
+    header = packaged(tmp_path, psnr=36, headroom=2)
+    assert header.headroom == 2
+    assert "Low frequencies of G's change are taken out" in header.card
+    assert "more than 2 dB stronger than of the whole picture" in header.card
+    plain = packaged(tmp_path, psnr=36)
+    assert plain.headroom == 0
+    assert "Low frequencies" not in plain.card

@@ -84,8 +84,8 @@ CHANGED = {
     r"examiner\.informed\.knowing\..*": {"informed"},
     r"attack\.photographs": {f"attack {name}" for name, spec in CONFIG.attack.methods.items() if not spec.photographs},
     r"attack\.methods\.oracle\.kind": {"attack oracle", "evaluate oracle"},
-    r"attack\.methods\.(plus)\.(psnr|refine)": {r"attack \1", r"package \1"},
-    r"attack\.methods\.(cama)\.(psnr|refine)": {r"attack \1", r"examples \1", r"package \1"},
+    r"attack\.methods\.(plus)\.(psnr|headroom|refine)": {r"attack \1", r"package \1"},
+    r"attack\.methods\.(cama)\.(psnr|headroom|refine)": {r"attack \1", r"examples \1", r"package \1"},
     r"attack\.methods\.(cama)\..*": {r"attack \1", r"examples \1"},
     r"attack\.methods\.(\w+)\..*": {r"attack \1"},
     # detectors and the plots of traces see what is delivered; the report has a plot of several
@@ -147,7 +147,7 @@ ONE_VALUE = {f"detection.detectors.{name}.training.processes" for name in CONFIG
 ONE_VALUE |= {"tables.claim", "dataset.one_body"}
 # a method's kind and what it takes must fit: they change as one, which test_run tries
 TOGETHER = re.compile(
-    r"attack\.methods\.\w+\.(kind|strength|folder|generator|evaluators|psnr|refine|source|auto|photographs)"
+    r"attack\.methods\.\w+\.(kind|strength|folder|generator|evaluators|psnr|headroom|refine|source|auto|photographs)"
 )
 # judges take whole windows of these roles, and their pixels alone
 UNDIVIDED = ("patches.size", "adversary.generators.plus.generator.input")
