@@ -132,6 +132,25 @@ def _app(options: Namespace) -> None:
     serve(model_file(options.model), options.photos, options.port, not options.no_browser)
 
 
+def _add_compare(parser: ArgumentParser) -> None:
+    parser.add_argument("original", **FILE, help="the photograph")
+    parser.add_argument("result", **FILE, help="what was made of it, of the same size")
+    parser.add_argument("--out", **FILE, help="write a PNG of the places that changed most, beside the original")
+    parser.add_argument("--json", action="store_true", help="print the record")
+
+
+def _compare(options: Namespace) -> None:
+    from cama.photo.compare import compare, described
+    from cama.storage.files import check_folder
+
+    if options.out:
+        check_folder(options.out.parent)
+        if options.out.exists():
+            raise CamaError(f"--out: found {options.out}, expected a new file")
+    record = compare(options.original, options.result, options.out)
+    print(to_json(record) if options.json else described(record))
+
+
 def _add_profile(parser: ArgumentParser) -> None:
     parser.add_argument("photographs", **PHOTOS, help="as the camera wrote them, or folders of these")
     parser.add_argument("--out", **FILE, required=True, help="the JSON file to write")
@@ -211,6 +230,13 @@ COMMANDS = (
         "photo.jpg --judge judge.yaml",
         _add_judge,
         _judge,
+    ),
+    Command(
+        "compare",
+        "show where a photograph changed most, beside the original",
+        "photo.jpg anonymous.jpg --out places.png",
+        _add_compare,
+        _compare,
     ),
     Command(
         "profile",

@@ -20,7 +20,7 @@ from cama.commands.stage import STAGES
 from tests.commands.helpers import PROJECT, cama, refusal
 
 GROUPED = {
-    "for a photograph": ["inspect", "anonymize", "app", "judge", "profile", "models"],
+    "for a photograph": ["inspect", "anonymize", "app", "judge", "compare", "profile", "models"],
     "for research": [
         "data",
         "check-config",
