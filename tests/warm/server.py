@@ -3,11 +3,13 @@ a slow machine the imports alone take six seconds, hundreds of times. It listens
 `tests.warm.start.sitecustomize` asks it.
 """
 
+import contextlib
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -60,7 +62,9 @@ def of_module(module: str, words: list[str]) -> int:
 
 
 def answer(connection: socket.socket) -> None:
-    """Start the command that is asked for; answer with its process id, then with its status, or minus a signal's number."""
+    """Start the command that is asked for; answer with its process id, then with its status, or minus a signal's number. It is
+    killed where who asked has gone.
+    """
     data, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     with connection.makefile("rw") as stream:
         request = json.loads(data + stream.read().encode())
@@ -68,7 +72,14 @@ def answer(connection: socket.socket) -> None:
         if not child:
             run(request, files)
         print(child, flush=True, file=stream)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True, file=stream)
+        waiting, ended = select.poll(), os.pidfd_open(child)
+        waiting.register(ended, select.POLLIN)
+        waiting.register(connection, 0)  # tells where the other side is closed, and nothing else
+        if ended not in dict(waiting.poll()):
+            os.kill(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with contextlib.suppress(BrokenPipeError):
+            print(status, flush=True, file=stream)
 
 
 if __name__ == "__main__":
