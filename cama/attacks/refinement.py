@@ -12,11 +12,12 @@ import numpy as np
 from cama.alignment import MCU
 from cama.attacks.steps import fitting_bound
 from cama.attacks.tiles import TILE, over_tiles
-from cama.compute.psnr import LARGE, at_psnr
+from cama.compute.psnr import at_psnr
 
 SHARE = 0.7  # of the power, that is G's: chosen among 0.3 to 0.85 on cameras of development
 GENERATOR, STEPS = (-10 * np.log10(part) for part in (SHARE, 1 - SHARE))  # dB of each part above that of both
 SMALLEST = 64  # pixels a side of a picture that E can judge: a training patch
+LARGE = 300_000_000  # bytes of a picture, of 100 megapixels
 MARGIN = MCU  # pixels around a tile that its steps see, so that they are not those of a picture's edge
 
 

@@ -9,7 +9,6 @@ TOLERANCE = 0.02  # dB
 LEAST, MOST = -100.0, 20 * np.log10(4.0)  # factors of a change in dB: from one that rounding takes away to fourfold
 CAP = 120.0  # dB, in place of infinity where nothing changed
 PART = 8  # of the strips of a large picture one in so many is asked first
-LARGE = 300_000_000  # bytes of a picture, of 100 megapixels, of which half floats would take too much memory
 STRIP = 64  # rows of pixels at a time: a large photograph does not fit into memory as floats, nor 256 of its rows into a cache
 
 
@@ -54,9 +53,15 @@ def at_psnr(
     return result
 
 
-def change_at_psnr(before: np.ndarray, change: np.ndarray, psnr: float, out: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3), uint8, plus a `change` of that shape, in grey levels, as `at_psnr`, to `out`."""
-    _scaled(before, lambda strip: change[strip].astype(np.float32), np.broadcast_to(0.0, before.shape), psnr, out)
+def change_at_psnr(
+    before: np.ndarray, change: Callable[[slice], np.ndarray], psnr: float, out: np.ndarray
+) -> np.ndarray:
+    """A picture (H, W, 3), uint8, plus a change in grey levels, which `change` gives of some rows, as `at_psnr`, to `out`, of
+    whose rows each is written once it is not asked for any more.
+
+    Pixels near black or white change no more to one side than they can to the other, which would shift the mean.
+    """
+    _scaled(before, change, np.broadcast_to(0.0, before.shape), psnr, out, symmetric=True)
     return out
 
 
@@ -74,15 +79,22 @@ def _at_psnr(before: np.ndarray, after: np.ndarray, dither: np.ndarray, level: f
 
 
 def _scaled(
-    before: np.ndarray, change: Callable[[slice], np.ndarray], dither: np.ndarray, level: float, out: np.ndarray
+    before: np.ndarray,
+    change: Callable[[slice], np.ndarray],
+    dither: np.ndarray,
+    level: float,
+    out: np.ndarray,
+    symmetric: bool = False,
 ) -> None:
-    """`change` gives that of some rows."""
     strongest = LEAST
 
     def changed(strip: slice, factor: float) -> np.ndarray:
         old = before[strip]
         # the step is rounded, not the sum, which would lose digits of the dither
         step = np.floor(change(strip) * np.float32(10 ** (factor / 20)) + (dither[strip].astype(np.float32) + 0.5))
+        if symmetric:
+            room = np.minimum(old, 255 - old).astype(np.float32)
+            step = np.clip(step, -room, room)
         return np.clip(old + step, 0, 255).astype(np.uint8)
 
     def excess(factor: float, every: int = 1) -> float:
