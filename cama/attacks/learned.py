@@ -17,8 +17,8 @@ class LearnedAttack:
     `generate`: G's picture (H, W, 3), uint8, of such a picture, whose sides are multiples of 16, for a label; `reach`: how far,
     in pixels, a change of the picture can change G's; `walk`: the picture after gradient steps on E for a label, each pixel
     within a bound in grey levels, in 0 to 255 and not rounded, or None where pictures are not refined; `effort`: how much
-    longer that takes than G; `headroom`: how many dB G's change of a region may be stronger than that of the picture (see
-    `even_out`), or 0 for as G has it; `workers`: threads, of which each has a tile of `tile` pixels a side.
+    longer that takes than G; `headroom`: how many dB more G's change of any region may have than the PSNR asks on average
+    (see `even_out`); 0 leaves it where G makes it; `workers`: threads, of which each has a tile of `tile` pixels a side.
     """
 
     generate: Callable[[np.ndarray, int], np.ndarray]

@@ -135,7 +135,7 @@ def _app(options: Namespace) -> None:
 def _add_compare(parser: ArgumentParser) -> None:
     parser.add_argument("original", **FILE, help="the photograph")
     parser.add_argument("result", **FILE, help="what was made of it, of the same size")
-    parser.add_argument("--out", **FILE, help="write a PNG of the places that changed most, beside the original")
+    parser.add_argument("--out", **FILE, help="write a PNG of four places, a row each: before, after, and the change")
     parser.add_argument("--json", action="store_true", help="print the record")
 
 
@@ -145,8 +145,8 @@ def _compare(options: Namespace) -> None:
 
     if options.out:
         check_folder(options.out.parent)
-        if options.out.exists():
-            raise CamaError(f"--out: found {options.out}, expected a new file")
+        if options.out.suffix.lower() != ".png" or options.out.exists():
+            raise CamaError(f"--out: found {options.out}, expected the name of a new file that ends with .png")
     record = compare(options.original, options.result, options.out)
     print(to_json(record) if options.json else described(record))
 
@@ -202,9 +202,10 @@ def _export(options: Namespace) -> None:
 
     check_folder(options.onnx.parent)
     data, header = read_network(options.file, GENERATOR)
-    if header.refine:
+    if header.refine or header.headroom:
         raise CamaError(
-            f"{options.file}: found pictures that are refined on E, expected a model file whose generator does all of the work"
+            f"{options.file}: found pictures that are refined on E or held back by region, expected a model file whose"
+            " generator does all of the work"
         )
     with atomic(options.onnx) as temporary:
         temporary.write_bytes(data)

@@ -57,7 +57,7 @@ class Header(Spec):
         0,
         ge=0,
         le=20,
-        description="how many dB G's change of a region may be stronger than that of the picture; 0 for any",
+        description="as in `attack.methods`: dB that any region may have more; 0 leaves G's change where it is",
     )
     evaluators: dict[str, Stream] = Field(min_length=1)
     judges: dict[str, Stream] = Field(

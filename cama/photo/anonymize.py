@@ -308,8 +308,9 @@ def _warnings(anonymizer: PhotoAnonymizer, level: float, before: dict[str, Any],
         found.append(f"the model was measured with {other}: what its card says does not hold at {asked:g} dB")
     if anonymizer.framing or anonymizer.device_noise:
         found.append("the model was measured on whole photographs as they are, not on cropped, smaller or bent ones")
+    held = ", or where it would show" if anonymizer.model.header.headroom else ""
     if asked and level > asked + WEAKER:
-        found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little")
+        found.append(f"the change is weaker than asked for: {level:.1f} dB, since the generator changes little{held}")
     if after["target"] < MOVED:
         found.append(
             f"it could NOT be moved: {anonymizer.asked} give {anonymizer.target} only {after['target']:.2f}, so others may"

@@ -46,6 +46,7 @@ def _strength(header: Header) -> str:
     """At what PSNR its pictures are made."""
     if not header.psnr:
         return "The change is as strong as G makes it, and no PSNR is held."
+    held = ", or is held back" if header.headroom else ""
     if header.refine:
         return (
             f"The change of each picture is G's, and of {header.refine} gradient steps on E from there, by"
@@ -54,7 +55,7 @@ def _strength(header: Header) -> str:
         )
     return (
         f"The change of each picture is scaled so that the whole picture has a PSNR of {header.psnr:g} dB before it is saved;"
-        f" more, where four times what G changes is too little for that.{_evenness(header)}"
+        f" more, where four times what G changes is too little for that{held}.{_evenness(header)}"
     )
 
 
@@ -62,8 +63,8 @@ def _evenness(header: Header) -> str:
     if not header.headroom:
         return ""
     return (
-        " Low frequencies of G's change are taken out, and of no region of 16x16 pixels is it much more than"
-        f" {header.headroom:g} dB stronger than of the whole picture."
+        " What varies over more than about 32 pixels is taken out of G's change, and no region of 16x16 pixels has much more"
+        f" than {header.headroom:g} dB more of it than that PSNR asks on average."
     )
 
 

@@ -62,15 +62,16 @@ class MethodSpec(Spec):
         0,
         allow_inf_nan=False,
         description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled, enlarged fourfold at most"
-        " (`purify`, `spectrum`, gradient attacks, and `learned`, where 0 leaves it as G makes it)",
+        " (`purify`, `spectrum`, gradient attacks, and `learned`, where 0 leaves it as G makes it); weaker where"
+        " that, or a `headroom`, does not suffice",
     )
     headroom: float = Field(
         0,
         ge=0,
         le=20,
         allow_inf_nan=False,
-        description="how many dB G's change of a region of 16x16 pixels may be stronger than that of the whole picture; its low"
-        " frequencies are taken out (`learned` with a `psnr`). 0 leaves the change where G makes it",
+        description="how many dB more G's change of any region of 16x16 pixels may have than the PSNR asks on average; what"
+        " varies over more than about 32 pixels is taken out of it (`learned` with a `psnr`). 0 leaves it where G makes it",
     )
     source: Literal["known", "unknown"] = Field(
         "known",

@@ -197,8 +197,9 @@ def test_pictures_that_are_refined_are_refined_at_a_level(tmp_path):
         load_header(rewritten(model_file(tmp_path), refine=3))
 
 
-def test_a_generator_whose_pictures_are_refined_is_not_exported_alone(tmp_path, capsys):
-    path, out = model_file(tmp_path, psnr=36, refine=3), tmp_path / "g.onnx"
+@pytest.mark.parametrize("more", [{"refine": 3}, {"headroom": 2}])
+def test_a_generator_that_does_not_do_all_of_the_work_is_not_exported_alone(more, tmp_path, capsys):
+    path, out = model_file(tmp_path, psnr=36, **more), tmp_path / "g.onnx"
     assert main(["models", "export", str(path), "--onnx", str(out)]) == 1
     assert "found pictures that are refined on E" in capsys.readouterr().err
     assert not out.exists()
