@@ -11,7 +11,7 @@ from PIL import Image
 
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
-from cama.forensics.fingerprint import device_fingerprint, pce
+from cama.forensics.fingerprint import bent_match, device_fingerprint, pce
 from cama.forensics.thresholds import MATCH_PCE
 from cama.photo.warping import warped
 from cama.simulation.camera import CameraModel, flat_field, jpeg_file
@@ -21,7 +21,7 @@ from cama.storage.files import write_text
 from cama.storage.images import decoded, save_and_decode
 
 SAVE = "jpeg92"  # as `cama anonymize --encoding neutral` writes it
-COLUMNS = ["camera", "device", "treatment", "percent", "bent", "photograph", "pce", "match"]
+COLUMNS = ["camera", "device", "treatment", "percent", "bent", "photograph", "pce", "match", "bent_match"]
 OWN, OTHER = "own", "other"
 FLAT = 10_000  # the number of the first flat field
 LEVELS = 0.25, 0.6  # of the light of the darkest and the brightest, where nothing is saturated
@@ -62,7 +62,8 @@ def device_table(names: list[str], catalogue: int, extent: Extent, out: Path) ->
     model, and print a table of it. `names`: camera models of the `catalogue` of this seed.
 
     The examiner has the device, whose fingerprint is of evenly lit surfaces, the best there is, and knows the treatment: these
-    are treated alike, but for the bend, which is drawn anew for each photograph. What is compared was saved as JPEG.
+    are treated alike, but for the bend, which is drawn anew for each photograph, and looked for (`bent_match`). What is
+    compared was saved as JPEG.
     """
     cameras = draw_catalogue(catalogue, names)
     progress = Progress("device table", len(names))
@@ -73,7 +74,8 @@ def device_table(names: list[str], catalogue: int, extent: Extent, out: Path) ->
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_text(out, table.to_csv(index=False, float_format="%.5g"))
     by = table.groupby(["treatment", "percent", "bent", "device"], sort=False)
-    print(by.agg(pce=("pce", "median"), match=("match", "mean")).unstack("device").round(2).to_markdown())
+    shown = by.agg(pce=("pce", "median"), match=("match", "mean"), bent_match=("bent_match", "median"))
+    print(shown.unstack("device").round(2).to_markdown())
 
 
 def _of_model(camera: CameraModel, catalogue: int, extent: Extent) -> Iterator[tuple]:
@@ -94,7 +96,8 @@ def _of_model(camera: CameraModel, catalogue: int, extent: Extent) -> Iterator[t
             shown = save_and_decode(shown, SAVE)
             for whose, fingerprint in prints.items():
                 value = pce(shown, fingerprint)
-                yield camera.name, whose, kind, percent, bent, place, value, int(value > MATCH_PCE)
+                searched = bent_match(shown, fingerprint)
+                yield camera.name, whose, kind, percent, bent, place, value, int(value > MATCH_PCE), searched
 
 
 def _taken(

@@ -5,6 +5,7 @@ Fridrich, Filler, "Large scale test of sensor fingerprint camera identification"
 """
 
 from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
 from scipy.fft import fft2, ifft2
@@ -45,14 +46,42 @@ def pce(image: np.ndarray, fingerprint: np.ndarray, radius: int = 2) -> float:
     Above `MATCH_PCE` counts as a match. The energy is the mean square of the cross-correlation outside a square of
     2 radius + 1 pixels around the peak.
     """
-    residual = wiener_dft(zero_mean(_residual(image) @ GREY))
-    expected = fingerprint * (image.astype(np.float64) @ GREY)
+    residual, expected = _compared(image, fingerprint)
     correlation = np.real(ifft2(fft2(residual - residual.mean()) * np.conj(fft2(expected - expected.mean()))))
     peak = correlation[0, 0]
     rolled = np.roll(correlation, (radius, radius), axis=(0, 1))
     side = 2 * radius + 1
     energy = (np.sum(rolled**2) - np.sum(rolled[:side, :side] ** 2)) / (rolled.size - side * side)
     return float(np.sign(peak) * peak**2 / energy)
+
+
+def bent_match(image: np.ndarray, fingerprint: np.ndarray, tile: int = 96, reach: int = 3) -> float:
+    """How far an image (H, W, 3), uint8, of two tiles a side at least, resembles a fingerprint (H, W) that was bent: where each
+    part has its own small shift, of which none is known.
+
+    In each tile the cross-correlation is squared, and these are added. Shifts of up to `reach` pixels have more of it than
+    others, even where no tile alone would tell. The result is by how much, in standard deviations of discs of as many other
+    shifts.
+    """
+    sides = [length // tile * tile for length in image.shape[:2]]
+    residual, expected = (
+        one[: sides[0], : sides[1]].reshape(-1, tile, sides[1] // tile, tile).swapaxes(1, 2)
+        for one in _compared(image, fingerprint)
+    )
+    squares = np.zeros((tile, tile))
+    for row in zip(residual, expected, strict=True):  # of tiles
+        found, wanted = (one / np.maximum(np.linalg.norm(one, axis=(1, 2), keepdims=True), 1e-9) for one in row)
+        squares += np.square(np.real(ifft2(fft2(found) * np.conj(fft2(wanted))))).sum(0)
+    y, x = np.indices((2 * reach + 1,) * 2) - reach
+    disc = np.argwhere(y**2 + x**2 <= reach**2) - reach
+    apart = np.arange(0, tile - 2 * reach, 2 * reach + 1)  # between centres of discs that do not overlap
+    near, *others = (squares[tuple((disc + centre).T % tile)].mean() for centre in product(apart, apart))
+    return float((near - np.mean(others)) / np.std(others))
+
+
+def _compared(image: np.ndarray, fingerprint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The noise (H, W) of an image, and what it should be by a fingerprint."""
+    return wiener_dft(zero_mean(_residual(image) @ GREY)), fingerprint * (image.astype(np.float64) @ GREY)
 
 
 def _residual(image: np.ndarray) -> np.ndarray:

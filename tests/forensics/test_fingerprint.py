@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cama.forensics.fingerprint import device_fingerprint, pce, zero_mean
+from cama.forensics.fingerprint import bent_match, device_fingerprint, pce, zero_mean
+from cama.photo.warping import warped
 from cama.simulation.camera import device_pattern, flat_field, jpeg_file, photograph
 from cama.simulation.catalogue import draw_catalogue
 from cama.simulation.scenes import render_scene
@@ -132,3 +133,16 @@ def test_saturated_pixels_give_no_fingerprint():
     texture = np.random.default_rng(7).integers(0, 6, (128, 128, 3), np.uint8)  # a fixed pattern above 250 is clipping
     assert np.abs(device_fingerprint([250 + texture] * 3)).max() == 0
     assert np.abs(device_fingerprint([244 + texture] * 3)).max() > 1e-3
+
+
+def test_a_strong_fingerprint_is_found_after_a_bend_by_who_looks_for_shifts():
+    rng = np.random.default_rng(3)
+    mine, other = 0.001 * rng.normal(size=(2, 768, 768))
+    level = 100 + 60 * np.sin(np.arange(768) / 150)
+    picture = np.clip(level * (1 + mine) + 2 * rng.normal(size=mine.shape), 0, 255)
+    picture = picture.round().astype(np.uint8)[..., None].repeat(3, axis=-1)
+    bent = warped(picture, rng)
+    assert pce(picture, mine) > 10 * MATCH
+    assert pce(bent, mine) < MATCH
+    assert bent_match(bent, mine) > 8
+    assert abs(bent_match(bent, other)) < 4

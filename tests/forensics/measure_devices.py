@@ -1,0 +1,67 @@
+"""What `--resize`, `--crop` and `--device-noise` leave of the fingerprints of real devices, at full size: photographs against
+the fingerprint of their own device, of its flat fields, and of another of the model. As `cama device-table`, which has
+simulated devices.
+
+    uv run python -m tests.forensics.measure_devices ../shared/data/dresden-sample --out devices.csv
+"""
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cama.commands.device_table import OTHER, OWN, SAVE, TREATMENTS
+from cama.core.progress import Progress
+from cama.forensics.fingerprint import bent_match, device_fingerprint, pce
+from cama.photo.warping import warped
+from cama.storage.images import read_rgb, save_and_decode
+
+
+def by_device(folder: Path) -> dict[str, list[Path]]:
+    """Photographs of a folder by device, MAKE_MODEL_DEVICE, which their names begin with."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.JPG")):
+        found.setdefault(path.stem.rpartition("_")[0], []).append(path)
+    return found
+
+
+def measured(folder: Path, most: int) -> pd.DataFrame:
+    """A row for each photograph (at most so many of a device), treatment and fingerprint."""
+    flats, natural = by_device(folder / "flatfield"), by_device(folder / "natural")
+    rows, pairs = [], list(product(natural, TREATMENTS))
+    progress = Progress("devices", len(pairs))
+    for done, (device, (kind, change, percent)) in enumerate(pairs, start=1):
+        other = next(one for one in flats if one != device and one.rpartition("_")[0] == device.rpartition("_")[0])
+        prints = {
+            whose: device_fingerprint(change(read_rgb(path), percent) for path in flats[one])
+            for whose, one in ((OWN, device), (OTHER, other))
+        }
+        for path, bent in product(natural[device][:most], (0, 1)):
+            shown = change(read_rgb(path), percent)
+            if bent:
+                shown = warped(shown, np.random.default_rng(int(path.stem.rpartition("_")[2])))
+            shown = save_and_decode(shown, SAVE)
+            for whose, fingerprint in prints.items():
+                if fingerprint.shape == shown.shape[:2]:  # else it was turned
+                    found = pce(shown, fingerprint), bent_match(shown, fingerprint)
+                    rows.append((path.name, whose, kind, percent, bent, *found))
+        progress.update(done)
+    return pd.DataFrame(rows, columns=["photograph", "device", "treatment", "percent", "bent", "pce", "bent_match"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="with flatfield/ and natural/")
+    parser.add_argument("--most", type=int, default=1, help="photographs of a device")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    table = measured(options.folder, options.most)
+    table.to_csv(options.out, index=False, float_format="%.5g")
+    by = table.groupby(["treatment", "percent", "bent", "device"], sort=False)
+    shown = by.agg(
+        pce=("pce", "median"), matches=("pce", lambda one: (one > 60).mean()), bent_match=("bent_match", "median")
+    )
+    print(len(table.photograph.unique()), "photographs")
+    print(shown.unstack("device").round(2).to_markdown())
