@@ -2,7 +2,7 @@
 
 The fingerprint of a device is a pattern that is compared pixel by pixel (`forensics.fingerprint`), and a shift of a pixel or
 two that differs from place to place is enough to miss it, while a person does not see it. An examiner who looks for such shifts
-in each part of the picture may find some of it again, which was not measured (`docs/device.md`).
+in each part of the picture may find it again (`forensics.fingerprint.bent_match`, `docs/device.md`).
 """
 
 from itertools import product
