@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cama import plugins
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
 from cama.models.linear import LinearModel
+from cama.models.padding import is_traced
 from cama.settings.networks import BodySpec, ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import read_model
@@ -38,8 +40,12 @@ class BasicBlock(nn.Module):
         """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         # not by the stride of the 1 x 1 convolution: on processors with AVX2 alone the gradients of oneDNN 3.13 then write
         # beyond their memory where `inputs` is no multiple of 8
-        kept = x[..., :: self.stride, :: self.stride]
-        return (self.body(x) + self.shortcut(kept)).relu()
+        projection, norm = self.shortcut
+        if is_traced():
+            projected = F.conv2d(x, projection.weight, projection.bias, self.stride)  # quicker in other programs
+        else:
+            projected = projection(x[..., :: self.stride, :: self.stride])
+        return (self.body(x) + norm(projected)).relu()
 
 
 def small(channels: int, classes: int, dropout: float, width: int) -> nn.Module:

@@ -17,12 +17,17 @@ _traced = ContextVar("traced", default=False)
 
 @contextlib.contextmanager
 def traced() -> Iterator[None]:
-    """Pad by torch's own operation within, since another program is to do what is done."""
+    """What is done within is to be done by another program: by torch's own operations, and quickly there."""
     token = _traced.set(True)
     try:
         yield
     finally:
         _traced.reset(token)
+
+
+def is_traced() -> bool:
+    """Whether what is done now is to be done by another program."""
+    return torch.compiler.is_exporting() or _traced.get()
 
 
 class _Reflect(torch.autograd.Function):
@@ -67,9 +72,7 @@ class _Reflect(torch.autograd.Function):
 
 def reflect(x: Tensor, padding: int) -> Tensor:
     """(N, C, H, W) with `padding` reflected pixels on each side, H and W greater than `padding`."""
-    if (
-        torch.compiler.is_exporting() or _traced.get()
-    ):  # other programs know this operation, and would bake the sizes into the copies
+    if is_traced():  # other programs know this operation, and would bake the sizes into the copies
         return F.pad(x, (padding,) * 4, mode="reflect")
     return _Reflect.apply(x, padding) if padding else x
 
