@@ -15,6 +15,7 @@ import pandas as pd
 from cama.commands.device_table import OTHER, OWN, SAVE, TREATMENTS
 from cama.core.progress import Progress
 from cama.forensics.fingerprint import bent_match, device_fingerprint, pce
+from cama.forensics.thresholds import MATCH_PCE
 from cama.photo.warping import warped
 from cama.storage.images import read_rgb, save_and_decode
 
@@ -61,7 +62,9 @@ if __name__ == "__main__":
     table.to_csv(options.out, index=False, float_format="%.5g")
     by = table.groupby(["treatment", "percent", "bent", "device"], sort=False)
     shown = by.agg(
-        pce=("pce", "median"), matches=("pce", lambda one: (one > 60).mean()), bent_match=("bent_match", "median")
+        pce=("pce", "median"),
+        matches=("pce", lambda one: (one > MATCH_PCE).mean()),
+        bent_match=("bent_match", "median"),
     )
     print(len(table.photograph.unique()), "photographs")
     print(shown.unstack("device").round(2).to_markdown())
