@@ -1,6 +1,6 @@
 """The command `device-table`: what cropping, resizing and bending do to the fingerprint of simulated devices."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,7 +11,7 @@ from PIL import Image
 
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
-from cama.forensics.fingerprint import bent_match, device_fingerprint, pce
+from cama.forensics.fingerprint import bent_match, device_fingerprint, pce, sensor_noise
 from cama.forensics.thresholds import MATCH_PCE
 from cama.photo.warping import warped
 from cama.simulation.camera import CameraModel, flat_field, jpeg_file
@@ -83,21 +83,37 @@ def _of_model(camera: CameraModel, catalogue: int, extent: Extent) -> Iterator[t
     flat = [flat_field(level, extent.height, extent.width) for level in np.linspace(*LEVELS, extent.references)]
     references = {whose: _taken(camera, device, series, FLAT, flat) for device, whose in enumerate((OWN, OTHER))}
     scenes = (series.scene(number) for number in range(extent.photographs))
-    photographs = _taken(camera, 0, series, 0, scenes)
+    photographs = {str(number): one for number, one in enumerate(_taken(camera, 0, series, 0, scenes))}
+    for whose, kind, percent, bent, place, value, searched in compared(
+        photographs, references, lambda *where: derive_seed(catalogue, camera.name, *where)
+    ):
+        yield camera.name, whose, kind, percent, bent, place, value, int(value > MATCH_PCE), searched
+
+
+def compared(
+    photographs: Mapping[str, np.ndarray],
+    references: Mapping[str, list[np.ndarray]],
+    seed: Callable[[str, int, str], int],
+) -> Iterator[tuple[str, str, int, int, str, float, float]]:
+    """Photographs against the fingerprint that each list of references gives, all (H, W, 3), uint8, after each treatment and
+    with a bend of this seed, of treatment, percent and name: whose fingerprint, treatment, percent, bent (0 or 1), name, PCE
+    and `bent_match`. References of another size, as where the camera was turned, are not compared.
+    """
     for kind, change, percent in TREATMENTS:
         prints = {
             whose: device_fingerprint(change(one, percent) for one in pictures)
             for whose, pictures in references.items()
         }
-        for bent, (place, photograph) in product((0, 1), enumerate(photographs)):
+        for bent, (name, photograph) in product((0, 1), photographs.items()):
             shown = change(photograph, percent)
             if bent:
-                shown = warped(shown, np.random.default_rng(derive_seed(catalogue, camera.name, kind, percent, place)))
+                shown = warped(shown, np.random.default_rng(seed(kind, percent, name)))
             shown = save_and_decode(shown, SAVE)
+            noise = sensor_noise(shown)
             for whose, fingerprint in prints.items():
-                value = pce(shown, fingerprint)
-                searched = bent_match(shown, fingerprint)
-                yield camera.name, whose, kind, percent, bent, place, value, int(value > MATCH_PCE), searched
+                if fingerprint.shape == noise.shape:
+                    found = pce(shown, fingerprint, noise), bent_match(shown, fingerprint, noise)
+                    yield whose, kind, percent, bent, name, *found
 
 
 def _taken(

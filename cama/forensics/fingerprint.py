@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
-from scipy.fft import fft2, ifft2
+from scipy.fft import irfft2, rfft2
 
 from cama.forensics.luminance import GREY
 from cama.forensics.residual import wavelet_residual, wiener_dft
@@ -40,14 +40,21 @@ def device_fingerprint(images: Iterable[np.ndarray]) -> np.ndarray:
     return wiener_dft(pattern)
 
 
-def pce(image: np.ndarray, fingerprint: np.ndarray, radius: int = 2) -> float:
-    """The signed PCE of an image (H, W, 3), uint8, with a fingerprint (H, W) of the same crop, at zero shift.
+def sensor_noise(image: np.ndarray) -> np.ndarray:
+    """The noise (H, W) of an image (H, W, 3), uint8, in which a fingerprint is looked for."""
+    return wiener_dft(zero_mean(_residual(image) @ GREY))
+
+
+def pce(image: np.ndarray, fingerprint: np.ndarray, noise: np.ndarray | None = None, radius: int = 2) -> float:
+    """The signed PCE of an image (H, W, 3), uint8, with a fingerprint (H, W) of the same crop, at zero shift. `noise` is the
+    image's `sensor_noise`, for whoever compares it with several.
 
     Above `MATCH_PCE` counts as a match. The energy is the mean square of the cross-correlation outside a square of
     2 radius + 1 pixels around the peak.
     """
-    residual, expected = _compared(image, fingerprint)
-    correlation = np.real(ifft2(fft2(residual - residual.mean()) * np.conj(fft2(expected - expected.mean()))))
+    residual, expected = _compared(image, fingerprint, noise)
+    spectrum = rfft2(residual - residual.mean()) * np.conj(rfft2(expected - expected.mean()))
+    correlation = irfft2(spectrum, residual.shape)
     peak = correlation[0, 0]
     rolled = np.roll(correlation, (radius, radius), axis=(0, 1))
     side = 2 * radius + 1
@@ -55,9 +62,11 @@ def pce(image: np.ndarray, fingerprint: np.ndarray, radius: int = 2) -> float:
     return float(np.sign(peak) * peak**2 / energy)
 
 
-def bent_match(image: np.ndarray, fingerprint: np.ndarray, tile: int = 96, reach: int = 3) -> float:
+def bent_match(
+    image: np.ndarray, fingerprint: np.ndarray, noise: np.ndarray | None = None, tile: int = 96, reach: int = 3
+) -> float:
     """How far an image (H, W, 3), uint8, of two tiles a side at least, resembles a fingerprint (H, W) that was bent: where each
-    part has its own small shift, of which none is known.
+    part has its own small shift, of which none is known. `noise` as for `pce`.
 
     In each tile the cross-correlation is squared, and these are added. Shifts of up to `reach` pixels have more of it than
     others, even where no tile alone would tell. The result is by how much, in standard deviations of discs of as many other
@@ -66,12 +75,12 @@ def bent_match(image: np.ndarray, fingerprint: np.ndarray, tile: int = 96, reach
     sides = [length // tile * tile for length in image.shape[:2]]
     residual, expected = (
         one[: sides[0], : sides[1]].reshape(-1, tile, sides[1] // tile, tile).swapaxes(1, 2)
-        for one in _compared(image, fingerprint)
+        for one in _compared(image, fingerprint, noise)
     )
     squares = np.zeros((tile, tile))
     for row in zip(residual, expected, strict=True):  # of tiles
         found, wanted = (one / np.maximum(np.linalg.norm(one, axis=(1, 2), keepdims=True), 1e-9) for one in row)
-        squares += np.square(np.real(ifft2(fft2(found) * np.conj(fft2(wanted))))).sum(0)
+        squares += np.square(irfft2(rfft2(found) * np.conj(rfft2(wanted)), (tile, tile))).sum(0)
     y, x = np.indices((2 * reach + 1,) * 2) - reach
     disc = np.argwhere(y**2 + x**2 <= reach**2) - reach
     apart = np.arange(0, tile - 2 * reach, 2 * reach + 1)  # between centres of discs that do not overlap
@@ -79,9 +88,9 @@ def bent_match(image: np.ndarray, fingerprint: np.ndarray, tile: int = 96, reach
     return float((near - np.mean(others)) / np.std(others))
 
 
-def _compared(image: np.ndarray, fingerprint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _compared(image: np.ndarray, fingerprint: np.ndarray, noise: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The noise (H, W) of an image, and what it should be by a fingerprint."""
-    return wiener_dft(zero_mean(_residual(image) @ GREY)), fingerprint * (image.astype(np.float64) @ GREY)
+    return sensor_noise(image) if noise is None else noise, fingerprint * (image.astype(np.float64) @ GREY)
 
 
 def _residual(image: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from cama.core.errors import CamaError
 from cama.core.progress import Progress
 from cama.data.attacked import Attacked, open_attacked
 from cama.data.patches import Patches
-from cama.forensics.fingerprint import device_fingerprint, pce
+from cama.forensics.fingerprint import device_fingerprint, pce, sensor_noise
 from cama.settings.stages import DevicesStageSpec
 from cama.storage.files import write_text
 
@@ -47,10 +47,10 @@ def _compare(method: str, file: Attacked, kind: str, path: Path) -> list[tuple]:
     table = []
     for done, (row, target, place) in enumerate(pictures, start=1):
         image = test.arrays["rgb"][row].numpy() if place is None else file.images(place)
-        own = device_of[row]
+        own, noise = device_of[row], sensor_noise(image)
         other = names[(names.index(own) + 1) % len(names)]
         for device, name in [("own", own), ("other", other)][: len(names)]:  # of a single device there is no other
-            value = pce(image, fingerprints[name])
+            value = pce(image, fingerprints[name], noise)
             table.append((method, kind, test.photograph[row], device, target, int(place is not None), value))
         progress.update(done)
     return table

@@ -6,18 +6,14 @@ simulated devices.
 """
 
 import argparse
-from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from cama.commands.device_table import OTHER, OWN, SAVE, TREATMENTS
+from cama.commands.device_table import OTHER, OWN, compared
 from cama.core.progress import Progress
-from cama.forensics.fingerprint import bent_match, device_fingerprint, pce
 from cama.forensics.thresholds import MATCH_PCE
-from cama.photo.warping import warped
-from cama.storage.images import read_rgb, save_and_decode
+from cama.storage.images import read_rgb
 
 
 def by_device(folder: Path) -> dict[str, list[Path]]:
@@ -31,25 +27,17 @@ def by_device(folder: Path) -> dict[str, list[Path]]:
 def measured(folder: Path, most: int) -> pd.DataFrame:
     """A row for each photograph (at most so many of a device), treatment and fingerprint."""
     flats, natural = by_device(folder / "flatfield"), by_device(folder / "natural")
-    rows, pairs = [], list(product(natural, TREATMENTS))
-    progress = Progress("devices", len(pairs))
-    for done, (device, (kind, change, percent)) in enumerate(pairs, start=1):
+    rows: list[tuple] = []
+    progress = Progress("devices", len(natural))
+    for done, (device, paths) in enumerate(natural.items(), start=1):
         other = next(one for one in flats if one != device and one.rpartition("_")[0] == device.rpartition("_")[0])
-        prints = {
-            whose: device_fingerprint(change(read_rgb(path), percent) for path in flats[one])
-            for whose, one in ((OWN, device), (OTHER, other))
-        }
-        for path, bent in product(natural[device][:most], (0, 1)):
-            shown = change(read_rgb(path), percent)
-            if bent:
-                shown = warped(shown, np.random.default_rng(int(path.stem.rpartition("_")[2])))
-            shown = save_and_decode(shown, SAVE)
-            for whose, fingerprint in prints.items():
-                if fingerprint.shape == shown.shape[:2]:  # else it was turned
-                    found = pce(shown, fingerprint), bent_match(shown, fingerprint)
-                    rows.append((path.name, whose, kind, percent, bent, *found))
+        rows += compared(
+            {path.name: read_rgb(path) for path in paths[:most]},
+            {whose: [read_rgb(path) for path in flats[one]] for whose, one in ((OWN, device), (OTHER, other))},
+            lambda _kind, _percent, name: int(Path(name).stem.rpartition("_")[2]),
+        )
         progress.update(done)
-    return pd.DataFrame(rows, columns=["photograph", "device", "treatment", "percent", "bent", "pce", "bent_match"])
+    return pd.DataFrame(rows, columns=["device", "treatment", "percent", "bent", "photograph", "pce", "bent_match"])
 
 
 if __name__ == "__main__":
