@@ -23,6 +23,7 @@ BLURS = (2.0, 1.0, 0.6)  # pixels, one after the other, of the refinement
 STEPS = 4  # of the refinement at each blur
 PULL = 2.0  # pixels by which a side may easily move in the refinement
 USUAL = 0.02  # score by which another placement must be better than the usual one
+SURE = 0.98  # share explained by a placement as cameras make them, from which no other is searched for
 CURVE_KNOTS = 3
 MAX_BAR_LEVEL = 24  # grey levels of the dark bars that cameras add around a picture of other proportions
 
@@ -99,9 +100,9 @@ def find(luma: np.ndarray, thumbnail: np.ndarray) -> tuple[Placement, float]:
     def scored(place: Placement, usual: bool, blur: float) -> tuple[float, bool, Placement]:
         return explained(views[place.turn], thumbnail, place, blur) + USUAL * usual, usual, place
 
-    found = [scored(place, False, BLURS[0]) for place in [*_usual(luma, thumbnail), *_search(luma, thumbnail)]]
-    found[0] = scored(found[0][2], True, BLURS[0])
-    found[1] = scored(found[1][2], True, BLURS[0])
+    found = [scored(place, number < 2, BLURS[0]) for number, place in enumerate(_usual(luma, thumbnail))]
+    if max(score - USUAL * usual for score, usual, _ in found) < SURE:
+        found += [scored(place, False, BLURS[0]) for place in _search(luma, thumbnail)]
     for blurs, kept in ((BLURS[:1], REFINED), (BLURS[1:], FINAL)):
         best = sorted(found, key=lambda item: -item[0])[:kept]
         found = [

@@ -40,9 +40,11 @@ def fit_tones(target: np.ndarray, values: np.ndarray, knots: int, others: np.nda
         weights = 1 / (1 + (rest / (2 * robust_scale(rest))) ** 2)  # squared in the fit: what is far off does not count
         left, right = columns * weights[:, None], aim * weights
         gram = left.T @ left + prior.T @ prior + 1e-6 * np.eye(columns.shape[1])
-        triangle = np.linalg.cholesky(gram).T
-        moment = np.linalg.solve(triangle.T, left.T @ right + prior.T @ wanted)
-        factors = lsq_linear(triangle, moment, (low, high), method="bvls").x
+        moment = left.T @ right + prior.T @ wanted
+        factors = np.linalg.solve(gram, moment)
+        if np.any((factors < low) | (factors > high)):
+            triangle = np.linalg.cholesky(gram).T
+            factors = lsq_linear(triangle, np.linalg.solve(triangle.T, moment), (low, high), method="bvls").x
         found = columns @ factors
     curve = _sections(values, places) @ factors[: 1 + count]
     return curve if others is None else curve + others @ factors[1 + count :]

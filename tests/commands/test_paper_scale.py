@@ -25,7 +25,11 @@ adversary:
     high: &classifier {{net: {{frontend: prnu_lp, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
     low: {{net: {{frontend: prnu_lp_low, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
   generators:
-    cama: {{generator: {NET}, judges: [], training: {{steps: 40, batch: 8}}}}
+    cama:
+      generator: {NET}
+      discriminators: [{{frontend: con_conv, kind: patch, features: 4, layers: 1}}]
+      judges: []
+      training: {{steps: 6, batch: 8}}
 examiner:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
   classifiers:
