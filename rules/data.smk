@@ -48,8 +48,6 @@ use rule stage as split with:
         plan.log("split"),
     benchmark:
         plan.benchmark("split")
-    resources:
-        **resources(runtime=10),
     params:
         stage="split",
         spec=plan.spec("split"),
@@ -59,6 +57,7 @@ use rule split as check_split with:
     input:
         plan.code("split"),
         splits=plan.path("splits-unchecked.csv"),
+        started=plan.start_splits(),
     output:
         out=plan.path("splits.csv"),
     log:

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cama.app.shelf import DONE, Shelf, thumbnail, view
+from cama.app.shelf import Shelf, thumbnail, view
 from cama.core.errors import CamaError, printable
 from cama.storage.images import MAX_BYTES
 
@@ -56,7 +56,10 @@ class Guard(BaseHTTPMiddleware):
 
     async def dispatch(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         """Answer, or refuse to."""
-        response = await self._answer(request, call)
+        try:
+            response = await self._answer(request, call)
+        except Exception as error:  # a fault of the program, whose answer has the same headers as others
+            response = JSONResponse({"error": f"the program failed ({type(error).__name__})"}, 500)
         response.headers.update(HEADERS)
         return response
 
@@ -164,10 +167,10 @@ class Handlers:
     async def result(self, request: Request) -> Response:
         """What became of one."""
         picture = self.shelf.get(request.path_params["name"])
-        if picture.state != DONE:
+        name, data = picture.made()
+        if not data:
             raise CamaError("found no result yet, expected an anonymized photograph")
-        kind = "image/png" if picture.record["output"].endswith(".png") else "image/jpeg"
-        return _download(picture.result, kind, picture.record["output"])
+        return _download(data, "image/png" if name.endswith(".png") else "image/jpeg", name)
 
     async def everything(self, request: Request) -> Response:
         """All results."""
@@ -180,9 +183,6 @@ def make_app(shelf: Shelf, token: str) -> Starlette:
 
     async def failed(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, 400)
-
-    async def broken(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": f"the program failed ({type(error).__name__})"}, 500)
 
     return Starlette(
         routes=[
@@ -197,7 +197,7 @@ def make_app(shelf: Shelf, token: str) -> Starlette:
             Mount("/static", StaticFiles(packages=[("cama.app", "static")])),
         ],
         middleware=[Middleware(Guard, token=token)],
-        exception_handlers={CamaError: failed, Exception: broken},
+        exception_handlers={CamaError: failed},
     )
 
 

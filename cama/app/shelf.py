@@ -53,6 +53,11 @@ class Picture:
         about = {"id": self.name, "told": self.told, "state": self.state, "share": round(self.share, 3)}
         return {**about, "record": self.record or None, "bytes": len(self.result)}
 
+    def made(self) -> tuple[str, bytes]:
+        """The name and the bytes of the result; empty where there is none. A new start puts others in their place."""
+        record, result = self.record, self.result
+        return (record["output"], result) if self.state == DONE and result and "output" in record else ("", b"")
+
 
 class Shelf:
     """Photographs by name, of which one at a time is anonymized."""
@@ -143,9 +148,9 @@ class Shelf:
         """All results in a ZIP file whose entries have neutral names and times."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as file:
-            for picture in self.all():
-                if picture.state == DONE:
-                    file.writestr(zipfile.ZipInfo(picture.record["output"], NEUTRAL_DATE), picture.result)
+            for name, data in (picture.made() for picture in self.all()):
+                if data:
+                    file.writestr(zipfile.ZipInfo(name, NEUTRAL_DATE), data)
         return buffer.getvalue()
 
     def close(self) -> None:
@@ -159,9 +164,10 @@ def view(picture: Picture, what: str) -> bytes:
     if what == "before":
         stored, orientation, _ = read_srgb(picture.photo)
         return _shown(np.ascontiguousarray(orient(stored, orientation)))
-    if picture.state != DONE:
+    _, data = picture.made()
+    if not data:
         raise CamaError("found no result yet, expected an anonymized photograph")
-    after = np.asarray(Image.open(io.BytesIO(picture.result)).convert("RGB"))
+    after = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     if what == "after":
         return _shown(after)
     stored, orientation, _ = read_srgb(picture.photo)

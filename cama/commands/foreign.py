@@ -134,7 +134,9 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     check_folder(out)
     if (out / "rows").exists():
         raise CamaError(f"--out: found results in {out} already, expected a new folder")
+    readers = results / "controls" / "scene_readers.csv"
     read_rows([results / "rows" / "identity.csv"])  # for its errors, before the long work
+    read_csv(readers)
     attacked = out / "attacked.h5"
     method = MethodSpec(kind="folder", folder=str(folder))
     spec = AttackStageSpec(name=name, method=method, targets=run.targets, compute=run.spec.compute)
@@ -146,7 +148,6 @@ def evaluate_folder(folder: Path, results: Path, out: Path, name: str, judges: S
     rows = [*beside, own]
     for path in judges:
         rows += _judged(path, run, out, {**run.attacked, name: attacked}, rows)
-    readers = results / "controls" / "scene_readers.csv"
     # the untouched photographs and the oracle as far as this attack went
     compared = [_of_pairs(path, own, out / "compared" / f"{number}.csv") for number, path in enumerate(rows)]
     tables(run.tables_spec(), compared, None, readers, None, None, out / "tables")

@@ -45,6 +45,7 @@ from cama.stages.train_classifier import train_classifier
 from cama.stages.train_estimator import train_estimator
 from cama.stages.train_generator import train_generator
 from cama.storage.files import write_text
+from cama.storage.tables import read_csv
 from cama.training.classifier import predict
 from cama.workflow.plan import Plan
 from cama.workflow.provenance import record_path
@@ -68,6 +69,12 @@ class PaperScale:
     """The parts of one run in the folder `out`. `minutes`: how long it may take in all, from `begun` (`time.monotonic`)."""
 
     def __init__(self, config: Config, out: Path, minutes: float | None, begun: float) -> None:
+        for name, found in (
+            ("examiner.informed", config.examiner.informed),
+            ("adversary.start", config.adversary.start),
+        ):
+            if found:
+                raise CamaError(f"config: {name}: found it set, expected none for `paper-scale`")
         self.config = config.model_copy(update={"results": str(out)})
         self.plan, self.out = Plan(self.config), out
         self.deadline = begun + 60 * minutes if minutes else None
@@ -141,6 +148,7 @@ class PaperScale:
         self._stages([("manifest", {}, manifest)])
         splits, root = plan.path("splits.csv"), plan.root_option()
         self._stages([("split", {}, ["--manifest", plan.path("manifest.csv"), "--out", splits])])
+        self._stages([("profiles", {}, ["--splits", splits, *root, "--out", plan.path("adversary/profiles")])])
         self._stages(
             (
                 "patches",
@@ -151,7 +159,9 @@ class PaperScale:
         )
 
     def _stages(self, calls: Iterable[tuple[str, dict[str, str], list[str]]]) -> None:
-        """Run stages side by side, each in a process; those with a record, which is written last, are done."""
+        """Run stages side by side, each in a process; those with a record, which is written last, are done. Where one fails the
+        others end first, since a second call may begin them anew.
+        """
         running = []
         for stage, wildcards, options in calls:
             if not record_path(Path(options[options.index("--out") + 1])).exists():
@@ -159,10 +169,10 @@ class PaperScale:
                 words = [sys.executable, "-m", "cama", "stage", stage, "--spec", spec, *options]
                 process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603
                 running.append((stage, process))
-        for stage, process in running:
-            _, errors = process.communicate()
-            if process.returncode:
-                raise CamaError(f"stage {stage}: {' '.join(errors.split()[-60:]) or f'status {process.returncode}'}")
+        ended = [(stage, process.communicate()[1], process.returncode) for stage, process in running]
+        for stage, errors, status in ended:
+            if status:
+                raise CamaError(f"stage {stage}: {' '.join(errors.split()[-60:]) or f'status {status}'}")
 
     # ---- trainings
 
@@ -176,7 +186,9 @@ class PaperScale:
             estimator = _shortened(self._spec(TrainEstimatorSpec, "estimator", owner=owner), "estimator", scale)
             where = self._files(out / owner / "estimator")
             self._training(f"E0 {owner}", lambda s=estimator, p=patches, w=where: train_estimator(s, p, None, **w))
-        kinds = (("evaluator", "adversary", self.config.used_evaluators, adversary, out / "adversary/evaluators"),)
+        kinds = (
+            ("evaluator", "adversary", self.config.adversary_classifiers, adversary, out / "adversary/evaluators"),
+        )
         kinds += (("classifier", "examiner", list(self.config.examiner.classifiers), examiner, out / "classifiers"),)
         for kind, owner, names, patches, folder in kinds:
             for name in names:
@@ -191,10 +203,12 @@ class PaperScale:
             spec = _shortened(self._spec(TrainGeneratorSpec, "generator", name=name), "learned", scale)
             where = self._files(out / "adversary/generators" / name)
             where["discriminators"] = out / "adversary/discriminators" / f"{name}.safetensors"
-            evaluators = [Path(path) for path in plan.generator_evaluators(name)]
+            inputs = {key: [Path(path) for path in paths] for key, paths in plan.generator_inputs(name).items()}
             self._training(
                 f"generator {name}",
-                lambda s=spec, e=evaluators, w=where: train_generator(s, adversary, e, None, None, None, **w),
+                lambda s=spec, i=inputs, w=where: train_generator(
+                    s, adversary, i["evaluators"], i["judges"] or None, next(iter(i["profiles"]), None), None, **w
+                ),
             )
 
     def _scale(self) -> float:
@@ -238,9 +252,9 @@ class PaperScale:
         inside, outside = Path(plan.patches("test")), Path(plan.patches("test_outdist"))
         file, inputs = Path(plan.path(f"attacks/{method}.h5")), plan.attack_inputs(method)
         spec = _attack_spec(self.config, method)
-        model = [Path(path) for path in inputs.get("model", [])] or None
+        nets = [[Path(path) for path in inputs.get(key, [])] or None for key in ("model", "evaluators", "judges")]
         oracle = Path(plan.path("oracle")) if "oracle" in inputs else None
-        attack(spec, inside, outside, model, None, None, oracle, None, file)
+        attack(spec, inside, outside, *nets, oracle, None, file)
         rows = pd.DataFrame(self._rows(method, file, {"in": inside, "out": outside}))
         write_text(Path(plan.path(f"rows/{method}.csv")), rows.to_csv(index=False, float_format="%.5g"))
         return summarise(rows, self.config.seed)
@@ -283,7 +297,7 @@ class PaperScale:
 
     def _encoders(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """For each target the save with the tables and subsampling of its first photograph that the adversary has."""
-        splits = pd.read_csv(self.plan.path("splits.csv"))
+        splits = read_csv(Path(self.plan.path("splits.csv")))
         splits = splits[splits.role == "adversary"]
         encoders = {}
         for name in self.config.models.in_distribution:

@@ -58,7 +58,7 @@ class Speeds:
         ]
 
     def others(self) -> list[Measure]:
-        """Further steps: E0, other architectures, the other generators, and G on a picture."""
+        """Further steps: E0, other architectures, and G on a picture."""
         never = {"compile_from": 2**31}
         measures: list[Measure] = [("estimator", lambda: self._estimator(self._with(never)))]
         for name in MEASURED:
@@ -78,7 +78,7 @@ class Speeds:
         seconds = 0.0
         for owner in (config.adversary, config.examiner):
             seconds += _patches(owner.estimator.training) * estimator_training(owner.estimator.net, side) / short
-        evaluators = [config.adversary.evaluators[name] for name in config.used_evaluators]
+        evaluators = [config.adversary.evaluators[name] for name in config.adversary_classifiers]
         for spec in (*evaluators, *config.examiner.classifiers.values()):
             each = classifier_training(self.labels, spec.net, body, side, bool(spec.adversarial))
             seconds += _patches(spec.training) * each / short

@@ -106,7 +106,7 @@ _STAGES = (
     Stage("split", specs.SplitStageSpec, "give photographs their roles",
           (Input("manifest", TABLE), Output("out", TABLE)), MODELS),
     Stage("check-split", specs.SplitStageSpec, "fail where two roles share what they may not",
-          (SPLITS, Output("out", TABLE)), MODELS, file="split"),
+          (SPLITS, Input("started", TABLE, optional=True), Output("out", TABLE)), MODELS, file="split"),
     Stage("patches", specs.PatchesStageSpec, "cut the photographs of one role into an HDF5 file",
           (SPLITS, ROOT, Output("out", HDF5)), f'{{"role": "adversary", "labels": [{CAMERAS}]}}'),
     Stage("train-estimator", specs.TrainEstimatorSpec, "train the estimator E0",
@@ -176,6 +176,10 @@ def run_stage(name: str, options: Namespace) -> None:
     record = provenance.begin_record(
         name, stage.module, spec.model_dump(mode="json"), threads, _given(stage, Input, arguments)
     )
+    if getattr(spec, "threads", threads) != threads:
+        raise CamaError(
+            f"--threads: found {threads} a process, expected {spec.threads} as in the spec: results depend on it"
+        )
     state = getattr(importlib.import_module(stage.module), stage.function)(spec, **arguments)
     if os.environ.get("RANK", "0") == "0":  # of several processes in one training the first
         provenance.write_records(record, _given(stage, Output, arguments))

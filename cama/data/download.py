@@ -19,6 +19,7 @@ from cama.storage.files import file_hash
 from cama.storage.images import MAX_BYTES
 
 SUMS = "SHA256SUMS"
+TOLD_INSIDE = "folder", "daxing"  # data sets whose photographs tell their model themselves, when they are there
 LINE = re.compile(r"(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<path>.+)")
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})")
 MAX_LIST_BYTES = 50_000_000
@@ -85,7 +86,7 @@ def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str
                 f"{path}: found the path {entry['path']!r} in line {number}, expected one inside the folder"
             )
         is_photograph = inner.suffix.lower() in SUFFIXES
-        if is_photograph and (name == "folder" or CONVENTIONS[name](str(inner), Path(inner)) is not None):
+        if is_photograph and (name in TOLD_INSIDE or CONVENTIONS[name](str(inner), Path(inner)) is not None):
             listed[str(inner)] = entry["sha256"].lower()
         else:
             other.append(str(inner))
@@ -201,7 +202,7 @@ def _count(listed: dict[str, str], name: str, fetched: set[str]) -> str:
     """The number of photographs of each device that are there and that are missing, as lines of text."""
     there, missing = Counter(), Counter()
     for path in listed:
-        if name == "folder":
+        if name in TOLD_INSIDE:
             device = path.rpartition("/")[0] or "."
         else:
             origin = CONVENTIONS[name](path, Path(path))

@@ -13,6 +13,7 @@ from cama.settings.data import ModelsSpec, SplitSpec
 TRAINING_ROLES = ("adversary", "examiner", "examiner_outdist")
 MOST_NAMED = 4  # paths in an error
 FORBIDDEN = {"device": ("device_id",), "device+scene": ("device_id", "scene"), "scene": ("scene",), "image": ()}
+IMAGE = "sha256", "pixels"  # of a file, and of what it shows
 OUTDIST = "_outdist"  # what the name of a role of unknown models ends with
 
 
@@ -107,10 +108,28 @@ def check_counts(table: pd.DataFrame, expected: Mapping[str, int]) -> None:
             )
 
 
+def check_start(table: pd.DataFrame, started: pd.DataFrame, policy: str) -> None:
+    """Raise where networks that the adversary's begin as saw what is another role's here. `started`: that run's splits."""
+    seen, others = (
+        _with_device_id(one) for one in (started[started.role == "adversary"], table[table.role != "adversary"])
+    )
+    for column in (*IMAGE, *FORBIDDEN[policy]):
+        shared = others[others[column].isin(set(seen[column]) - {UNKNOWN_SCENE})]
+        if len(shared):
+            raise CamaError(
+                f"adversary.start: found networks that were trained on {column} {shared[column].iloc[0]}, which is the"
+                f" {shared.role.iloc[0]}'s here ({shared.path.iloc[0]}), and policy {policy!r} forbids it"
+            )
+
+
+def _with_device_id(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(device_id=table.model + "_" + table.device.astype(str))
+
+
 def check(table: pd.DataFrame, policy: str) -> None:
     """Raise where two roles share a device, a scene or an image that the policy forbids them to share."""
-    table = table.assign(device_id=table.model + "_" + table.device.astype(str))
-    for column in ("sha256", "pixels", *FORBIDDEN[policy]):
+    table = _with_device_id(table)
+    for column in (*IMAGE, *FORBIDDEN[policy]):
         if column == "scene" and (table.scene == UNKNOWN_SCENE).any():
             raise CamaError(f"split.policy: found {policy!r}, but some photographs do not name their scene")
         # of scenes, known and unknown models may share those of one owner

@@ -47,8 +47,13 @@ def load_fingerprints(path: Path) -> Fingerprints:
     """Read such a model file."""
     tensors, header = read_model(path, KIND)
     try:
-        arrays = (tensors[name] for name in ("weights", "offsets"))
-        return Fingerprints(tuple(header["labels"]), str(header["attribution"]), *arrays)
+        weights, offsets, labels = tensors["weights"], tensors["offsets"], tuple(header["labels"])
+        if weights.ndim != 3 or not len(weights) == len(offsets) == len(labels) or offsets.ndim != 1:
+            raise CamaError(
+                f"{path}: found weights of shape {list(weights.shape)} and offsets of {list(offsets.shape)}, "
+                f"expected those of {len(labels)} labels"
+            )
+        return Fingerprints(labels, str(header["attribution"]), weights, offsets)
     except (KeyError, TypeError) as error:
         raise CamaError(f"{path}: found no {error} of fingerprints, expected a model file of this project") from error
 

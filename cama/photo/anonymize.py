@@ -217,7 +217,7 @@ def anonymized(
             *warnings,
             f"it was bent by up to {MOST:g} pixels ({level} dB), and is compared with what that made of it",
         ]
-    before = _attribution(picture, anonymizer)
+    before = _attribution(picture, anonymizer, photo)
     pixels = _apply_generator(photo, picture, anonymizer, progress)
     made = psnr(picture, pixels)
     # oriented only now, since G was trained on photographs as stored, with the original phase of mosaic and JPEG blocks
@@ -227,7 +227,7 @@ def anonymized(
     (check_png if anonymizer.png else check_pixels_only)(data, out, exif)
     if _decode_into(decoded, data) < MIN_PSNR:
         raise CamaError(f"{out}: found another picture in the encoded file than was to be in it")
-    after = _attribution(decoded, anonymizer)
+    after = _attribution(decoded, anonymizer, photo)
     level = psnr(orient(picture, orientation), decoded)
     return data, {
         "input": str(photo),
@@ -336,7 +336,7 @@ def _apply_generator(
     return changed
 
 
-def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, Any]:
+def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer, photo: Path | Held) -> dict[str, Any]:
     """The mean probability of the target by the model file's classifiers, and the results of each of these, of the named ones,
     and of the judges.
     """
@@ -345,7 +345,7 @@ def _attribution(picture: np.ndarray, anonymizer: PhotoAnonymizer) -> dict[str, 
         "target": round(float(np.mean([result["probabilities"][anonymizer.target] for result in own])), 4),
         "model": own,
         "classifiers": attribute(picture, anonymizer.attributors),
-        "judges": judged_by_all(picture, anonymizer.judges),
+        "judges": judged_by_all(picture, anonymizer.judges, photo),
     }
 
 

@@ -39,9 +39,7 @@ class Series:
         return found
 
 
-def choose_targets(
-    photos: Sequence[Path | Held], model: Anonymizer, psnr: float, workers: int | None = None
-) -> dict[Path | Held, dict[str, Any]]:
+def choose_targets(photos: Sequence[Path | Held], model: Anonymizer, psnr: float) -> dict[Path | Held, dict[str, Any]]:
     """For each photograph the target that those of its source camera reach most surely by the judges of the model file, at
     `psnr` dB (0: as the generator leaves them): a record of `target`, `source`, `photographs` and `shares`, as in
     docs/anonymize.schema.json. Where no photograph of a camera can be read, or all are too small, its photographs have none.
@@ -51,15 +49,13 @@ def choose_targets(
     progress = Progress("choosing targets", len(series))
     for done, one in enumerate(series, start=1):
         if crops := one.crops():
-            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr, workers))
+            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr))
         progress.update(done)
     return found
 
 
-def _choose(
-    crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float, workers: int | None
-) -> dict[str, Any]:
-    header, attack = model.header, packaged_attack(model, workers)
+def _choose(crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float) -> dict[str, Any]:
+    header, attack = model.header, packaged_attack(model)
 
     def change(picture: np.ndarray, target: int) -> np.ndarray:
         return attack(picture, target, psnr)

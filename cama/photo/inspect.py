@@ -113,7 +113,7 @@ def inspect_with(path: Path | Held, comparison: Comparison) -> dict[str, Any]:
     if comparison.judges:
         from cama.photo.judging import judged_by_all
 
-        record["judges"] = judged_by_all(picture, comparison.judges)
+        record["judges"] = judged_by_all(picture, comparison.judges, path)
     if comparison.references is not None:
         record["fingerprint"] = comparison.references.compare(picture, path)
     return record

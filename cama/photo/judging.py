@@ -15,6 +15,7 @@ from cama.photo.each import tell_each
 from cama.photo.inputs import list_photographs
 from cama.photo.summary import judgement
 from cama.settings.judges import JudgeSpec
+from cama.storage.images import Held
 
 
 def load_judge(path: Path) -> Judge:
@@ -49,11 +50,16 @@ def judged(picture: np.ndarray, judge: Judge) -> dict[str, Any]:
     return {"judge": judge.name, "measure": judge.measure, "error": None, "scores": found}
 
 
-def judged_by_all(picture: np.ndarray, judges: Sequence[Judge]) -> list[dict[str, Any]]:
-    """The records of several judges; one that cannot score the picture says so in its own, without scores."""
+def judged_by_all(picture: np.ndarray, judges: Sequence[Judge], path: Path | Held) -> list[dict[str, Any]]:
+    """The records of several judges; one that cannot score the picture, which is of the photograph at `path`, says so in its
+    own, without scores. So does one that has it among its references.
+    """
     found = []
     for judge in judges:
         try:
+            folder = judge.spec.references and (judge.path.parent / judge.spec.references).resolve()
+            if folder and isinstance(path, Path) and folder in path.resolve().parents:
+                raise CamaError(f"found it among the references of {judge.name}, expected another photograph")
             found.append(judged(picture, judge))
         except CamaError as error:
             found.append({"judge": judge.name, "measure": judge.measure, "error": str(error), "scores": {}})
@@ -64,15 +70,8 @@ def judge_files(photos: Sequence[Path], paths: Sequence[Path], as_json: bool) ->
     """The command `judge`: what the judges of these YAML files say of photographs, as `tell_each` goes through them."""
     judges = [load_judge(path) for path in paths]
 
-    references = {
-        judge.name: (judge.path.parent / judge.spec.references).resolve() for judge in judges if judge.spec.references
-    }
-
     def about(path: Path) -> dict[str, Any]:
-        for name, folder in references.items():
-            if folder in path.resolve().parents:
-                raise CamaError(f"{path}: found it among the references of {name}, expected another photograph")
-        records = judged_by_all(read_photograph(path).rgb(), judges)
+        records = judged_by_all(read_photograph(path).rgb(), judges, path)
         failed = next((record["error"] for record in records if record["error"]), None)
         if failed and all(record["error"] for record in records):
             raise CamaError(f"{path}: {failed}")

@@ -60,7 +60,7 @@ def read_profile(path: Path) -> Profile:
         values = json.loads(path.read_text(encoding=encoding_of(path)))
     except OSError as error:
         raise CamaError(f"{path}: could not be read ({os.strerror(error.errno or 0)})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CamaError(f"{path}: not a container profile ({error})") from error
     if not isinstance(values, dict) or values.get("kind") != "container profile":
         raise CamaError(f"{path}: found no container profile, expected what `cama profile` writes")

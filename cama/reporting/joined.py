@@ -31,7 +31,8 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
     Rates are for each label and then averaged, as in the tables of one catalogue; `untargeted` and `clean_accuracy` are
     missing where F does not know the source. Informed F and judges are not in role `all`.
     """
-    known = rows.known.astype(bool)
+    every = [*UNIT, *GROUP]
+    known = rows.known.astype(bool).groupby([rows[key] for key in every]).transform("all")
     scored = rows.assign(
         hit=rows.predicted == rows.target,
         untouched=rows.clean_saved == rows.target,
@@ -39,7 +40,6 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
         right=(rows.clean == rows.source).astype(float).where(known),
         finite=rows.psnr.where(np.isfinite(rows.psnr)),
     )
-    every = [*UNIT, *GROUP]
     cells = scored.groupby([*every, "source", "target"]).hit.mean()
     by_target = scored.groupby([*every, "target"])[["hit", "untouched"]].mean()
     of_target = by_target.hit

@@ -14,7 +14,7 @@ from cama.photo.profile import read_profiles
 from cama.reporting.model_card import model_card
 from cama.settings.spec import parse
 from cama.settings.stages import PackageStageSpec
-from cama.storage.hdf5 import content_hash
+from cama.storage.hdf5 import content_hashes
 from cama.storage.tables import read_csv
 
 
@@ -49,7 +49,7 @@ def package(
             "profiles": read_profiles(profiles, parts["labels"]),
             "scores": Scores(**{name: _rows(tables / f"{name}.csv", spec.name) for name in Scores.model_fields}),
             "versions": {"cama": __version__, "torch": torch.__version__},
-            "inputs": {path.name: content_hash(path) for path in (model[0], *evaluators, *(judges or []), splits)},
+            "inputs": content_hashes([model[0], *evaluators, *(judges or []), splits]),
         },
         str(out),
     )

@@ -38,17 +38,17 @@ def plots(
     """
     dpi, shown = spec.plots.dpi, list(spec.plots.methods)
     scored = read_rows(rows)
-    transfer, labels, summary = (pd.read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
-    histories = {f"{path.parent.name} {path.stem}": pd.read_csv(path) for path in curves}
+    transfer, labels, summary = (read_csv(tables / f"{name}.csv") for name in ("transfer", "per_label", "summary"))
+    histories = {f"{path.parent.name} {path.stem}": read_csv(path) for path in curves}
     draw.curves(histories, out / "curves.png", dpi)
     draw.confusion(headline(scored), ["identity", *shown], out / "confusion.png", dpi)
     draw.success_against_psnr(headline(transfer), headline(summary), shown, out / "success_psnr.png", dpi)
     if scored.save.nunique() > 1:
         draw.saves(summary, shown, out / "saves.png", dpi)
     if paired is not None:
-        draw.paired(headline(pd.read_csv(paired)), shown, out / "paired.png", dpi)
+        draw.paired(headline(read_csv(paired)), shown, out / "paired.png", dpi)
     if detections:
-        detection = pd.read_csv(tables / "detection.csv")
+        detection = read_csv(tables / "detection.csv")
         draw.roc(pd.concat(map(read_csv, detections)), detection, shown, out / "roc.png", dpi)
         draw.success_against_detection(headline(summary), headline(transfer), shown, out / "success_auc.png", dpi)
     if shown:

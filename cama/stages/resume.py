@@ -14,7 +14,7 @@ from cama.settings.stages import (
     TrainInformedSpec,
 )
 from cama.storage.checkpoints import Checkpoint
-from cama.storage.hdf5 import content_hash
+from cama.storage.hdf5 import content_hashes
 from cama.workflow.code_inputs import code_digest
 
 
@@ -35,7 +35,7 @@ def begin(stage: str, spec: Training, state: Path, *inputs: Path) -> tuple[Check
     for path in inputs:
         if not path.exists():
             raise CamaError(f"{path}: no such file")
-    record = {"spec": spec.model_dump(mode="json"), "inputs": {path.name: content_hash(path) for path in inputs}}
+    record = {"spec": spec.model_dump(mode="json"), "inputs": content_hashes(inputs)}
     identity = {**record, "code": code_digest(f"cama.stages.{stage}")}
     checkpoint = Checkpoint(state, identity, resolved(spec.compute))
     if processes.rank() == 0:

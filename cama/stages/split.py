@@ -14,9 +14,13 @@ def split(spec: SplitStageSpec, manifest: Path, out: Path) -> None:
     write_text(out, table.to_csv(index=False))
 
 
-def check_split(spec: SplitStageSpec, splits: Path, out: Path) -> None:
-    """Copy the splits to `out` if every role has its photographs and no two roles share what the policy forbids."""
+def check_split(spec: SplitStageSpec, splits: Path, started: Path | None, out: Path) -> None:
+    """Copy the splits to `out` if every role has its photographs and no two roles share what the policy forbids. `started`: the
+    splits of the run as whose networks the adversary's begin.
+    """
     table = read_table(splits)
     cama.data.splits.check_counts(table, spec.split.expected)
     cama.data.splits.check(table, spec.split.policy)
+    if started:
+        cama.data.splits.check_start(table, read_table(started), spec.split.policy)
     write_text(out, table.to_csv(index=False))

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -231,6 +232,14 @@ def check_content(path: Path) -> None:
         file = open_hdf5(path)
         for name in file:
             _compare(file, name, _hash_blocks(file, name))
+
+
+def content_hashes(paths: Sequence[Path]) -> dict[str, str]:
+    """The content hashes of files by their names, and by folder and name where two have one name."""
+    names = Counter(path.name for path in paths)
+    return {
+        path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}": content_hash(path) for path in paths
+    }
 
 
 def content_hash(path: Path) -> str:

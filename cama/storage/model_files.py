@@ -68,6 +68,9 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     missing = [key for key in HEADER_KEYS.get(kind, ()) if key not in header]
     if missing:
         raise CamaError(f"{path}: found no {missing[0]!r} in the header, expected a model file of this project")
+    labels = header.get("labels", [])
+    if not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise CamaError(f"{path}: found labels that are no list of names, expected a model file of this project")
     return state, header
 
 

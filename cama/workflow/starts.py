@@ -24,6 +24,13 @@ class StartPaths(JudgePaths):
             )
         return paths
 
+    def start_splits(self) -> list[str]:
+        """What that run was trained on, which must be nobody else's here."""
+        folder = self.config.adversary.start
+        if folder and not Path(folder, "splits.csv").exists():
+            raise CamaError(f"config: adversary.start: found no {folder}/splits.csv, expected the results of a run")
+        return [f"{folder}/splits.csv"] if folder else []
+
     def estimator_start(self, owner: str) -> list[str]:
         """The estimator that the adversary's begins as; the examiner's begins anew."""
         return self.start("estimator") if owner == "adversary" else []

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from cama.app.server import LANGUAGES, language_of, make_app, measured, texts
+from cama.app.server import HEADERS, LANGUAGES, language_of, make_app, measured, texts
 from cama.app.shelf import Shelf
 from cama.jpeg.segments import read_segments
 from cama.photo.anonymize import PhotoAnonymizer
@@ -300,6 +300,15 @@ def test_a_fault_of_the_program_is_one_line(shelf, monkeypatch):
     monkeypatch.setattr(shelf, "all", lambda: 1 / 0)
     answer = client.get("/pictures")
     assert (answer.status_code, answer.json()) == (500, {"error": "the program failed (ZeroDivisionError)"})
+    assert all(answer.headers[name] == value for name, value in HEADERS.items())
+
+
+def test_a_picture_that_is_begun_again_has_no_result_meanwhile(client, shelf):
+    picture = add(client, jpeg(scene(64, 80)))
+    assert change(client, [picture], target=LABELS[1])[0]["state"] == "done"
+    shelf.get(picture["id"]).record = {}
+    assert client.get(f"/pictures/{picture['id']}/result").status_code == 400
+    assert zipfile.ZipFile(io.BytesIO(client.get("/results.zip").content)).namelist() == []
 
 
 def test_too_many_are_refused(client, monkeypatch):

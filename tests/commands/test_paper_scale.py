@@ -24,11 +24,13 @@ adversary:
   evaluators:
     high: &classifier {{net: {{frontend: prnu_lp, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
     low: {{net: {{frontend: prnu_lp_low, width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
+    held_out: {{net: {{width: 4, architecture: small}}, training: {{steps: 3, batch: 8}}}}
   generators:
     cama:
       generator: {NET}
       discriminators: [{{frontend: con_conv, kind: patch, features: 4, layers: 1}}]
-      judges: []
+      judges: [held_out]
+      encode: true
       training: {{steps: 6, batch: 8}}
 examiner:
   estimator: {{net: {NET}, training: {{steps: 3, batch: 8}}}}
@@ -43,6 +45,7 @@ attack: {{methods: {{spectrum: null}}}}
 """
 PARTS = ["speed product", "speed generator", "speed classifier", "speed classifier compiled", "photographs", "scale"]
 PARTS += ["training E0 adversary", "training E0 examiner", "training evaluator high", "training evaluator low"]
+PARTS += ["training evaluator held_out"]
 PARTS += [f"training classifier {name}" for name in ("finite_difference", "prnu_lp", "rgb", "con_conv")]
 PARTS += [
     "training generator cama",

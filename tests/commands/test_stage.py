@@ -129,6 +129,12 @@ def test_a_refusal_is_one_line_and_status_1_for_the_shell_too(tmp_path):
     assert nothing_written(tmp_path)
 
 
+def test_a_generator_is_trained_with_the_threads_of_its_spec(tmp_path, capsys):
+    spec = TrainGeneratorSpec(threads=2).to_json()
+    said = refusal(capsys, *train_generator(tmp_path, tmp_path / "gone.h5"), "--spec", spec)
+    assert said.endswith("--threads: found 1 a process, expected 2 as in the spec: results depend on it")
+
+
 @pytest.mark.parametrize("threads", [0, -2])
 def test_less_than_one_thread_is_refused(threads, tmp_path, capsys):
     patches = write_patches(tmp_path / "p.h5")

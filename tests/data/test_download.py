@@ -15,7 +15,7 @@ from urllib3.util import Retry
 from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.data import download
-from cama.data.download import ATTEMPTS, fetch, read_sums
+from cama.data.download import ATTEMPTS, _count, fetch, read_sums
 
 NAMES = ("Nikon_D70_0_1.JPG", "Nikon_D70_0_2.JPG", "sub folder/Nikon_D70_1_7.JPG")
 DATA = {name: hashlib.sha256(name.encode()).digest() * 4000 for name in NAMES}  # 128 kB each
@@ -297,6 +297,11 @@ def test_other_files_are_named_and_left_out():
     listed, other = read_sums(text, "sums", "vision")
     assert listed == {"D01_A_B/images/nat/D01_I_nat_0001.jpg": one}
     assert other == ["D01_A_B/images/flat/D01_I_flat_0001.jpg", "a.txt"]
+
+
+def test_photographs_that_tell_their_model_inside_are_listed_before_they_are_there():
+    listed, _ = read_sums(f"{'0' * 64}  image/1101-1104/1101/90/a.jpg\n", "sums", "daxing")
+    assert _count(listed, "daxing", set(listed)).startswith("image/1101-1104/1101/90: 1 photographs\n")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cama.core.errors import CamaError
-from cama.data.splits import check, check_counts, split
+from cama.data.splits import check, check_counts, check_start, split
 from cama.settings.data import DevicesIn, DevicesOut, ModelsSpec, SplitSpec
 
 MODELS = ModelsSpec(in_distribution=("In_A", "In_B"), out_of_distribution=("Out_C",))
@@ -129,6 +129,34 @@ def test_a_role_of_another_size_than_expected_is_named_device_by_device(table):
     )
     with pytest.raises(CamaError, match=re.escape(said)):
         check_counts(short, {"examiner": 80, "adversary": 80})
+
+
+@pytest.mark.parametrize(
+    ("policy", "column", "refused"),
+    [
+        ("image", "sha256", True),
+        ("image", "pixels", True),
+        ("image", "device", False),
+        ("device", "device", True),
+        ("device", "scene", False),
+        ("device+scene", "scene", True),
+    ],
+)
+def test_networks_to_begin_as_have_seen_nothing_of_another_role(table, policy, column, refused):
+    started = photographs(ROLES, each=5).assign(role="examiner")
+    for name in ("sha256", "pixels", "scene"):
+        started[name] = "x" + started[name]
+    started["device"] += 100
+    started.loc[0, "role"] = "adversary"
+    check_start(table, started, policy)
+    owned = table[table.role == "test"].iloc[0]
+    started.loc[0, ["model", column]] = owned.model, owned[column]
+    if refused:
+        with pytest.raises(CamaError, match=rf"adversary.start: .*the test's here \({owned.path}\)"):
+            check_start(table, started, policy)
+    else:
+        check_start(table, started, policy)
+    check_start(table, started.assign(role="test"), policy)
 
 
 @pytest.mark.parametrize("policy", ["device", "device+scene", "image"])

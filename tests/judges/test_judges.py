@@ -14,11 +14,12 @@ from scipy.special import softmax
 from cama.core.errors import CamaError
 from cama.judges import isolated
 from cama.judges import judge as judge_module
-from cama.judges.fingerprints import fit_fingerprints, load_fingerprints, normalised
+from cama.judges.fingerprints import KIND, fit_fingerprints, load_fingerprints, normalised
 from cama.judges.isolated import OnnxNetwork
 from cama.judges.judge import Judge
 from cama.judges.patches import cut, network_input, probabilities, vote
 from cama.settings.judges import JudgeSpec, read_judge
+from cama.storage.model_files import save_tensors
 from tests.judges.networks import (
     LABELS,
     absolute_network,
@@ -206,6 +207,16 @@ def test_a_fingerprint_extractor_attributes_photographs(tmp_path, attribution, c
     again = Judge(tmp_path / "f.yaml", load_fingerprints(tmp_path / "f.safetensors"))
     picture = photograph(1, 20)
     assert np.array_equal(again.scores(picture), judge.scores(picture))
+
+
+def test_fingerprints_of_other_shapes_than_their_labels_are_refused(tmp_path):
+    path = tmp_path / "f.safetensors"
+    tensors = {"weights": np.zeros((2, 4, 4)), "offsets": np.zeros(3)}
+    save_tensors(path, tensors, {"kind": KIND, "labels": ["A", "B"], "attribution": "linear"})
+    with pytest.raises(
+        CamaError, match=r"found weights of shape \[2, 4, 4\] and offsets of \[3\], expected those of 2 labels"
+    ):
+        load_fingerprints(path)
 
 
 def test_correlation_is_that_of_numpy():

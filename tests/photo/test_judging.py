@@ -10,6 +10,7 @@ from PIL import Image
 
 import cama
 from cama.commands.main import main
+from cama.photo.inspect import inspect
 from tests.commands.helpers import PROJECT, refusal
 from tests.judges.networks import LABELS, coloured, write_judge
 from tests.judges.test_judges import photograph
@@ -170,6 +171,8 @@ def test_other_files_among_references_are_left_out_with_a_line(tmp_path, capsys)
     own = tmp_path / "known" / "Cam_0" / "0.png"
     assert main(["judge", str(own), "--judge", str(judge)]) == 1
     assert f"{own}: found it among the references of j, expected another photograph" in capsys.readouterr().err
+    found = inspect(own, judges=[judge])["judges"][0]
+    assert (found["scores"], found["error"]) == ({}, "found it among the references of j, expected another photograph")
 
 
 def test_score_asks_judges_beside_classifiers(tmp_path):

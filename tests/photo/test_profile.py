@@ -102,6 +102,12 @@ def test_what_cannot_be_compared_with_a_profile_tells_the_rest(paths, tmp_path):
     assert record["width"] == 64
 
 
+def test_what_is_nested_beyond_measure_is_no_profile(tmp_path):
+    (tmp_path / "p.json").write_text("[" * 100_000)
+    with pytest.raises(CamaError, match=r"p\.json: not a container profile"):
+        read_profile(tmp_path / "p.json")
+
+
 def test_nothing_but_a_profile_is_replaced_by_one(paths, tmp_path, capsys):
     kept = paths[0].read_bytes()
     assert main(["profile", *map(str, paths), "--out", str(paths[0])]) == 1

@@ -163,6 +163,8 @@ def test_sources_that_no_classifier_knows_have_no_untargeted_rate():
     table = joined_table(figures(ROWS.assign(known=False, set="out")))
     assert "untargeted" not in set(table.figure)
     assert {"targeted", "targeted_worst_cell", "psnr"} <= set(table.figure)
+    some = figures(ROWS.assign(known=ROWS.source != "A"))  # as in the tables of one catalogue
+    assert not set(some.figure) & {"untargeted", "clean_accuracy"}
 
 
 # ---- beside a baseline

@@ -37,6 +37,13 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
+@pytest.mark.parametrize("labels", [5, "ab", ["a", 1], {"a": 1}])
+def test_labels_are_a_list_of_names(labels, tmp_path):
+    save_model(tmp_path / "m.safetensors", network(), {"kind": "toy", "labels": labels})
+    with pytest.raises(CamaError, match="found labels that are no list of names"):
+        read_model(tmp_path / "m.safetensors", "toy")
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-3])
 

@@ -534,7 +534,13 @@ def test_trainings_may_begin_as_the_networks_of_another_run(tmp_path):
         path.touch()
     values = load_config(PROJECT / "config.yaml", TINY).model_dump(mode="json")
     values["adversary"]["start"] = str(tmp_path)
+    with pytest.raises(
+        CamaError, match=r"config: adversary.start: found no .*/splits.csv, expected the results of a run"
+    ):
+        make_plan(values)
+    (tmp_path / "splits.csv").touch()
     plan = make_plan(values)
+    assert plan.start_splits() == [f"{tmp_path}/splits.csv"]
     assert plan.estimator_start("adversary") == [f"{tmp_path}/adversary/estimator.safetensors"]
     assert plan.estimator_start("examiner") == []
     assert plan.evaluator_start("high") == [f"{tmp_path}/adversary/evaluators/high.safetensors"]
