@@ -342,6 +342,7 @@ def main() -> None:
     parts += [
         (RESULTS, "cameras", success_rates([CAMERAS])),
         (RESULTS, "failures-cameras", failures(CAMERAS)),
+        (RESULTS, "failures-shipped", failures(SHIPPED, "shipped")),
         (RESULTS, "shipped", success_rates([SHIPPED])),
         (RESULTS, "measured-claim", success_rates(claim_archives())),
     ]

@@ -120,19 +120,23 @@ def beside_others(archives: list[Path], method: str = "cama-plus") -> str:
 
 
 def failures(archive: Path, method: str = "cama-plus") -> str:
-    """For each target, as delivered: the success, what F say where they miss it, how often that is the photograph's own camera,
-    and how many cells of F and source never reach it.
+    """For each target, as delivered: the success, that of the same photographs untouched, what F say where they miss it, how
+    often that is the photograph's own camera, and how many cells of F and source never reach it.
     """
-    rows = _rows(archive, method)
-    rows = counted(rows[rows.save == SAVES[0]])
+    delivered = (_rows(archive, name) for name in (method, "identity"))
+    rows, untouched = (counted(one[one.save == SAVES[0]]) for one in delivered)
+    keys = ["set", "classifier", "photograph", "target"]
+    untouched = untouched.merge(rows[keys].drop_duplicates())
     table = []
     for target, group in rows.groupby("target"):
         cells: dict[str, str] = {"target": str(target)}
         for kind, part in group.groupby("set"):
+            before = untouched[(untouched.target == target) & (untouched.set == kind)]
             missed = part[part.predicted != part.target]
             said = ", ".join(f"{name} {number}" for name, number in missed.predicted.value_counts().head(2).items())
             reached = (part.predicted == part.target).groupby([part.classifier, part.source]).any()
             cells[f"{kind}"] = f"{(part.predicted == part.target).mean():.2f}"
+            cells[f"{kind}, untouched"] = f"{(before.predicted == target).mean():.2f}"
             cells[f"{kind}, missed"] = f"{len(missed)} of {len(part)}"
             cells[f"{kind}, F say most"] = said
             if kind == "in":

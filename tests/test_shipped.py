@@ -74,7 +74,8 @@ def test_its_card_says_what_was_measured(header, kind, name):
     rate = f"{delivered.targeted:.2f} ({delivered.targeted_low:.2f} to {delivered.targeted_high:.2f})"
     assert f"| {name} | target | 6 | {delivered.photographs} | {rate} |" in header.card
     for label in header.labels:
-        assert re.search(rf"^\| {label} \| 0\.\d\d \| 0\.\d\d \|$", header.card, re.MULTILINE)
+        assert re.search(rf"^\| {label} (\| 0\.\d\d \(0\.\d\d\) ){{2}}\|$", header.card, re.MULTILINE)
+    assert "leads away from the target: Canon_600D, out-of-distribution." in header.card
 
 
 @pytest.mark.parametrize("size", [(128, 160), (333, 257)])

@@ -127,7 +127,7 @@ class Judge:
         if self.spec.network:
             return OnnxNetwork(network or self.path.parent / self.spec.network)
         if self.spec.callable not in JUDGES:
-            known = ", ".join(JUDGES) or "none is installed"
+            known = ", ".join(JUDGES) or "one of an installed package"
             raise CamaError(
                 f"{self.path}: callable: found {self.spec.callable!r}, expected a {plugins.JUDGES}: {known}"
             )

@@ -77,6 +77,7 @@ def _measured(header: Header) -> list[str]:
     known = counted(transfer[transfer.set == "in"])
     accuracies = known.groupby("classifier", sort=False).clean_accuracy.first()
     named = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in accuracies.items())
+    number = int(known.photographs.max())
     fewest = known[known.labels == transfer.labels.min()].classifier
     trainings = f" Means over {header.runs} trainings, of which the first is in this file." if header.runs > 1 else ""
     shown = (
@@ -88,7 +89,7 @@ def _measured(header: Header) -> list[str]:
     return [
         f"Targeted success: the share of test photographs that target classifiers, which the model never saw, take for the"
         f" target camera; means over classifiers, 95% intervals. `chance` is the share that they take for it untouched."
-        f"{oracle} Their accuracy on untouched photographs of these cameras: {named}.{trainings}"
+        f"{oracle} Their accuracy on the {number} photographs of these cameras, untouched: {named}.{trainings}"
         " In-distribution: photographs of the cameras that the model was trained on; out-of-distribution: of others. `labels`"
         " is how many cameras the classifiers know.",
         to_markdown(merge_intervals(shown, 2), 2),
@@ -103,11 +104,21 @@ def _by_target(header: Header, classifiers: pd.Series) -> list[str]:
         return []
     labels = headline(labels)
     labels = labels[labels.classifier.isin(classifiers)]
-    table = labels.groupby(["target", "set"], sort=False).targeted.mean().unstack("set")
-    table = table.reindex(header.labels, columns=[name for name in SET_NAMES if name in table])
+    means = labels.groupby(["target", "set"], sort=False)[["targeted", "chance"]].mean()
+    shown = means.targeted.map("{:.2f}".format) + " (" + means.chance.map("{:.2f}".format) + ")"
+    table = shown.unstack("set").reindex(
+        header.labels, columns=[name for name in SET_NAMES if name in labels.set.values]
+    )
+    below = [f"{target}, {SET_NAMES[kind]}" for target, kind in means.index[means.targeted < means.chance]]
+    warning = (
+        [f"**Fewer than untouched**, so that the change leads away from the target: {'; '.join(below)}."]
+        if below
+        else []
+    )
     return [
-        f"By target camera, under the save `{labels.save.iloc[0]}`:",
+        f"By target camera, under the save `{labels.save.iloc[0]}`; in brackets `chance`, of untouched photographs:",
         to_markdown(table.rename(columns=SET_NAMES).reset_index(), 2),
+        *warning,
     ]
 
 

@@ -21,7 +21,10 @@ TRANSFER = [
     )
 ]
 PER_LABEL = [
-    {"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target, "targeted": rate * share}
+    {
+        **{"method": "cama", "save": "png", "set": "in", "classifier": name, "target": target},
+        **{"targeted": rate * share, "chance": 0.3 * share},
+    }
     for name, share in (("rgb", 1), ("con_conv", 1), ("hunter", 0))
     for target, rate in zip(LABELS, (0.2, 0.5, 0.8), strict=True)
 ]
@@ -48,8 +51,11 @@ def test_a_card_gives_rates_with_intervals_beside_the_accuracy_of_the_classifier
     card = model_card(header())
     assert "| in-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) | 0.12 | 0.33 | 0.37 | 36.08 |" in card
     assert "| out-of-distribution | png | 3 | 12 | 0.62 (0.60 to 0.64) |" in card
-    assert "untouched photographs of these cameras: rgb 1.00, con_conv 0.88." in card
-    assert "| Borealis_B2 | 0.50 |" in card
+    assert "Their accuracy on the 12 photographs of these cameras, untouched: rgb 1.00, con_conv 0.88." in card
+    assert "| Borealis_B2 | 0.50 (0.30) |" in card
+    assert (
+        "**Fewer than untouched**, so that the change leads away from the target: Alcyon_A10, in-distribution." in card
+    )
     assert "15 photographs of simulated, invented cameras" in card
     assert "Judges" not in card
     assert "{" not in card
