@@ -3,10 +3,11 @@
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import scipy.stats
 
 from cama.reporting.formats import to_markdown
+from cama.reporting.joined import t_width
 from cama.reporting.tables import ROW_COLUMNS, counted, paired_table
 from cama.settings.loading import load_config
 
@@ -169,9 +170,10 @@ def with_bounds(row: pd.Series) -> str:
 
 
 def _over_catalogues(values: pd.Series) -> str:
-    """The mean with a 95% t interval, from 0 to 1."""
+    """The mean with a 95% t interval, from 0 to 1, where there are catalogues enough for one."""
     half = _half(values)
-    return f"{values.mean():.2f} ({max(0, values.mean() - half):.2f} to {min(1, values.mean() + half):.2f})"
+    bounds = "" if np.isnan(half) else f" ({max(0, values.mean() - half):.2f} to {min(1, values.mean() + half):.2f})"
+    return f"{values.mean():.2f}{bounds}"
 
 
 def _difference(rows: list[pd.Series]) -> str:
@@ -183,8 +185,10 @@ def _difference(rows: list[pd.Series]) -> str:
     else:
         bounds = values[0], -rows[0].difference_high, -rows[0].difference_low
     shown = [f"{round(value, 2) + 0:.2f}" for value in bounds]  # + 0: no -0.00
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+    return shown[0] if np.isnan(bounds[1]) else f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def _half(values: pd.Series) -> float:
-    return float(scipy.stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
+    """Half the width of the t interval of a mean over catalogues; NaN where there is none."""
+    width = t_width(pd.Series([len(values)]), pd.Series([values.std()]))
+    return float(width.iloc[0] / len(values) ** 0.5)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cama.attacks.classical import Attack
 from cama.attacks.steps import fitting_bound, momentum_steps, within
+from cama.compute import pixels
 from cama.compute.device import Compute
 from cama.compute.psnr import at_psnr
 from cama.core.seeds import derive_seed
@@ -32,7 +33,7 @@ def gradient_attack(spec: MethodSpec, evaluator: Evaluator, compute: Compute, se
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         # rounded at random, or a bound between two grey levels would be one of them in every pixel
         dither = _uniform(images, seed, "dither") - 0.5
-        return at_psnr(images, bounded(images, target, bound), spec.psnr, _last(dither))
+        return at_psnr(images, bounded(images, target, bound), spec.psnr, dither.movedim(1, -1).numpy())
 
     return attack
 
@@ -78,13 +79,8 @@ def downhill(
 
 
 def in_levels(images: Tensor) -> np.ndarray:
-    """Images (N, 3, H, W) in [-1, 1] as (N, H, W, 3) in 0 to 255, not rounded."""
-    return _last(127.5 * (images.cpu() + 1))
-
-
-def _last(images: Tensor) -> np.ndarray:
-    """(N, 3, H, W) to (N, H, W, 3)."""
-    return images.movedim(1, -1).numpy()
+    """`pixels.in_levels` of images of any device."""
+    return pixels.in_levels(images.cpu().numpy())
 
 
 def _uniform(images: np.ndarray, seed: int, use: str) -> Tensor:

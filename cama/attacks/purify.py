@@ -11,6 +11,7 @@ import torch
 
 from cama.attacks.classical import Attack
 from cama.compute.device import Compute
+from cama.compute.pixels import in_levels
 from cama.compute.psnr import at_psnr
 from cama.models.estimator import load_estimator
 from cama.settings.attacks import MethodSpec
@@ -26,7 +27,6 @@ def purify_attack(path: Path, method: MethodSpec, compute: ComputeSpec) -> Attac
     def attack(images: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         with compute.autocast():
             _, clean = denoiser.split(compute.images(images))
-        after = 127.5 * (clean.float().clamp(-1, 1).cpu() + 1)
-        return at_psnr(images, after.movedim(1, -1).numpy(), method.psnr)
+        return at_psnr(images, in_levels(clean.float().clamp(-1, 1).cpu().numpy()), method.psnr)
 
     return attack

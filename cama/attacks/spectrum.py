@@ -63,15 +63,6 @@ def spectrum_attack(path: Path, method: MethodSpec, targets: tuple[str, ...]) ->
     return attack, strengths
 
 
-def filter_gains(path: Path, patches: Patches, psnr: float) -> tuple[np.ndarray, Strength]:
-    """The logarithms (L, F, F, 3) of the gains from an unknown source to each label, and how strong they are: with the alpha at
-    which the mean PSNR of the adversary's validation photographs is `psnr`.
-    """
-    log_gain = _log_gains(path, patches)
-    strength = _strength(psnr, [(x, log_gain(-1, target)) for x, _, target in _pictures(path, patches)])
-    return np.stack([strength.alpha * log_gain(-1, target) for target in range(len(patches.labels))]), strength
-
-
 def _log_gains(path: Path, patches: Patches) -> Callable[[int, int], np.ndarray]:
     """The logarithm (F, F, 3) of the gain from a source, -1 for an unknown one, to a target, for an alpha of 1."""
     powers = _mean_powers(path, patches)
@@ -87,9 +78,17 @@ def _log_gains(path: Path, patches: Patches) -> Callable[[int, int], np.ndarray]
 
 
 def _pictures(path: Path, patches: Patches) -> list[tuple[np.ndarray, int, int]]:
-    """The patches themselves of each of `validation_pairs`, with its labels."""
-    pairs = validation_pairs(path, patches)
-    return [(take(patches.arrays["rgb"], rows), source, target) for rows, source, target in pairs]
+    """The patches of a validation photograph, its label and another label: all of these, or some chosen at random."""
+    pairs = [
+        (rows[patches.photograph[rows] == name], source, target)
+        for source, rows in _rows(path, patches, validation=True)
+        for name in np.unique(patches.photograph[rows])
+        for target in range(len(patches.labels))
+        if target != source
+    ]
+    # always the same ones, so that the attack is the same wherever it is made
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:PAIRS]
+    return [(take(patches.arrays["rgb"], rows), *labels) for rows, *labels in (pairs[place] for place in chosen)]
 
 
 def _strength(level: float, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Strength:
@@ -139,19 +138,6 @@ def _mean_powers(path: Path, patches: Patches) -> np.ndarray:
         each = [power_spectrum(take(patches.arrays["rgb"], part)) for part in parts]
         powers.append(np.average(each, axis=0, weights=[len(part) for part in parts]))
     return np.maximum(powers, ROUNDING)
-
-
-def validation_pairs(path: Path, patches: Patches) -> list[tuple[np.ndarray, int, int]]:
-    """The rows of a validation photograph, its label and another label: all of these, or some chosen at random."""
-    pairs = [
-        (rows[patches.photograph[rows] == name], source, target)
-        for source, rows in _rows(path, patches, validation=True)
-        for name in np.unique(patches.photograph[rows])
-        for target in range(len(patches.labels))
-        if target != source
-    ]
-    # always the same ones, so that the attack is the same wherever it is made
-    return [pairs[place] for place in np.random.default_rng(0).permutation(len(pairs))[:PAIRS]]
 
 
 def _rows(path: Path, patches: Patches, validation: bool) -> Iterator[tuple[int, np.ndarray]]:

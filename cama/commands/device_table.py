@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from cama.core.progress import Progress
 from cama.core.seeds import derive_seed
 from cama.forensics.fingerprint import bent_match, device_fingerprint, pce, sensor_noise
 from cama.forensics.thresholds import MATCH_PCE
+from cama.photo.framing import Framing
 from cama.photo.warping import warped
 from cama.simulation.camera import CameraModel, flat_field, jpeg_file
 from cama.simulation.catalogue import draw_catalogue
@@ -29,8 +29,7 @@ LEVELS = 0.25, 0.6  # of the light of the darkest and the brightest, where nothi
 
 def resized(picture: np.ndarray, percent: int) -> np.ndarray:
     """A picture (H, W, 3), uint8, with sides of so many percent, as `cama anonymize --resize` makes it."""
-    height, width = (round(length * percent / 100) for length in picture.shape[:2])
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    return Framing(resize=round(max(picture.shape) * percent / 100)).apply(picture, 1, "")
 
 
 def cropped(picture: np.ndarray, percent: int) -> np.ndarray:

@@ -14,7 +14,6 @@ from cama.core.errors import CamaError
 from cama.storage.files import file_hash
 
 AREA = 32  # pixels a side of an area whose mean colour is compared
-STRIP = 256  # rows of pixels that are compared at a time
 
 
 def ssim(image: np.ndarray, changed: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from cama.core.errors import CamaError
 from cama.storage.files import check_folder
 
-NEUTRAL, SAME = "neutral", "same"
+NEUTRAL = "neutral"
 
 
 def output_names(photos: Sequence[Path], given: Sequence[Path], names: str, suffix: str) -> Iterator[Path | CamaError]:

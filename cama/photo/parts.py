@@ -24,7 +24,6 @@ LEAST_SHARES = (
     0.01,
 )  # of the squared error, of what is finer than a pixel and of the slopes: nothing is aligned better
 LEAST_VARIANCE = 0.3  # squared grey levels: smaller differences than their root count little
-CHROMA_NOISE = 0.5  # grey levels
 
 
 @dataclass(frozen=True)

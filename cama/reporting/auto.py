@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from cama.evaluation.rates import rate
-from cama.reporting.tables import counted
+from cama.reporting.tables import counted, rate_with_bounds
 
 CELL = ["method", "set", "save"]
 
@@ -25,16 +24,11 @@ def auto_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
             {
                 **dict(zip(CELL, keys, strict=True)),
                 "photographs": group.photograph.nunique(),
-                **_bounded("targeted", group.predicted == group.target, group, resamples, seed),
-                **_bounded("untargeted", known.predicted != known.source, known, resamples, seed),
+                **rate_with_bounds("targeted", group.predicted == group.target, group, resamples, seed),
+                **rate_with_bounds("untargeted", known.predicted != known.source, known, resamples, seed),
                 "targets": once.target.nunique(),
                 "source_guessed": guessed / len(once),
                 "source_chance": once.source.value_counts(normalize=True).max(),
             }
         )
     return pd.DataFrame(table)
-
-
-def _bounded(name: str, hit: pd.Series, group: pd.DataFrame, resamples: int, seed: int) -> dict[str, float]:
-    figures = rate(hit, group.photograph, resamples, seed, None, group.run)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))

@@ -16,6 +16,7 @@ from scipy.stats import t
 from cama.reporting.tables import NOT_COUNTED, PICTURE
 
 FEWEST = 3  # catalogues of which an interval is shown
+EQUAL = 1e-9  # deviation over catalogues that agree
 OVER, TOO_FEW, ALIKE = "over catalogues and trainings", "none: fewer than 3 catalogues", "none: all catalogues agree"
 BOUNDS = ["mean_low", "mean_high", "rerun_low", "rerun_high"]
 UNIT = ["catalogue", "run"]
@@ -128,22 +129,25 @@ def joined_table(values: pd.DataFrame) -> pd.DataFrame:
     grouped = catalogues.groupby(FIGURE, sort=False)
     table = pd.DataFrame({"catalogues": grouped.size(), "mean": grouped.mean()})
     table["deviation"] = grouped.std()
-    half = t.ppf(0.975, table.catalogues - 1) * table.deviation
+    half = t_width(table.catalogues, table.deviation)
     for name, width in (("mean", np.sqrt(1 / table.catalogues)), ("rerun", np.sqrt(1 + 1 / table.catalogues))):
         table[f"{name}_low"], table[f"{name}_high"] = table["mean"] - half * width, table["mean"] + half * width
     worst = catalogues.where(catalogues.index.get_level_values("figure") != "area_shift", -catalogues)
     found = worst.groupby(FIGURE, sort=False).idxmin()
     table["worst"], table["worst_catalogue"] = catalogues.loc[list(found)].to_numpy(), found.str[-1]
     table = table.join(_trainings(values)).reset_index()
-    too_few, agree = table.catalogues < FEWEST, table.deviation < 1e-9
-    table["interval"] = np.select([too_few, agree], [TOO_FEW, ALIKE], OVER)
-    table.loc[too_few | agree, BOUNDS] = np.nan
+    table["interval"] = np.select([table.catalogues < FEWEST, table.deviation < EQUAL], [TOO_FEW, ALIKE], OVER)
     rates = table.figure.str.contains("targeted|chance|clean")
     table.loc[rates, BOUNDS] = table.loc[rates, BOUNDS].clip(0, 1)
     shifts = table.figure == "area_shift"
     table.loc[shifts, BOUNDS] = table.loc[shifts, BOUNDS].clip(lower=0)
     first = [*FIGURE, "catalogues", "mean", "mean_low", "mean_high", "deviation", "rerun_low", "rerun_high"]
     return table[[*first, *(name for name in table if name not in first)]]
+
+
+def t_width(catalogues: pd.Series, deviation: pd.Series) -> pd.Series:
+    """Student's t at 97.5% times the deviation over so many catalogues; none of fewer than FEWEST, nor where all agree."""
+    return (t.ppf(0.975, catalogues - 1) * deviation).where((catalogues >= FEWEST) & (deviation >= EQUAL))
 
 
 def by_catalogue(values: pd.DataFrame) -> pd.Series:

@@ -69,11 +69,13 @@ def transfer_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
                 "photographs": group.photograph.nunique(),
                 "transformations": len(group),
                 "clean_accuracy": _accuracy(once, once.clean) if known else np.nan,
-                **_rate("targeted", group.predicted == group.target, group, resamples, seed, "target"),
+                **rate_with_bounds("targeted", group.predicted == group.target, group, resamples, seed, "target"),
                 "chance": _chance(group),
                 **_untargeted("untargeted", group, known, resamples, seed),
                 **_distortion(group),
-                **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
+                **rate_with_bounds(
+                    "targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"
+                ),
                 **_untargeted("untargeted_where_right", right, known, resamples, seed),
                 **_patches(group, known, resamples, seed),
                 "clean_accuracy_after_save": _accuracy(group, group.clean_saved) if known else np.nan,
@@ -103,7 +105,7 @@ def _accuracy(rows: pd.DataFrame, predicted: pd.Series) -> float:
     return (predicted == rows.source).groupby(rows.source).mean().mean()
 
 
-def _rate(
+def rate_with_bounds(
     name: str, hit: pd.Series, group: pd.DataFrame, resamples: int, seed: int, by: str | None = None
 ) -> dict[str, float]:
     """A rate of `group` and its bounds; with `by`, for each value of that column and then averaged."""
@@ -113,7 +115,7 @@ def _rate(
 
 def _untargeted(name: str, group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dict[str, float]:
     group = group if known else group[:0]
-    return _rate(name, group.predicted != group.source, group, resamples, seed, "source")
+    return rate_with_bounds(name, group.predicted != group.source, group, resamples, seed, "source")
 
 
 def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dict[str, float]:
@@ -122,8 +124,10 @@ def _patches(group: pd.DataFrame, known: bool, resamples: int, seed: int) -> dic
         return {}
     known_group = group if known else group[:0]
     return {
-        **_rate("patches_targeted", group.patches_targeted, group, resamples, seed, "target"),
-        **_rate("patches_untargeted", known_group.patches_untargeted, known_group, resamples, seed, "source"),
+        **rate_with_bounds("patches_targeted", group.patches_targeted, group, resamples, seed, "target"),
+        **rate_with_bounds(
+            "patches_untargeted", known_group.patches_untargeted, known_group, resamples, seed, "source"
+        ),
     }
 
 
@@ -144,7 +148,7 @@ def per_label_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
             cell = dict(zip(("targeted_low", "targeted_high"), wilson(int(hit.sum()), len(group)), strict=True))
             cell = {"targeted": hit.mean(), **cell}
         else:
-            cell = _rate("targeted", hit, group, resamples, seed)
+            cell = rate_with_bounds("targeted", hit, group, resamples, seed)
         about = {**dict(zip([*KEYS, "target"], keys, strict=True)), "transformations": len(group)}
         table.append({**about, **cell, "chance": _chance(group)})
     return _with_oracle(pd.DataFrame(table), ["set", "save", "classifier", "target"])
@@ -166,13 +170,15 @@ def summary_table(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
             {
                 **dict(zip(keys, values, strict=True)),
                 "photographs": group.photograph.nunique(),
-                **_rate("targeted", hit, group, resamples, seed, "target"),
+                **rate_with_bounds("targeted", hit, group, resamples, seed, "target"),
                 "chance": _chance(group),
                 "targeted_worst_classifier": by_classifier.min(),
                 "targeted_worst_label": hit.groupby(group.target).mean().min(),
                 "targeted_worst_cell": hit.groupby([group.classifier, group.source, group.target]).mean().min(),
                 **_untargeted("untargeted", group, known, resamples, seed),
-                **_rate("targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"),
+                **rate_with_bounds(
+                    "targeted_where_right", right.predicted == right.target, right, resamples, seed, "target"
+                ),
                 **_untargeted("untargeted_where_right", right, known, resamples, seed),
                 **_distortion(group),
                 "roles": ", ".join(f"{number} {role}" for role, number in roles.items()),
