@@ -1,6 +1,6 @@
 """The choice of a target: the camera model for which a photograph can be made to pass most surely."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ Judge = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Choice:
-    """A target, and how surely the judges take the changed crops for each label: a mean probability, 0 to 1; that of their own
-    camera is 0.
+    """A target, and how surely the judges take the changed crops for each label: a mean probability, 0 to 1; 0 for labels that
+    were not to be chosen.
     """
 
     target: int
@@ -62,24 +62,24 @@ def choose_target(
     judges: Sequence[Judge],
     labels: int,
     own: int | None = None,
+    others: Collection[int] = (),
 ) -> Choice:
     """The label for which the judges take crops (N, S, S, 3), uint8, most surely once they are changed towards it.
 
     `crops`: of one photograph, or of several of one camera, each array of photographs changed as one picture, so that a change
     of a given strength is spread over them as over the whole photograph. `judges`: of so many `labels`, best such as the
     generator was not trained with. `own`: the crops' own label, which is never chosen; where it is not known, that which
-    the judges give them.
+    the judges give them. `others`: labels that are chosen only where no other is left.
     """
     if own is None:
         own = int(np.mean([probabilities(judges, one) for one in crops], axis=0).argmax())
+    free = [label for label in range(labels) if label != own]
+    free = [label for label in free if label not in others] or free
     shares = [0.0] * labels
-    for label in range(labels):
-        if label != own:
-            found = [probabilities(judges, _changed(one, change, label))[label] for one in crops]
-            shares[label] = float(np.mean(found))
-    return Choice(
-        max((label for label in range(labels) if label != own), key=lambda label: shares[label]), tuple(shares)
-    )
+    for label in free:
+        found = [probabilities(judges, _changed(one, change, label))[label] for one in crops]
+        shares[label] = float(np.mean(found))
+    return Choice(max(free, key=lambda label: shares[label]), tuple(shares))
 
 
 def _changed(crops: np.ndarray, change: Change, label: int) -> np.ndarray:

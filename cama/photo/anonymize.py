@@ -40,7 +40,7 @@ from cama.storage.images import Held, strips_of
 NEUTRAL_TIME = 946_684_800  # modification time of written files: 2000-01-01, UTC
 AUTO = "auto"  # in place of a target: the judges of the model file choose one
 MOVED = 0.5  # mean probability of the target by the model file's classifiers, below which a photograph was not moved
-WEAKER = 0.5  # dB by which a change may be weaker than asked for without a warning
+WEAKER = 1.0  # dB by which a change may be weaker than asked for without a warning
 MIN_PSNR = 20.0  # dB of the changed picture to the photograph, and of the decoded file to that; fewer are an error
 THUMBNAIL = 160, 120  # pixels of a landscape thumbnail in DCF
 UNCHANGED = "The device's own fingerprint and what the picture shows are untouched."

@@ -234,7 +234,11 @@ def _run_in_process(task: Task) -> dict[str, Any]:
 
 def _line(record: dict[str, Any]) -> str:
     before, after = record["before"], record["after"]
-    results = [f"its classifiers give {record['target']} {before['target']:.2f} before, {after['target']:.2f} after"]
+    chosen = " (chosen)" if record["choice"] else ""
+    results = [
+        f"towards {record['target']}{chosen}: its classifiers name it with {before['target']:.2f} before,"
+        f" {after['target']:.2f} after"
+    ]
     results += [
         f"{old['classifier']}: {_most_probable(old)} before, {_most_probable(new)} after"
         for old, new in zip(before["classifiers"], after["classifiers"], strict=True)
@@ -244,12 +248,10 @@ def _line(record: dict[str, Any]) -> str:
         for old, new in zip(before["judges"], after["judges"], strict=True)
     ]
     exif = ", minimal EXIF" if record["metadata"] == "target" else ""
-    if record["choice"]:
-        share = record["choice"]["shares"][record["target"]]
-        results.insert(0, f"{record['target']} was chosen, which its judges name with {share:.2f}")
     level = "no pixel changed" if record["psnr"] is None else f"{record['psnr']} dB"
-    file = f"{record['input']} -> {record['output']}: {level}, {record['encoding']} encoding{exif}"
-    return "; ".join([file, *results, *(f"WARNING: {warning}" for warning in record["warnings"])])
+    results.append(f"{level}, {record['encoding']} encoding{exif}")
+    warnings = (f"WARNING: {warning}" for warning in record["warnings"])
+    return f"{record['input']} -> {record['output']}: {'; '.join([*results, *warnings])}"
 
 
 def _last_line(records: list[dict[str, Any]], failed: int, asked: str, caution: str) -> str:

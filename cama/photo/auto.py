@@ -42,19 +42,24 @@ class Series:
 def choose_targets(photos: Sequence[Path | Held], model: Anonymizer, psnr: float) -> dict[Path | Held, dict[str, Any]]:
     """For each photograph the target that those of its source camera reach most surely by the judges of the model file, at
     `psnr` dB (0: as the generator leaves them): a record of `target`, `source`, `photographs` and `shares`, as in
-    docs/anonymize.schema.json. Where no photograph of a camera can be read, or all are too small, its photographs have none.
+    docs/anonymize.schema.json. No target is a camera that took others of the photographs, while one is left that did not.
+    Where no photograph of a camera can be read, or all are too small, its photographs have none.
     """
     found: dict[Path | Held, dict[str, Any]] = {}
     series = _series(photos)
-    progress = Progress("choosing targets", len(series))
+    sources = {model.header.target_of(one.make, one.model) for one in series}
+    others = {number for number, name in enumerate(model.header.labels) if name in sources}
+    progress = Progress("choosing targets, by camera", len(series))
     for done, one in enumerate(series, start=1):
         if crops := one.crops():
-            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr))
+            found |= dict.fromkeys(one.photographs, _choose(crops, one, model, psnr, others))
         progress.update(done)
     return found
 
 
-def _choose(crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float) -> dict[str, Any]:
+def _choose(
+    crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: float, others: set[int]
+) -> dict[str, Any]:
     header, attack = model.header, packaged_attack(model)
 
     def change(picture: np.ndarray, target: int) -> np.ndarray:
@@ -63,7 +68,7 @@ def _choose(crops: list[np.ndarray], series: Series, model: Anonymizer, psnr: fl
     judges = [attributor.classify for attributor in packaged_attributors(model)]
     own = header.target_of(series.make, series.model)
     number = header.labels.index(own) if own else None
-    choice = choose_target(crops, change, judges, len(header.labels), number)
+    choice = choose_target(crops, change, judges, len(header.labels), number, others)
     shares = {name: round(share, 4) for name, share in zip(header.labels, choice.shares, strict=True)}
     return {
         "target": header.labels[choice.target],

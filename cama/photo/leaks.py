@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cama.core.errors import CamaError
-from cama.core.packages import INSTALL
 from cama.jpeg.exif import BLOCKS, Entry, join_exif, read_exif
 from cama.jpeg.exif import IPTC as IPTC_TAG
 from cama.jpeg.exif import XMP as XMP_TAG
@@ -156,7 +155,10 @@ class Leaks:
         try:
             from cama.photo.likeness import Picture  # takes packages that a small installation has not
         except ModuleNotFoundError as error:
-            reason = f"look at it yourself: to compare it takes the package {error.name} ({INSTALL})"
+            reason = (
+                "not compared, it may show what was painted over or cut away: look at it, or add the package"
+                f" {error.name} (pip install 'cama[previews]')"
+            )
             return Comparison("undecided", None, reason)
         self._compared = self._compared or Picture(self._picture)
         return self._compared.compare(image)

@@ -23,6 +23,8 @@ def summary(record: dict[str, Any]) -> str:
     """The file's path and a line for each finding; the settings of the exposure, which are many, share one line."""
     rows = [*_coding(record), *_leaks(record["leaks"])]
     rows += [("thumbnail", _thumbnail(thumbnail)) for thumbnail in record["thumbnails"]]
+    if not record["leaks"] and not record["thumbnails"] and not record["faults"]:
+        rows.append(("metadata", "none"))
     rows += [("damaged", f"byte {place['offset']}: {place['what']}") for place in record.get("damage", [])]
     rows += [("damaged", fault) for fault in record["faults"]]
     rows += [("warning", warning) for warning in record["warnings"]]

@@ -130,18 +130,22 @@ def test_names_and_metadata_are_text(seen, tmp_path):
     assert "owned" not in seen.page.title()
 
 
-def test_ten_at_once_with_a_broken_one(seen, tmp_path):
+def test_ten_at_once_with_a_broken_one_and_a_damaged_one(seen, tmp_path):
     paths = [tmp_path / f"{number}.jpg" for number in range(9)]
     for number, path in enumerate(paths):
         path.write_bytes(jpeg(scene(64, 80, seed=number)))
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+    paths[0].write_bytes(paths[0].read_bytes()[:-400])
     page = seen.page
     page.set_input_files("#files", [str(tmp_path / "broken.jpg"), *map(str, paths)])
-    page.locator("#pictures > li").nth(8).wait_for()
-    seen.said.clear()  # the browser says that one answer was 400
+    page.locator("#pictures > li").nth(9).wait_for()
+    assert page.get_by_text("This file does not decode whole").count() == 2
     page.select_option("#target", "Corvus_C300")
     page.click("#change")
-    page.locator(".slider").nth(8).wait_for()
+    page.get_by_text("8 changed, 2 could not be").wait_for()
+    assert page.locator(".slider").count() == 8
+    assert all("400 (Bad Request)" in line for line in seen.said)  # as the browser says of what cannot be read or shown
+    seen.said.clear()
 
 
 def test_what_is_dropped_is_added(seen, photo):

@@ -41,6 +41,8 @@ def test_the_most_sure_target_is_chosen_and_never_the_own():
     assert chosen.shares[0] == 0
     assert 0 < chosen.shares[1] < chosen.shares[2] < 1
     assert choose_target([crops], paint(50, 155, 140), [ByColour()], 3).target == 1
+    assert choose_target([crops], paint(50, 155, 140), [ByColour()], 3, others={1}).target == 2
+    assert choose_target([crops], paint(50, 155, 140), [ByColour()], 3, others={0, 1, 2}).target == 1  # none is left
     assert choose_target([crops], paint(0, 0, 0), [ByColour()], 3).target in (1, 2)
 
 

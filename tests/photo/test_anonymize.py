@@ -403,10 +403,11 @@ def test_several_at_a_time_in_the_order_given(jobs, photo, model, tmp_path, caps
     captured = capsys.readouterr()
     *lines, last = captured.out.splitlines()
     assert [line.partition(" -> ")[0] for line in lines] == [str(tmp_path / "second.jpg"), str(photo)]
-    assert all("Corvus C300 encoding; its classifiers give Corvus_C300 0." in line for line in lines)
+    assert all(": towards Corvus_C300: its classifiers name it with 0." in line for line in lines)
+    assert all("dB, Corvus C300 encoding" in line for line in lines)
     unconvincing = sum(float(line.split("before, ")[1].split(" after")[0]) < 0.5 for line in lines)
     assert unconvincing  # E is not even trained
-    visible = sum(float(line.split(" dB")[0].rpartition(": ")[2]) < 35 for line in lines)
+    visible = sum(float(line.split(" dB")[0].rpartition("; ")[2]) < 35 for line in lines)
     worse = sum(" less after than before" in line for line in lines)
     less = f"{worse} taken LESS for Corvus_C300 after than before. " if worse else ""
     seen = f"{visible} changed so much that it can be seen (below 35 dB): look before you share. " if visible else ""

@@ -96,7 +96,8 @@ def test_the_run_ends_in_model_files_that_anonymize_takes(finished, tmp_path, ca
     out = tmp_path / "out.jpg"
     assert main(["anonymize", str(photo), "--model", file, "--to", "Borealis_B2", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "Borealis B2 encoding; its classifiers give Borealis_B2 0." in said
+    assert ": towards Borealis_B2: its classifiers name it with 0." in said
+    assert "dB, Borealis B2 encoding" in said
     assert "nothing was measured against classifiers of real ones" in said
     assert main(["models", "show", file]) == 0
     card = capsys.readouterr().out

@@ -7,6 +7,7 @@ const said = document.getElementById("said");
 const cards = new Map(); // by the id of a photograph: its element, and what it shows
 const removed = new Set();
 const AMPLIFIED = 12;
+let followed = false; // whether something was being changed when the server was asked last
 
 function say(text, bad = false) {
   said.textContent = text;
@@ -58,6 +59,7 @@ function told(record) {
   }
   const settings = record.leaks.filter((leak) => leak.tells === "settings").length;
   if (settings) rows.push([texts.settings_leak, String(settings)]);
+  if (record.decodes && record.decodes !== "whole") rows.push([texts.faults, texts.damaged]);
   for (const fault of record.faults) rows.push([texts.faults, fault]);
   for (const warning of record.warnings) rows.push([texts.warnings, warning]);
   if (!rows.length) return make("p", { textContent: texts.tells_nothing });
@@ -92,7 +94,8 @@ function slider(picture) {
   const range = make("input", { type: "range", min: 0, max: 100, value: 50 });
   range.setAttribute("aria-label", texts.compare);
   range.addEventListener("input", () => frame.style.setProperty("--at", `${range.value}%`));
-  return make("div", {}, frame, range);
+  const ends = make("div", { className: "ends" }, ...["before", "after"].map((what) => make("small", { textContent: texts[what] })));
+  return make("div", {}, frame, range, ends);
 }
 
 function after(picture) {
@@ -112,11 +115,12 @@ function after(picture) {
   ];
   if (record.psnr !== null) parts.push(make("p", { textContent: fill(texts.level, record) }));
   for (const warning of record.warnings) parts.push(make("p", { className: "bad" }, `${texts.warnings}: `, make("span", { lang: "en", textContent: warning })));
-  const difference = make("img", { src: `/pictures/${picture.id}/difference`, alt: "", loading: "lazy" });
-  const figure = make("figure", {}, difference, make("figcaption", { textContent: fill(texts.difference, { times: AMPLIFIED }) }));
-  difference.addEventListener("error", () => figure.remove());
+  const title = fill(texts.difference, { times: AMPLIFIED });
+  const difference = make("img", { src: `/pictures/${picture.id}/difference`, alt: title, loading: "lazy" });
+  const details = make("details", {}, make("summary", { textContent: title }), difference);
+  difference.addEventListener("error", () => details.remove()); // of a cropped or smaller picture there is none
   parts.push(make("a", { className: "button", href: `/pictures/${picture.id}/result`, download: record.output, textContent: texts.save }));
-  parts.push(make("details", {}, make("summary", { textContent: fill(texts.difference, { times: AMPLIFIED }) }), figure));
+  parts.push(details);
   return parts;
 }
 
@@ -162,6 +166,14 @@ function refresh() {
   return busy;
 }
 
+function progress() {
+  const states = [...cards.values()].map((card) => card.picture.state).filter(Boolean);
+  const [done, failed] = ["done", "failed"].map((state) => states.filter((one) => one === state).length);
+  const text = done + failed < states.length ? texts.progress : texts.finished;
+  const sentence = fill(text, { done: done + failed, all: states.length, changed: done, failed });
+  if (states.length && said.textContent !== sentence) say(sentence, failed > 0 && done + failed === states.length);
+}
+
 function forget(id) {
   const card = cards.get(id);
   if (!card) return;
@@ -174,7 +186,10 @@ async function follow() {
   const pictures = (await ask("/pictures")).filter((picture) => !removed.has(picture.id));
   for (const id of [...cards.keys()]) if (!pictures.some((picture) => picture.id === id)) forget(id);
   for (const picture of pictures) show(picture);
-  if (refresh()) setTimeout(follow, 500);
+  const busy = refresh();
+  if (busy || followed) progress();
+  followed = busy;
+  if (busy) setTimeout(follow, 500);
 }
 
 const form = document.getElementById("settings");
