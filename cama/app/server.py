@@ -120,6 +120,7 @@ class Handlers:
             psnr=header.psnr,
             measured=measured(header.scores.summary, words),
             simulated=header.simulated,
+            metadata=any(profile.exif.entries for profile in header.profiles.values()),
             credits=header.credits,
         )
         return HTMLResponse(html)

@@ -201,6 +201,8 @@ def _export(options: Namespace) -> None:
     from cama.storage.files import atomic, check_folder
 
     check_folder(options.onnx.parent)
+    if options.onnx.exists():
+        raise CamaError(f"--onnx: there is a file {options.onnx} already, expected a new name")
     data, header = read_network(options.file, GENERATOR)
     if header.refine or header.headroom:
         raise CamaError(

@@ -10,7 +10,6 @@ from cama.core.errors import CamaError
 from cama.jpeg.exif import SERIAL, read_exif
 from cama.jpeg.names import camera_name, clean, label, same_camera
 from cama.jpeg.segments import read_segments
-from cama.settings.data import NETWORKS
 from cama.storage.images import read_file
 
 VISION = re.compile(
@@ -18,7 +17,7 @@ VISION = re.compile(
 )
 # Other files of VISION: flat fields, copies that were shared on social networks, and videos.
 VISION_OTHER = re.compile(r"D\d\d_[^/]+/(images/(flat|natFBH|natFBL|natWA)|videos)/.+")
-QUALITIES = ("orig", *NETWORKS)
+QUALITIES = ("orig", "facebook", "instagram", "telegram", "twitter", "whatsapp")
 FORCHHEIM = re.compile(
     r"(?P<device>D\d\d)_(?P<make>[^_/]+)_(?P<model>[^/]+?)(_\d)?/(?P<quality>[a-z]+)/"
     r"(?P=device)_img_(?P=quality)_(?P<scene>\d+)\.jpe?g",

@@ -2,6 +2,7 @@
 read and run without torch.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,15 +91,22 @@ class Header(Spec):
         return self
 
     def target_of(self, make: str, model: str) -> str:
-        """The target that is this camera, however its name is spelt; empty where none is."""
-        wanted = same_camera(make, model)
+        """The target that is this camera, however its name is spelt; empty where none is. A label may leave out words of the
+        name, as Canon_1100D those of `Canon EOS 1100D`; that of one camera then also fits its successor `... Mark II`.
+        """
+        maker, wanted = same_camera(make, model)
+        spelt = {label: [tuple(label.split("_", 1))] for label in self.labels}
+        for label, profile in self.profiles.items():
+            spelt.setdefault(label, []).append((profile.camera.make, profile.camera.model))
+        keys = {label: [same_camera(*names) for names in found if len(names) == 2] for label, found in spelt.items()}
         for label in self.labels:
-            spelt = [tuple(label.split("_", 1))]
-            if label in self.profiles:
-                camera = self.profiles[label].camera
-                spelt.append((camera.make, camera.model))
-            if wanted in [same_camera(*names) for names in spelt if len(names) == 2]:
+            if (maker, wanted) in keys[label]:
                 return label
+        words = _words(wanted)
+        for label in self.labels:
+            for own, name in keys[label]:
+                if own == maker and name and _words(name) <= words:
+                    return label
         return ""
 
     @property
@@ -154,6 +162,10 @@ def _try(anonymizer: Anonymizer) -> None:
         network(picture, label)
     for judge in anonymizer.judges.values():
         judge(picture)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\s_-]+", name))
 
 
 def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> Anonymizer:

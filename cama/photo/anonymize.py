@@ -106,6 +106,12 @@ class PhotoAnonymizer:
             missing = next(name for name in targets if name not in profiles)
             other = "--to CAMERA" if target == AUTO else "--profile FILE"
             raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
+        if metadata == "target" and not all(profiles[name].exif.entries for name in targets):
+            bare = next(name for name in targets if not profiles[name].exif.entries)
+            raise CamaError(
+                f"--metadata: found target, and no EXIF in the photographs that the container profile of {bare} was learnt"
+                " from, expected none, or --profile FILE"
+            )
         attributors = tuple(map(load_attributor, classifiers))
         level = _level(psnr, header, model)
         named = None if target == AUTO else target

@@ -19,7 +19,7 @@ from cama.photo.auto import choose_targets
 from cama.photo.change import cores
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inputs import Input, list_inputs
-from cama.photo.naming import NEUTRAL, check_map, output_names, write_map
+from cama.photo.naming import NEUTRAL, check_map, output_names, same_file, write_map
 from cama.photo.outputs import made_folder, plan_outputs
 from cama.photo.records import envelope, failure_line
 
@@ -58,9 +58,11 @@ def anonymize_files(
     Results go to standard output: a line for each photograph and a last line, or one JSON object with their records `as_json`.
     Errors, progress, and a line for each file of a folder that is left out, go to standard error.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"  # of processes to come: photographs may have come with Python files beside them
     inputs = list_inputs(photos, _say)
     several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
     results: list[dict[str, Any]] = []
+    late: list[dict[str, Any]] = []
     png = settings["encoding"] == "png"
     with plan_outputs(delivery.out, several, delivery.force, png) as (file, folder):
         anonymizer = PhotoAnonymizer.load(**settings)
@@ -69,7 +71,7 @@ def anonymize_files(
         if delivery.map:
             written = [out for out in outs if isinstance(out, Path)]
             check_map(delivery.map, [*(photo for photo, _ in inputs), *written], delivery.force)
-        originals = {os.path.realpath(photo) for photo, _ in inputs}
+        originals = {same_file(photo) for photo, _ in inputs}
         outs = [_kept(out, originals) for out in outs]
         if delivery.dry:
             return _tell_plan(inputs, outs, anonymizer, delivery.names == NEUTRAL and not file, delivery.force)
@@ -77,7 +79,7 @@ def anonymize_files(
         tasks = [_task(photo, error, out, choices) for (photo, error), out in zip(inputs, outs, strict=True)]
         progress = Progress("photographs", len(tasks))
         try:
-            for record in _results(tasks, anonymizer, settings, delivery.force, jobs):
+            for record in _results(tasks, anonymizer, settings, delivery.force, jobs, late):
                 results.append(record)
                 if record["error"]:
                     _say(record["error"])
@@ -86,6 +88,7 @@ def anonymize_files(
                 if len(tasks) > 1:
                     progress.update(len(results))
         finally:  # also after an interruption, since only these say which photograph became which file
+            results += late
             if as_json:
                 print(envelope("anonymize", results))
             if delivery.map:
@@ -96,9 +99,9 @@ def anonymize_files(
     return len(written) == len(results)
 
 
-def _kept(out: Path | CamaError, originals: set[str]) -> Path | CamaError:
+def _kept(out: Path | CamaError, originals: set[tuple[int, int] | str]) -> Path | CamaError:
     """The name of a result, or an error where it is that of a photograph to be read: no original is replaced."""
-    if isinstance(out, Path) and os.path.realpath(out) in originals:
+    if isinstance(out, Path) and same_file(out) in originals:
         return CamaError(f"{out}: found one of the photographs, which is not replaced, expected another folder or name")
     return out
 
@@ -163,9 +166,14 @@ def _say(line: str) -> None:
 
 
 def _results(
-    tasks: list[Task], anonymizer: PhotoAnonymizer, settings: dict[str, Any], force: bool, jobs: int
+    tasks: list[Task],
+    anonymizer: PhotoAnonymizer,
+    settings: dict[str, Any],
+    force: bool,
+    jobs: int,
+    late: list[dict[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """The record of each photograph, in order."""
+    """The record of each photograph, in order; after an interruption the rest of what was done goes to `late`."""
     if len(tasks) == 1:
         yield _run(anonymizer, force, tasks[0], Progress("parts", 0))
         return
@@ -175,14 +183,20 @@ def _results(
     # spawned, since threads do not survive a fork
     initialize = partial(_initialize, settings, force, max(1, cores() // jobs))
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), initialize)
+    waiting = [(task, pool.submit(_run_in_process, task)) for task in tasks]
     try:
-        for task, future in [(task, pool.submit(_run_in_process, task)) for task in tasks]:
+        while waiting:
+            task, future = waiting[0]
             try:
-                yield future.result()
+                record = future.result()
             except BrokenProcessPool:  # one photograph's process ended, and with it the whole pool
-                yield _run_alone(task, initialize)
+                record = _run_alone(task, initialize)
+            del waiting[0]
+            yield record
     finally:
         pool.shutdown(cancel_futures=True)
+        done = (future for _, future in waiting if not future.cancelled() and future.exception() is None)
+        late += [future.result() for future in done]
 
 
 def _run_alone(task: Task, initialize: Callable[[], None]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cama.compute.psnr import decibels, psnr
-from cama.core.errors import CamaError
+from cama.core.errors import CamaError, printable
 from cama.photo.decoding import orient, read_srgb
 from cama.storage.files import atomic
 
@@ -120,7 +120,7 @@ def described(record: dict[str, Any]) -> str:
     """A record as lines for a person."""
     lines = list(record["warnings"])
     if record["psnr"] is None:
-        return "\n".join([*lines, "no pixel changed"])
+        return "\n".join(map(printable, [*lines, "no pixel changed"]))
     lines += [
         f"PSNR {record['psnr']} dB; the area of {AREA}x{AREA} pixels that changed most has {record['lowest_psnr']} dB",
         f"largest shift of a colour's mean in an area: {record['largest_shift']} of 255 levels",
@@ -129,4 +129,4 @@ def described(record: dict[str, Any]) -> str:
         shifts = ", ".join(f"{colour} {shift:+.2f}" for colour, shift in record["dark_shift"].items())
         lines.append(f"dark areas, on average: {shifts} levels")
     places = [f"{PLACES[one['what']]} at +{one['left']}+{one['top']}" for one in record["places"]]
-    return "\n".join([*lines, f"places: {', '.join(places)}"])
+    return "\n".join(map(printable, [*lines, f"places: {', '.join(places)}"]))

@@ -39,13 +39,24 @@ def _place(photo: Path, given: Sequence[Path]) -> Path:
     return whole.relative_to(root)
 
 
+def same_file(path: Path) -> tuple[int, int] | str:
+    """A key that all names of a file share, also on file systems that do not tell capital letters apart; of what is not there
+    its path without links.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
+
+
 def check_map(path: Path, others: Sequence[Path], force: bool) -> None:
     """An error, before the work, where the list cannot be written, or has the name of one of the `others`."""
     if path.is_dir():
         raise CamaError(f"--map: found the folder {path}, expected the name of a file")
     if path.exists() and not force:
         raise CamaError(f"--map: there is a file {path} already, expected none without --force")
-    if os.path.realpath(path) in {os.path.realpath(other) for other in others}:
+    if same_file(path) in {same_file(other) for other in others}:
         raise CamaError(f"--map: found {path}, which is a photograph or its result, expected another name")
     check_folder(path.parent)
 
@@ -53,7 +64,7 @@ def check_map(path: Path, others: Sequence[Path], force: bool) -> None:
 def write_map(path: Path, records: Sequence[dict[str, Any]]) -> None:
     """Write which photograph became which file, as CSV that its owner alone may read."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         # names of files need not be text

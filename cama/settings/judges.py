@@ -141,7 +141,7 @@ def read_judge(path: Path) -> JudgeSpec:
         raise CamaError(f"{path}: found a file of {path.stat().st_size} bytes, expected at most {LARGEST} of a judge")
     try:
         values = yaml.load(read_text(path), Loader=Loader)  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CamaError(f"{path}: not the YAML file of a judge ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         found = "an empty file" if values is None else f"a {type(values).__name__}"

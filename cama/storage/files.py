@@ -23,7 +23,7 @@ def atomic(path: Path) -> Iterator[Path]:
     names `path`.
     """
     temporary = None
-    prefix = f".{path.stem[:100]}."
+    prefix = f".{os.fsdecode(os.fsencode(path.stem)[:100])}."  # a name has 255 bytes at most
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _delete_leftovers(path.parent, prefix, path.suffix)

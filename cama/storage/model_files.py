@@ -35,7 +35,7 @@ def save_tensors(path: Path, tensors: dict[str, np.ndarray], header: Any) -> Non
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """Tensors and header of a file of `save_tensors`; a missing, damaged or foreign file is an error that names it."""
-    if not path.exists():
+    if not path.is_file():
         raise CamaError(f"{path}: no such model file")
     try:
         with delay_signals(), safe_open(path, framework="np") as file:

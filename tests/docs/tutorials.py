@@ -11,7 +11,11 @@ from tests import warm
 PROJECT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)
 SECONDS = 400
-SHIMS = {"uv": '#!/bin/sh\nshift\nexec "$@"\n', "pip": "#!/bin/sh\n"}  # all is installed already
+SHIMS = {  # all is installed already; `python3 -m venv DIR` makes an environment of nothing
+    "uv": '#!/bin/sh\nshift\nexec "$@"\n',
+    "pip": "#!/bin/sh\n",
+    "python3": '#!/bin/sh\nmkdir -p "$3/bin" && touch "$3/bin/activate"\n',
+}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -28,7 +32,7 @@ def run_block(text: str, folder: Path) -> str:
         (shims / name).chmod(0o755)
     path = os.pathsep.join([str(shims), str(Path(sys.executable).parent), os.environ["PATH"]])
     command = ["bash", "-euo", "pipefail", "-c", text]
-    environment = {**warm.environment(), "PATH": path}
+    environment = {**warm.environment(), "PATH": path, "HOME": str(folder)}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )

@@ -32,6 +32,7 @@ from cama.photo.inspect import inspect
 from cama.photo.profile import learn_profile, write_profile
 from cama.settings.attacks import MethodSpec
 from cama.settings.training import ComputeSpec
+from cama.shipped import SHIPPED
 from cama.storage.images import read_rgb
 from tests.commands.helpers import refusal
 from tests.jpeg.helpers import jpeg, scene
@@ -154,6 +155,10 @@ def test_minimal_exif_says_what_the_targets_firmware_says_and_nothing_of_the_pho
 def test_minimal_exif_needs_a_profile(model):
     with pytest.raises(CamaError, match="--metadata: found target without a container profile of Alcyon_A10"):
         how(model, "Alcyon_A10", encoding="target", metadata="target")
+    with pytest.raises(
+        CamaError, match=r"--metadata: found target, and no EXIF in the photographs that .* of Canon_SX260"
+    ):
+        PhotoAnonymizer.load(SHIPPED, "Canon_SX260", metadata="target", encoding="target")
     with pytest.raises(CamaError, match="--metadata: found target beside --encoding neutral, expected one of the two"):
         how(model, metadata="target")
     with pytest.raises(CamaError, match="--encoding: found neutral beside --profile"):
@@ -579,7 +584,7 @@ def test_a_picture_in_which_nothing_changed_is_null_in_json_and_said(photo, mode
     monkeypatch.setattr(module, "psnr", lambda *_: float("inf"))
     arguments = [str(photo), "--model", str(model), "--to", "Corvus_C300", "--out", str(photo.parent / "out.jpg")]
     assert main(["anonymize", *arguments]) == 0
-    assert ": no pixel changed, Corvus C300 encoding" in capsys.readouterr().out
+    assert "; no pixel changed, Corvus C300 encoding" in capsys.readouterr().out
     assert main(["anonymize", *arguments, "--force", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["results"]
     assert record["psnr"] is None

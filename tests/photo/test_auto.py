@@ -77,6 +77,9 @@ def test_each_source_camera_has_one_target_and_never_its_own(model, tmp_path, ca
         ("NIKON CORPORATION", "NIKON D70", "Nikon_D70"),
         ("Canon", "Canon PowerShot SX260 HS", "Canon_SX260"),
         ("Canon", "Canon EOS 600D", ""),
+        ("Canon", "PowerShot SX260 HS", "Canon_SX260"),
+        ("NIKON CORPORATION", "NIKON D70s", ""),
+        ("Acme", "NIKON D70", ""),
         ("", "", ""),
     ],
 )

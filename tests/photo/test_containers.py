@@ -612,3 +612,13 @@ def test_the_collected_cases_show_one_picture(name, kind, warnings):
 @pytest.mark.parametrize("name", ["ascii", "byte", "slong"])
 def test_the_collected_orientations_are_obeyed(name):
     assert read_srgb(CASES / f"orientation-{name}.jpg")[1:] == (6, [])
+
+
+def test_no_code_that_lies_beside_a_photograph_is_run(tmp_path, monkeypatch):
+    (tmp_path / "a.tif").write_bytes(tiff(SCENE))
+    marker = tmp_path / "run"
+    for name in ("numpy", "pickle", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()\nraise ImportError\n")
+    monkeypatch.chdir(tmp_path)
+    assert inspect(tmp_path / "a.tif")["width"] == 96
+    assert not marker.exists()

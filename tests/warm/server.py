@@ -83,6 +83,7 @@ def answer(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    owner = os.getppid()
     for stage in STAGES.values():
         importlib.import_module(stage.module)
         code_digest(stage.module)  # it remembers what it parsed
@@ -96,8 +97,12 @@ if __name__ == "__main__":
         listener.listen(64)
         print("ready", flush=True)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
-        while True:
-            connection, _ = listener.accept()
+        listener.settimeout(10)
+        while os.getppid() == owner:  # which may be killed, and then stops nothing
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
             if not os.fork():
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 answer(connection)

@@ -22,7 +22,8 @@ def decode(module: str, data: bytes, name: str, what: str) -> list[tuple[Image.I
     """The main `picture` of a file, or its `thumbnails`, as `flatten` gives them; `module`.pictures(data, what) opens them.
     Errors begin with `name`.
     """
-    command = [sys.executable, "-m", "cama.photo.containers.isolated", module, what]
+    # -P: not from the working folder, where the photograph may have come with Python files
+    command = [sys.executable, "-P", "-m", "cama.photo.containers.isolated", module, what]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603
