@@ -100,18 +100,8 @@ class PhotoAnonymizer:
         targets = list(header.labels) if target == AUTO else [target]
         profiles = dict(header.profiles) if profile is None else {target: read_profile(profile)}
         profiles = {} if encoding != "target" else {name: profiles[name] for name in targets if name in profiles}
-        if metadata == "target" and encoding != "target":
-            raise CamaError(f"--metadata: found target beside --encoding {encoding}, expected one of the two")
-        if metadata == "target" and len(profiles) < len(targets):
-            missing = next(name for name in targets if name not in profiles)
-            other = "--to CAMERA" if target == AUTO else "--profile FILE"
-            raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
-        if metadata == "target" and not all(profiles[name].exif.entries for name in targets):
-            bare = next(name for name in targets if not profiles[name].exif.entries)
-            raise CamaError(
-                f"--metadata: found target, and no EXIF in the photographs that the container profile of {bare} was learnt"
-                " from, expected none, or --profile FILE"
-            )
+        if metadata == "target":
+            _check_metadata(targets, profiles, encoding)
         attributors = tuple(map(load_attributor, classifiers))
         level = _level(psnr, header, model)
         named = None if target == AUTO else target
@@ -277,6 +267,21 @@ def _level(psnr: float | None, header: Header, model: Path) -> float:
     if header.refine and not level:
         raise CamaError(f"--psnr: found 0, expected the PSNR in dB: {model} refines its pictures at one")
     return level
+
+
+def _check_metadata(targets: list[str], profiles: Mapping[str, Profile], encoding: str) -> None:
+    if encoding != "target":
+        raise CamaError(f"--metadata: found target beside --encoding {encoding}, expected one of the two")
+    missing = next((name for name in targets if name not in profiles), "")
+    if missing:
+        other = "--to CAMERA" if len(targets) > 1 else "--profile FILE"
+        raise CamaError(f"--metadata: found target without a container profile of {missing}, expected {other}")
+    bare = next((name for name in targets if not profiles[name].exif.entries), "")
+    if bare:
+        raise CamaError(
+            f"--metadata: found target, and no EXIF in the photographs that the container profile of {bare} was learnt"
+            " from, expected none, or --profile FILE"
+        )
 
 
 def _check_target(target: str, header: Header, model: Path) -> None:

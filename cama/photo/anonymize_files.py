@@ -1,5 +1,6 @@
 """The command `anonymize`: one or more photographs, in parallel if asked, with a line of text or a JSON record for each."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from cama.photo.outputs import made_folder, plan_outputs
 from cama.photo.records import envelope, failure_line
 
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
+
+SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class Task(NamedTuple):
@@ -58,13 +61,12 @@ def anonymize_files(
     Results go to standard output: a line for each photograph and a last line, or one JSON object with their records `as_json`.
     Errors, progress, and a line for each file of a folder that is left out, go to standard error.
     """
-    os.environ["PYTHONSAFEPATH"] = "1"  # of processes to come: photographs may have come with Python files beside them
     inputs = list_inputs(photos, _say)
     several = len(inputs) > 1 or any(photo.is_dir() for photo in photos)
     results: list[dict[str, Any]] = []
     late: list[dict[str, Any]] = []
     png = settings["encoding"] == "png"
-    with plan_outputs(delivery.out, several, delivery.force, png) as (file, folder):
+    with _safe_path(), plan_outputs(delivery.out, several, delivery.force, png) as (file, folder):
         anonymizer = PhotoAnonymizer.load(**settings)
         names = output_names([photo for photo, _ in inputs], photos, delivery.names, ".png" if png else ".jpg")
         outs = [file or (name if isinstance(name, CamaError) else folder / name) for name in names]
@@ -97,6 +99,20 @@ def anonymize_files(
     if not as_json:
         print(_last_line(written, len(results) - len(written), anonymizer.asked, anonymizer.caution))
     return len(written) == len(results)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Processes that begin meanwhile import nothing from the working folder, where photographs may lie beside Python files."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 def _kept(out: Path | CamaError, originals: set[tuple[int, int] | str]) -> Path | CamaError:
