@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -25,7 +25,6 @@ from cama.photo.outputs import made_folder, plan_outputs
 from cama.photo.records import envelope, failure_line
 
 VISIBLE_BELOW = 35.0  # dB PSNR: a person who looks for a larger change sees it, in flat areas first
-
 SAFE_PATH = "PYTHONSAFEPATH"
 
 
@@ -81,14 +80,16 @@ def anonymize_files(
         tasks = [_task(photo, error, out, choices) for (photo, error), out in zip(inputs, outs, strict=True)]
         progress = Progress("photographs", len(tasks))
         try:
-            for record in _results(tasks, anonymizer, settings, delivery.force, jobs, late):
-                results.append(record)
-                if record["error"]:
-                    _say(record["error"])
-                elif not as_json:
-                    print(printable(_line(record)), flush=True)
-                if len(tasks) > 1:
-                    progress.update(len(results))
+            # closed before the records are told, since it may have some more
+            with contextlib.closing(_results(tasks, anonymizer, settings, delivery.force, jobs, late)) as records:
+                for record in records:
+                    results.append(record)
+                    if record["error"]:
+                        _say(record["error"])
+                    elif not as_json:
+                        print(printable(_line(record)), flush=True)
+                    if len(tasks) > 1:
+                        progress.update(len(results))
         finally:  # also after an interruption, since only these say which photograph became which file
             results += late
             if as_json:
@@ -188,7 +189,7 @@ def _results(
     force: bool,
     jobs: int,
     late: list[dict[str, Any]],
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """The record of each photograph, in order; after an interruption the rest of what was done goes to `late`."""
     if len(tasks) == 1:
         yield _run(anonymizer, force, tasks[0], Progress("parts", 0))

@@ -718,3 +718,20 @@ def test_what_was_written_before_an_interruption_is_told(photo, model, tmp_path,
     arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path), "--json"]
     assert main(["anonymize", str(photo), str(photo), *arguments]) == 130
     assert json.loads(capsys.readouterr().out)["results"] == done
+
+
+def test_what_several_processes_wrote_before_an_interruption_is_told(model, tmp_path, monkeypatch, capsys):
+    photos = [tmp_path / f"{number}.jpg" for number in range(5)]
+    for number, path in enumerate(photos):
+        path.write_bytes(jpeg(scene(64, 64, number)))
+
+    def interrupted(self, done):
+        if self.label == "photographs":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(anonymize_files.Progress, "update", interrupted)
+    arguments = ["--model", str(model), "--to", "Corvus_C300", "--out", str(tmp_path / "out"), "--jobs", "2", "--json"]
+    assert main(["anonymize", *map(str, photos), *arguments]) == 130
+    told = json.loads(capsys.readouterr().out)["results"]
+    assert len(told) > 1
+    assert {record["output"] for record in told} == set(map(str, (tmp_path / "out").iterdir()))
