@@ -91,6 +91,7 @@ use rule stage as profiles with:
     input:
         plan.code("profiles"),
         splits=plan.path("splits.csv"),
+        originals=plan.originals,
     output:
         out=directory(plan.path("adversary/profiles")),
     log:

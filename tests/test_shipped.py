@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from cama.commands.main import main
+from cama.jpeg.exif_writing import minimal_exif
 from cama.models.packaged import GRADIENTS, load_header, read_network
 from cama.settings.loading import load_config
 from cama.shipped import SHIPPED
@@ -43,6 +44,22 @@ def test_it_is_what_its_config_trains(header):
     assert header.held_out
     assert header.generator.features == generator.generator.features
     assert set(header.profiles) == set(header.labels)
+
+
+def test_files_towards_each_camera_begin_as_its_own_do(header):
+    for profile in header.profiles.values():
+        assert profile.order[:3] == ["SOI", "APP1 Exif", "DQT"]
+        assert minimal_exif(profile.exif, profile.photographs, 640, 480, b"")
+
+
+def test_it_knows_its_cameras_by_the_names_in_exif(header):
+    names = {
+        "EOS 600D": "Canon_600D",
+        "EOS REBEL T3i": "Canon_600D",
+        "EOS REBEL T3": "Canon_1100D",
+        "EOS REBEL T4i": "",
+    }
+    assert {name: header.target_of("Canon", f"Canon {name}") for name in names} == names
 
 
 def test_its_gradients_scatter_no_slices(header):

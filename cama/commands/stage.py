@@ -125,7 +125,7 @@ _STAGES = (
            SOME_JUDGES, Input("oracle", optional=True), Input("patches", HDF5, optional=True), Output("out", HDF5)),
           f'{{"targets": [{CAMERAS}]}}'),
     Stage("profiles", specs.ProfilesStageSpec, "learn how the files of the camera models are built",
-          (SPLITS, ROOT, Output("out")), f'{{"labels": [{CAMERAS}]}}'),
+          (SPLITS, ROOT, Input("originals", many=True, optional=True), Output("out")), f'{{"labels": [{CAMERAS}]}}'),
     Stage("evaluate", specs.EvaluateStageSpec, "score attacked photographs under each target classifier F",
           (ATTACKED, INSIDE, OUTSIDE, Input("profiles", optional=True), Input("classifiers", MODEL, many=True),
            Output("out", TABLE))),

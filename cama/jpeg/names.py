@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 
 from cama.jpeg.exif import MAKE, MODEL, Exif
 
@@ -60,6 +61,26 @@ def label(make: str, model: str) -> str:
     if not UNSAFE.search(maker + name) and len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}-{hashlib.sha256(f'{maker}_{name}'.encode()).hexdigest()[:4]}"
+
+
+def label_of(names: Mapping[str, Sequence[tuple[str, str]]], make: str, model: str) -> str:
+    """The label of a camera, of labels with the makes and models that are theirs; empty where it is none of them. A label
+    may leave out words of the name, as `1100D` those of `Canon EOS 1100D`; it then also fits the successor `... Mark II`.
+    """
+    maker, wanted = same_camera(make, model)
+    keys = {label: [same_camera(*name) for name in known] for label, known in names.items()}
+    exact = (label for label, known in keys.items() if (maker, wanted) in known)
+    words = _words(wanted)
+    shorter = (
+        label
+        for label, known in keys.items()
+        if any(own == maker and name and _words(name) <= words for own, name in known)
+    )
+    return next(exact, next(shorter, ""))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\s_-]+", name))
 
 
 def _is_in(words: set[str], word: str) -> bool:

@@ -2,7 +2,6 @@
 read and run without torch.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cama.core.errors import CamaError
-from cama.jpeg.names import same_camera
+from cama.jpeg.names import label_of
 from cama.jpeg.profile import Profile
 from cama.models.sessions import Network
 from cama.settings.attacks import Level
@@ -74,6 +73,7 @@ class Header(Spec):
     scores: Scores = Scores()
     credits: str = Field("", description="who took the photographs that it was trained on, and under which licences")
     licence: str = Field("", description="under which the file is given away")
+    names: dict[str, list[str]] = Field({}, description="other models, in EXIF, that the camera of a label is sold as")
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
     card: str = ""
@@ -91,23 +91,15 @@ class Header(Spec):
         return self
 
     def target_of(self, make: str, model: str) -> str:
-        """The target that is this camera, however its name is spelt; empty where none is. A label may leave out words of the
-        name, as Canon_1100D those of `Canon EOS 1100D`; that of one camera then also fits its successor `... Mark II`.
-        """
-        maker, wanted = same_camera(make, model)
-        spelt = {label: [tuple(label.split("_", 1))] for label in self.labels}
-        for label, profile in self.profiles.items():
-            spelt.setdefault(label, []).append((profile.camera.make, profile.camera.model))
-        keys = {label: [same_camera(*names) for names in found if len(names) == 2] for label, found in spelt.items()}
+        """The target that is this camera, by any name that it is known by and however that is spelt; empty where none is."""
+        known = {}
         for label in self.labels:
-            if (maker, wanted) in keys[label]:
-                return label
-        words = _words(wanted)
-        for label in self.labels:
-            for own, name in keys[label]:
-                if own == maker and name and _words(name) <= words:
-                    return label
-        return ""
+            maker, _, name = label.partition("_")
+            known[label] = [(maker, name), *((maker, other) for other in self.names.get(label, []))]
+            if label in self.profiles:
+                camera = self.profiles[label].camera
+                known[label].append((camera.make, camera.model))
+        return label_of(known, make, model)
 
     @property
     def simulated(self) -> bool:
@@ -162,10 +154,6 @@ def _try(anonymizer: Anonymizer) -> None:
         network(picture, label)
     for judge in anonymizer.judges.values():
         judge(picture)
-
-
-def _words(name: str) -> set[str]:
-    return set(re.split(r"[\s_-]+", name))
 
 
 def _opened(tensors: Mapping[str, np.ndarray], header: Header, path: Path) -> Anonymizer:

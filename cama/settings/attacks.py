@@ -209,6 +209,10 @@ class CardSpec(Spec):
 
     credits: str = Field("", description="who took the photographs that they were trained on, and under which licences")
     licence: str = Field("", description="under which licence the model files are given away; empty for nothing said")
+    names: dict[str, list[str]] = Field(
+        {},
+        description="other models, as EXIF has them, that the camera of a label is sold as: `--to auto` must know them",
+    )
 
 
 class PlotsSpec(Spec):

@@ -248,6 +248,9 @@ class Config(Spec):
             raise ValueError("examiner.classifiers: found none, expected at least one target classifier")
         if methods.get("identity") is None or methods["identity"].kind != "identity":
             raise ValueError("attack.methods: found no 'identity', which every table needs for the clean accuracy")
+        other = next((name for name in self.card.names if name not in self.models.in_distribution), "")
+        if other:
+            raise ValueError(f"card.names: found {other!r}, expected one of models.in_distribution")
         expanded = [name for name, spec in classifiers.items() if spec.labels == "expanded"]
         if expanded and not (self.models.out_of_distribution and self.split.out_of_distribution.examiner):
             raise ValueError(

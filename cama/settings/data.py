@@ -30,6 +30,11 @@ class DatasetSpec(Spec):
     root: str = Field(
         "", description="folder of the photographs, searched with its subfolders; empty for simulated cameras"
     )
+    originals: str = Field(
+        "",
+        description="folder of whole photographs, for container profiles where those of `root` are crops or have"
+        " lost their EXIF; each is of the model that its EXIF names",
+    )
     broken: Literal["error", "skip"] = Field(
         "error",
         description="`error` ends the run at a photograph that is unreadable or too small, `skip` leaves it out",

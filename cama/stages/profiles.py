@@ -1,31 +1,52 @@
 """Stage `profiles`: how the files of the camera models are built, learnt from the adversary's photographs alone."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from cama.core.errors import CamaError
 from cama.data.manifest import read_table
 from cama.jpeg.imitation import load_imitations
+from cama.jpeg.names import label_of
 from cama.jpeg.profile import Profile, SeenTraits
+from cama.photo.originals import read_original
 from cama.photo.profile import learn_profile, write_profile
 from cama.settings.stages import ProfilesStageSpec
 
 CODINGS = 20  # most codings of a profile: a camera that sets its tables for each picture has as many as pictures
 
 
-def profiles(spec: ProfilesStageSpec, splits: Path, root: Path, out: Path) -> None:
-    """Write LABEL.json to `out` for each label whose photographs are as the camera wrote them; where the settings need all, one
-    that is missing or cannot be imitated is an error.
+def profiles(
+    spec: ProfilesStageSpec, splits: Path, root: Path, out: Path, originals: Sequence[Path] | None = None
+) -> None:
+    """Write LABEL.json to `out` for each label whose photographs are as the camera wrote them: the adversary's, or those of the
+    `originals` that are of this camera, where any is. Where the settings need all, one that is missing or cannot be imitated is
+    an error.
     """
     split = read_table(splits)
     owned = split[split.role == "adversary"]
-    found = learn_profiles({label: [root / path for path in owned[owned.model == label].path] for label in spec.labels})
+    photographs = {label: [root / path for path in owned[owned.model == label].path] for label in spec.labels}
+    found = learn_profiles(photographs | _by_label(originals or (), spec.labels))
     if spec.required:
         load_imitations(out, found, spec.labels)
     shutil.rmtree(out, ignore_errors=True)  # no profile of an earlier, killed run may stay
     out.mkdir(parents=True)
     for label, profile in found.items():
         write_profile(out / f"{label}.json", profile)
+
+
+def _by_label(originals: Sequence[Path], labels: Sequence[str]) -> dict[str, list[Path]]:
+    """The photographs of each label, by the camera that their EXIF names."""
+    names = {label: [(label.partition("_")[0], label.partition("_")[2])] for label in labels}
+    found: dict[str, list[Path]] = {}
+    for path in originals:
+        original = read_original(path)
+        label = label_of(names, original.make, original.model)
+        if label:
+            found.setdefault(label, []).append(path)
+        else:
+            print(f"profiles: left out {path}: its camera is none of the labels", flush=True)
+    return found
 
 
 def learn_profiles(photographs: dict[str, list[Path]]) -> dict[str, Profile]:

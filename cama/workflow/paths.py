@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cama.core.errors import CamaError
 from cama.data.listing import list_photographs, list_scenes
 from cama.settings.config import Config
 from cama.workflow.jobs import named
@@ -57,6 +58,19 @@ class Paths:
         if self.config.dataset.kind == "simulated":
             return self.paths("photographs/{}", self.models)
         return named("dataset.root", list_photographs(Path(self.root)).photographs)
+
+    @cached_property
+    def originals(self) -> list[str]:
+        """The photographs of which container profiles are learnt in place of the adversary's. Raises CamaError as `photographs`
+        does, and where the folder has none.
+        """
+        folder = self.config.dataset.originals
+        found = list_photographs(Path(folder)).photographs if Path(folder).is_dir() else []
+        if folder and not found:
+            raise CamaError(
+                f"config: dataset.originals: found no photographs in {folder!r}, expected a folder with some"
+            )
+        return named("dataset.originals", found)
 
     @cached_property
     def scenes(self) -> list[str]:

@@ -32,7 +32,8 @@ def make_plan(values: Mapping[str, Any]) -> "Plan":
     plan = Plan(parse(Config, values, "config"))
     if plan.config.dataset.kind != "simulated" and not Path(plan.root).is_dir():
         raise CamaError(f"config: dataset.root: found no folder {plan.root!r}, expected one with photographs")
-    _ = plan.photographs, plan.scenes, plan.judge_specs, plan.starts(), plan.start_splits()  # for their errors
+    # for their errors
+    _ = plan.photographs, plan.originals, plan.scenes, plan.judge_specs, plan.starts(), plan.start_splits()
     return plan
 
 

@@ -80,6 +80,8 @@ def test_each_source_camera_has_one_target_and_never_its_own(model, tmp_path, ca
         ("Canon", "PowerShot SX260 HS", "Canon_SX260"),
         ("NIKON CORPORATION", "NIKON D70s", ""),
         ("Acme", "NIKON D70", ""),
+        ("Nikon", "Nikon Kiss-2", "Nikon_D70"),
+        ("Canon", "Kiss-2", ""),
         ("", "", ""),
     ],
 )
@@ -88,7 +90,9 @@ def test_a_camera_is_a_target_however_it_is_spelt(make, model_name, expected, mo
     profile = header.profiles[LABELS[1]]
     camera = profile.camera.model_copy(update={"make": "Canon", "model": "Canon PowerShot SX260 HS"})
     profiles = {"Canon_SX260": profile.model_copy(update={"camera": camera})}
-    named = header.model_copy(update={"labels": ["Nikon_D70", "Canon_SX260"], "profiles": profiles})
+    named = header.model_copy(
+        update={"labels": ["Nikon_D70", "Canon_SX260"], "profiles": profiles} | {"names": {"Nikon_D70": ["Kiss-2"]}}
+    )
     assert named.target_of(make, model_name) == expected
 
 

@@ -95,6 +95,23 @@ def test_photographs_whose_metadata_a_data_set_took_off_are_their_labels(tmp_pat
     assert read_coding(file).quantisation[0] in [tuple(seen.value.quantisation["0"]) for seen in profile.codings]
 
 
+def test_whole_originals_stand_in_for_photographs_that_lost_their_metadata(tmp_path, capsys):
+    command = stage(tmp_path, True)
+    for label in LABELS:
+        for number in range(2):
+            Image.fromarray(scene(48, 64, seed=number)).save(tmp_path / f"{label}_{number}.JPG", quality=90)
+    (tmp_path / "whole").mkdir()
+    paths = [tmp_path / "whole" / f"{number}.jpg" for number in range(2)]
+    paths[0].write_bytes(camera_file("Alcyon_EOS A10", 7, quality=90))
+    paths[1].write_bytes(camera_file("Corvus_C300", 8))
+    assert main([*command, "--originals", *map(str, paths)]) == 0
+    assert f"left out {paths[1]}: its camera is none of the labels" in capsys.readouterr().out
+    found = read_profiles(tmp_path / "profiles", LABELS)
+    assert (found[LABELS[0]].camera.model, found[LABELS[0]].photographs) == ("EOS A10", 1)
+    assert {str(entry.value) for entry in found[LABELS[0]].exif.entries} >= {"Alcyon", "EOS A10"}
+    assert (found[LABELS[1]].photographs, found[LABELS[1]].exif.entries) == (2, [])
+
+
 def test_of_a_camera_with_tables_for_each_picture_a_spread_of_them_is_kept(tmp_path):
     paths = []
     for number, quality in enumerate([*range(50, 100), 75, 75, 75, 75, 75]):

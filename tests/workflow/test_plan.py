@@ -135,6 +135,21 @@ def test_a_name_that_snakemake_would_read_is_an_error_of_one_line(tmp_path, name
     assert "\n" not in str(error.value)
 
 
+def test_originals_are_the_photographs_of_their_folder(tmp_path):
+    root = tmp_path / "photographs"
+    root.mkdir()
+    values = folder_values(root)
+    (root / "1.jpg").touch()
+    values["dataset"] = values["dataset"] | {"originals": str(tmp_path / "whole")}
+    for make in (lambda: None, (tmp_path / "whole").mkdir):
+        make()
+        with pytest.raises(CamaError, match=r"^config: dataset.originals: found no photographs in .*whole', expected"):
+            make_plan(values)
+    (tmp_path / "whole" / "a.jpg").touch()
+    (tmp_path / "whole" / "README.md").touch()
+    assert make_plan(values).originals == [str(tmp_path / "whole" / "a.jpg")]
+
+
 def test_a_folder_that_is_not_there_and_a_wrong_config_are_errors_of_one_line(tmp_path):
     with pytest.raises(CamaError, match=r"^config: dataset.root: found no folder .*nowhere', expected one with photo"):
         make_plan(folder_values(tmp_path / "nowhere"))
