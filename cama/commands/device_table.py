@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 
 import numpy as np
@@ -62,16 +62,17 @@ def device_table(names: list[str], catalogue: int, extent: Extent, out: Path) ->
 
     The examiner has the device, whose fingerprint is of evenly lit surfaces, the best there is, and knows the treatment: these
     are treated alike, but for the bend, which is drawn anew for each photograph, and looked for (`bent_match`). What is
-    compared was saved as JPEG.
+    compared was saved as JPEG. The CSV grows with each treatment, since at full size one takes minutes.
     """
     cameras = draw_catalogue(catalogue, names)
-    progress = Progress("device table", len(names))
+    progress = Progress("device table", len(names) * len(TREATMENTS))
     rows: list[tuple] = []
-    for done, name in enumerate(names, start=1):
-        rows += _of_model(cameras[name], catalogue, extent)
+    found = (row for name in names for row in _of_model(cameras[name], catalogue, extent))
+    for done, (_, treated) in enumerate(groupby(found, lambda row: (row[0], *row[2:4])), start=1):
+        rows += treated
+        table = pd.DataFrame(rows, columns=COLUMNS)
+        write_text(out, table.to_csv(index=False, float_format="%.5g"))
         progress.update(done)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    write_text(out, table.to_csv(index=False, float_format="%.5g"))
     by = table.groupby(["treatment", "percent", "bent", "device"], sort=False)
     shown = by.agg(pce=("pce", "median"), match=("match", "mean"), bent_match=("bent_match", "median"))
     print(shown.unstack("device").round(2).to_markdown())
