@@ -38,6 +38,14 @@ class Scores(Spec):
     transfer: list[dict[str, Any]] = Field([])
     per_label: list[dict[str, Any]] = Field([])
 
+    @model_validator(mode="after")
+    def _rates(self) -> "Scores":
+        for row in self.summary:
+            found = row.get("targeted")
+            if found is not None and not (isinstance(found, int | float) and 0 <= found <= 1):
+                raise ValueError(f"summary: found the targeted success {found!r}, expected 0 to 1")
+        return self
+
 
 class Header(Spec):
     """The header of a model file."""
@@ -77,6 +85,13 @@ class Header(Spec):
     versions: dict[str, str] = Field({}, description="of the packages that it was made with")
     inputs: dict[str, str] = Field({}, description="SHA-256 of what it was made of")
     card: str = ""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Header":
+        repeated = next((label for label in self.labels if self.labels.count(label) > 1), "")
+        if repeated:
+            raise ValueError(f"labels: found {repeated!r} more than once, expected each camera once")
+        return self
 
     @model_validator(mode="after")
     def _refined_at_a_level(self) -> "Header":

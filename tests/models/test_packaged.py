@@ -88,6 +88,11 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
         ({"judges": {}}, "judges: "),
         ({"reach": -1}, "reach: "),
         ({"headroom": 2}, "headroom: found 2 and no psnr, expected both"),
+        ({"labels": ["Acme_A1", "Acme_A1"]}, "labels: found 'Acme_A1' more than once, expected each camera once"),
+        (
+            {"scores": {"summary": [{"targeted": "most"}]}},
+            "summary: found the targeted success 'most', expected 0 to 1",
+        ),
         ({"refine": 2, "psnr": 36}, "refine_by: found none for 2 steps, expected some of rgb"),
         ({"refine": 2, "psnr": 36, "refine_by": ["low"]}, "refine_by: found low for 2 steps, expected some of rgb"),
         (
