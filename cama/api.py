@@ -70,16 +70,14 @@ def score(
     import pandas as pd
     import torch
 
-    from cama.models.classifiers import load_classifier
-    from cama.models.fused_norms import fuse_batch_norms_
+    from cama.models.classifiers import load_predictor
     from cama.training.classifier import predict
 
     compute, images, rows = _compute(device), list(pictures), []
     for place, image in enumerate(images):
         _check(image, f"pictures[{place}]", SMALLEST)
     for path in _paths(classifiers):
-        classifier, labels = load_classifier(path)
-        compute.to_device(fuse_batch_norms_(classifier))
+        classifier, labels = load_predictor(path, compute)
         for place, image in enumerate(images):
             (logarithms,) = predict(classifier, torch.from_numpy(image[None].copy()), compute)
             shares = {f"p_{label}": float(share) for label, share in zip(labels, np.exp(logarithms), strict=True)}

@@ -29,8 +29,7 @@ from cama.core.seeds import derive_seed
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
 from cama.evaluation.rates import rate
-from cama.models.classifiers import load_classifier
-from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.classifiers import load_predictor
 from cama.settings.config import Config
 from cama.settings.stages import (
     AttackStageSpec,
@@ -291,8 +290,7 @@ class PaperScale:
     def _predictions(self, pictures: list[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
         images = torch.from_numpy(np.stack(pictures))
         for path in map(Path, self.plan.classifiers()):
-            classifier, labels = load_classifier(path)
-            classifier = self.compute.to_device(fuse_batch_norms_(classifier))
+            classifier, labels = load_predictor(path, self.compute)
             yield path.stem, np.array(labels)[predict(classifier, images, self.compute).argmax(1)]
 
     def _encoders(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cama.commands.declaration import Command, path_argument
+from cama.core.cores import cores
 from cama.core.errors import CamaError
 from cama.settings import stages as specs
 from cama.settings.spec import Spec, parse_json
@@ -189,9 +190,8 @@ def run_stage(name: str, options: Namespace) -> None:
 
 def _set_threads(asked: int) -> int:
     """Set the threads of this process, before libraries are imported that read them. Returns their number."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not 1 <= asked <= cores:
-        raise CamaError(f"--threads: found {asked}, expected 1 to {cores}, the cores that this process may use")
+    if not 1 <= asked <= cores():
+        raise CamaError(f"--threads: found {asked}, expected 1 to {cores()}, the cores that this process may use")
     # torch's launcher may have started several processes on this machine, which share the threads
     threads = max(1, asked // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cama import plugins
+from cama.compute.device import Compute
 from cama.models.estimator import Estimator
 from cama.models.frontends import build_frontend
+from cama.models.fused_norms import fuse_batch_norms_
 from cama.models.linear import LinearModel
 from cama.models.padding import is_traced
 from cama.settings.networks import BodySpec, ClassifierNetSpec
@@ -201,6 +203,12 @@ def load_classifier(path: Path) -> tuple[Classifier, tuple[str, ...]]:
     estimator = parse(BodySpec, header["estimator"], str(path)) if header["estimator"] else None
     labels, net = tuple(header["labels"]), parse(ClassifierNetSpec, header["net"], str(path))
     return restore_classifier(state, net, estimator, labels, path), labels
+
+
+def load_predictor(path: Path, compute: Compute) -> tuple[Classifier, tuple[str, ...]]:
+    """As `load_classifier`, of one that is only asked: on the device of `compute`, with its batch norms folded."""
+    classifier, labels = load_classifier(path)
+    return compute.to_device(fuse_batch_norms_(classifier)), labels
 
 
 def restore_classifier(

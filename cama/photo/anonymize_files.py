@@ -12,12 +12,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cama.core.cores import cores
 from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
 from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize, check_free
 from cama.photo.attribution import check_sides
 from cama.photo.auto import choose_targets
-from cama.photo.change import cores
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inputs import Input, list_inputs
 from cama.photo.naming import NEUTRAL, check_map, output_names, same_file, write_map

@@ -34,13 +34,11 @@ def load_attributor(path: Path) -> Attributor:
         import torch  # a large package, which only this needs here
 
         from cama.compute.device import Compute
-        from cama.models.classifiers import load_classifier
-        from cama.models.fused_norms import fuse_batch_norms_
+        from cama.models.classifiers import load_predictor
         from cama.settings.training import ComputeSpec
         from cama.training.classifier import predict
-    classifier, labels = load_classifier(path)
     compute = Compute(ComputeSpec(device="cpu"))
-    network = compute.to_device(fuse_batch_norms_(classifier))
+    network, labels = load_predictor(path, compute)
     return Attributor(path.name, labels, lambda pictures: predict(network, torch.from_numpy(pictures.copy()), compute))
 
 

@@ -1,21 +1,15 @@
 """What a model file does to the pixels of a photograph."""
 
-import os
-
 import numpy as np
 
 from cama.attacks.learned import LearnedAttack
 from cama.attacks.steps import momentum_steps
 from cama.compute.pixels import in_levels, to_bytes, to_float
+from cama.core.cores import cores
 from cama.core.packages import needed_by
 from cama.models.packaged import Anonymizer
 
 MOST_WORKERS = 4  # tiles at a time, each of which takes memory
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def packaged_attack(model: Anonymizer, workers: int | None = None) -> LearnedAttack:

@@ -18,8 +18,7 @@ from cama.core.progress import Progress
 from cama.data.attacked import Pair, write_attacked
 from cama.data.foreign import read_foreign
 from cama.data.patches import Patches
-from cama.models.classifiers import Classifier, load_classifier
-from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.classifiers import Classifier, load_predictor
 from cama.settings.stages import AttackStageSpec
 from cama.training.classifier import predict
 
@@ -75,13 +74,13 @@ def _write_foreign(spec: AttackStageSpec, tests: dict[str, Patches], out: Path) 
 
 def _chooser(judges: list[Path] | None, spec: AttackStageSpec) -> Callable[[Attack, Patches, list[int]], int]:
     """What chooses the target of the test crops in some rows, all of one camera model, under an attack."""
-    loaded = [load_classifier(path) for path in judges or []]
+    compute = Compute(spec.compute)
+    loaded = [load_predictor(path, compute) for path in judges or []]
     if not loaded or any(labels != spec.targets for _, labels in loaded):
         raise CamaError(
             f"--judges: found {[list(labels) for _, labels in loaded]}, expected some for {list(spec.targets)}"
         )
-    compute = Compute(spec.compute)
-    networks = [partial(_judged, compute.to_device(fuse_batch_norms_(judge)), compute) for judge, _ in loaded]
+    networks = [partial(_judged, judge, compute) for judge, _ in loaded]
 
     def choose(apply: Attack, test: Patches, rows: list[int]) -> int:
         def change(picture: np.ndarray, label: int) -> np.ndarray:

@@ -27,8 +27,7 @@ from cama.evaluation.expected import Expected
 from cama.evaluation.scene_reading import reads_scenes, remaining, without_high_frequencies
 from cama.forensics.cues import CUES, cue_accuracy, cue_of
 from cama.forensics.statistics import QUARTILES, photograph_statistics, real_reference
-from cama.models.classifiers import Classifier, load_classifier
-from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.classifiers import Classifier, load_predictor
 from cama.settings.stages import ControlsStageSpec
 from cama.simulation.camera import CameraModel
 from cama.simulation.catalogue import draw_catalogue
@@ -61,9 +60,7 @@ def controls(
     simulated = spec.dataset.kind == "simulated"
     rows = list(_simple_controls(spec, splits, root, test))
     compute = Compute(spec.compute)
-    models = {path.stem: load_classifier(path) for path in classifiers}
-    for classifier, _ in models.values():
-        compute.to_device(fuse_batch_norms_(classifier))
+    models = {path.stem: load_predictor(path, compute) for path in classifiers}
     rows += _classifier_controls(models, _changed(spec, root, test), test, compute)
     catalogue = _catalogue(spec) if simulated else {}
     traits = pd.DataFrame([model.traits() for model in catalogue.values()])

@@ -34,8 +34,7 @@ from cama.data.windows import random_crop
 from cama.evaluation.delivery import Delivered, deliver
 from cama.evaluation.distortion import Lpips, area_shift, ms_ssim, ssim
 from cama.evaluation.saves import scaled
-from cama.models.classifiers import Classifier, load_classifier
-from cama.models.fused_norms import fuse_batch_norms_
+from cama.models.classifiers import Classifier, load_predictor
 from cama.photo.encoders import target_encoders
 from cama.settings.stages import EvaluateStageSpec
 from cama.storage.files import write_text
@@ -75,9 +74,7 @@ def evaluate(
         tests = {"in": Patches.read(inside, "rgb"), "out": Patches.read(outside, "rgb")}
         imitations = target_encoders(spec.evaluation.saves, profiles, file.targets)
         compute = Compute(spec.compute)
-        models = {path.stem: load_classifier(path) for path in classifiers}
-        for classifier, _ in models.values():
-            compute.to_device(fuse_batch_norms_(classifier))
+        models = {path.stem: load_predictor(path, compute) for path in classifiers}
         progress = Progress(f"evaluate {spec.name}", len(file))
         for first in range(0, len(file), BATCH):
             last = min(first + BATCH, len(file))

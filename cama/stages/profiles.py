@@ -16,9 +16,7 @@ from cama.settings.stages import ProfilesStageSpec
 CODINGS = 20  # most codings of a profile: a camera that sets its tables for each picture has as many as pictures
 
 
-def profiles(
-    spec: ProfilesStageSpec, splits: Path, root: Path, out: Path, originals: Sequence[Path] | None = None
-) -> None:
+def profiles(spec: ProfilesStageSpec, splits: Path, root: Path, out: Path, originals: list[Path] | None = None) -> None:
     """Write LABEL.json to `out` for each label whose photographs are as the camera wrote them: the adversary's, or those of the
     `originals` that are of this camera, where any is. Where the settings need all, one that is missing or cannot be imitated is
     an error.
