@@ -33,9 +33,7 @@ def _inspect(options: Namespace) -> bool:
 
 def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **PHOTOS, help="a JPEG, PNG, WebP, TIFF, HEIC or AVIF file, or a folder of them")
-    parser.add_argument(
-        "--model", **FILE, help="model file of the workflow (default: the one that comes with cama, if there is one)"
-    )
+    parser.add_argument("--model", **FILE, help="model file of the workflow (default: the one that comes with cama)")
     parser.add_argument(
         "--to",
         default="auto",
@@ -56,14 +54,16 @@ def _add_anonymize(parser: ArgumentParser) -> None:
     parser.add_argument("--map", **FILE, help="write a private list, as CSV, of which photograph became which file")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     parser.add_argument(
-        "--crop", metavar="WxH+X+Y", help="keep so many pixels of the upright photograph, from so far right and down"
+        "--crop", metavar="WxH+X+Y", help="keep W x H pixels of the upright photograph, from X right and Y down"
     )
     parser.add_argument(
         "--device-noise",
         action="store_true",
         help="bend the picture by a pixel or two, against the fingerprint of the single device",
     )
-    parser.add_argument("--resize", type=int, metavar="PIXELS", help="make the longer side that short, after --crop")
+    parser.add_argument(
+        "--resize", type=int, metavar="PIXELS", help="shrink the longer side to so many pixels, after --crop"
+    )
     parser.add_argument(
         "--encoding",
         choices=("target", "neutral", "png"),
@@ -75,8 +75,8 @@ def _add_anonymize(parser: ArgumentParser) -> None:
         "--psnr",
         type=float,
         metavar="DB",
-        help="how strong the change is, 20 (strong) to 60 (weak) dB, or 0 for as G makes it, where it is not refined (default:"
-        " as measured)",
+        help="strength of the change: 20 (strong) to 60 (weak) dB; 0 as the generator makes it, for model files without"
+        " refinement (default: as measured)",
     )
     parser.add_argument(
         "--metadata", choices=("none", "target"), default="none", help="none (default), or minimal EXIF of that camera"
@@ -85,7 +85,9 @@ def _add_anonymize(parser: ArgumentParser) -> None:
         "--classifier", **FILES, default=[], help="model files that attribute the pixels before and after"
     )
     parser.add_argument("--judge", **FILES, default=[], help="YAML files of judges that are asked before and after")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="photographs at a time, up to 2.5 GiB each")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="photographs at a time, each with up to 2.5 GiB of memory"
+    )
     parser.add_argument("--force", action="store_true", help="replace files of the same name")
     parser.add_argument("--json", action="store_true", help="print the whole records")
 
@@ -116,9 +118,7 @@ def _judge(options: Namespace) -> bool:
 
 def _add_app(parser: ArgumentParser) -> None:
     parser.add_argument("photos", **{**PHOTOS, "nargs": "*"}, help="photographs, or folders of them, to begin with")
-    parser.add_argument(
-        "--model", **FILE, help="model file of the workflow (default: the one that comes with cama, if there is one)"
-    )
+    parser.add_argument("--model", **FILE, help="model file of the workflow (default: the one that comes with cama)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="of this computer (default: a free one)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
 
@@ -220,13 +220,11 @@ COMMANDS = (
     Command(
         "anonymize",
         "make photographs look like another camera's, without metadata",
-        "photo.jpg --model cama.safetensors --out anonymous.jpg",
+        "photo.jpg --out anonymous.jpg",
         _add_anonymize,
         _anonymize,
     ),
-    Command(
-        "app", "the same in a page of the browser, on this computer alone", "--model cama.safetensors", _add_app, _app
-    ),
+    Command("app", "look at and change photographs in the browser, locally", "photo.jpg", _add_app, _app),
     Command(
         "judge",
         "ask classifiers that others trained about photographs",

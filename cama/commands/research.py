@@ -109,7 +109,7 @@ def _add_paper_scale(parser: ArgumentParser) -> None:
         "--out", type=path_argument, required=True, metavar="FOLDER", help="where parts, networks and scores go"
     )
     parser.add_argument(
-        "--minutes", type=float, metavar="M", help="how long it may take; trainings become as short (default: no limit)"
+        "--minutes", type=float, metavar="M", help="time limit; trainings are shortened to fit (default: none)"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (default: as the config says)")
 
@@ -136,14 +136,14 @@ RESULTS = {"type": path_argument, "metavar": "FOLDER", "help": "folder of a fini
 
 def _add_device_table(parser: ArgumentParser) -> None:
     parser.add_argument("--cameras", type=int, default=4, metavar="N", help="simulated camera models (default: 4)")
-    parser.add_argument("--catalogue", type=int, default=1, metavar="SEED", help="of these (default: 1)")
+    parser.add_argument("--catalogue", type=int, default=1, metavar="SEED", help="seed of their catalogue (default: 1)")
     parser.add_argument("--height", type=int, default=1536, help="pixels (default: 1536)")
     parser.add_argument("--width", type=int, default=2048, help="pixels (default: 2048)")
     parser.add_argument(
         "--references", type=int, default=16, metavar="N", help="flat fields a fingerprint (default: 16)"
     )
     parser.add_argument(
-        "--photographs", type=int, default=6, metavar="N", help="that are compared, a model (default: 6)"
+        "--photographs", type=int, default=6, metavar="N", help="photographs compared, of each model (default: 6)"
     )
     parser.add_argument("--out", **FILE, required=True, help="the CSV file to write")
 

@@ -291,7 +291,7 @@ def _last_line(records: list[dict[str, Any]], failed: int, asked: str, caution: 
     names = targets.pop() if len(targets) == 1 else "their targets"
     unmoved = sum(record["after"]["target"] < MOVED for record in records)
     if unmoved:
-        sentences.append(f"{unmoved} could NOT be moved: {asked} see another camera than {names}.")
+        sentences.append(f"{unmoved} could NOT be moved: {asked} give {names} less than {MOVED:g}.")
     worse = sum(record["after"]["target"] < record["before"]["target"] for record in records)
     if worse:
         sentences.append(f"{worse} taken LESS for {names} after than before.")

@@ -61,9 +61,9 @@ class MethodSpec(Spec):
     psnr: float = Field(
         0,
         allow_inf_nan=False,
-        description="PSNR in dB: that of each picture, in 8 bits, to which its change is scaled, enlarged fourfold at most"
-        " (`purify`, `spectrum`, gradient attacks, and `learned`, where 0 leaves it as G makes it); weaker where"
-        " that, or a `headroom`, does not suffice",
+        description="PSNR in dB, in 8 bits, to which each picture's change is scaled (`purify`, `spectrum`, gradient attacks,"
+        " `learned`; there 0 leaves it as G makes it). A change is enlarged at most fourfold: where that, or `headroom`, does"
+        " not suffice, it stays weaker",
     )
     headroom: float = Field(
         0,

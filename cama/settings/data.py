@@ -132,8 +132,8 @@ class SplitSpec(Spec):
 
     policy: Literal["device", "device+scene", "scene", "image"] = Field(
         "device",
-        description="what no two roles may share; with `scene` and `image` several roles may name a device, and divide its"
-        " photographs, with `scene` as all devices do: scenes of the adversary, of the examiner and of the test",
+        description="what no two roles may share. With `scene` and `image` several roles may name one device and divide its"
+        " photographs; with `scene` all devices are divided by the same scenes",
     )
     in_distribution: DevicesIn = DevicesIn()
     out_of_distribution: DevicesOut = DevicesOut()

@@ -47,7 +47,7 @@ class AdversarySpec(Spec):
     start: str = Field(
         "",
         pattern=r"^[^{}<>*?\[\]\x00-\x1f]*$",
-        description="folder of the results of another run, as whose networks of the adversary, by the same names, these begin;"
+        description="results folder of another run: the adversary's networks begin as that run's networks of the same names;"
         " empty for none",
     )
     threads: int = Field(
