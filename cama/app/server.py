@@ -233,10 +233,15 @@ def _download(data: bytes, kind: str, name: str) -> Response:
 
 
 def measured(summary: list[dict[str, Any]], words: dict[str, str]) -> list[str]:
-    """What the model file's card says was measured, in words of one number each, as delivered."""
+    """What the model file's card says was measured, in words of one number each: under the first save, and the classifiers
+    that know the fewest cameras.
+    """
     found = []
     for name in ("in", "out"):
         rows = [row for row in summary if row.get("set") == name and row.get("targeted") is not None]
+        rows = sorted(
+            (row for row in rows if row.get("save") == rows[0].get("save")), key=lambda row: row.get("labels") or 0
+        )
         if rows:
             found.append(words[f"measured_{name}"].format(count=round(100 * float(rows[0]["targeted"]))))
     return found or [words["measured_nothing"]]

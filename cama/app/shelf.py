@@ -5,7 +5,6 @@ import secrets
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from cama.core.errors import CamaError
 from cama.jpeg.tolerant import read_tolerant
 from cama.models.packaged import load_anonymizer
 from cama.photo.anonymize import PhotoAnonymizer, anonymized
-from cama.photo.auto import choose_targets
+from cama.photo.auto import choose_targets, target_of
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inspect import Comparison, inspect_with
 from cama.photo.previews import find_previews
@@ -52,6 +51,11 @@ class Picture:
         """What the page shows of it."""
         about = {"id": self.name, "told": self.told, "state": self.state, "share": round(self.share, 3)}
         return {**about, "record": self.record or None, "bytes": len(self.result)}
+
+    def fail(self, fault: Exception) -> None:
+        """Say that it could not be changed, and why."""
+        self.record = {"error": failure_line(Path(self.photo.name), fault)}
+        self.state = FAILED  # last, since whoever sees it reads the record
 
     def made(self) -> tuple[str, bytes]:
         """The name and the bytes of the result; empty where there is none. A new start puts others in their place."""
@@ -118,8 +122,12 @@ class Shelf:
     def _run(self, pictures: list[Picture], anonymizer: PhotoAnonymizer) -> None:
         choices: dict[Any, Any] = {}
         if anonymizer.target is None:
-            with suppress(Exception):  # each has its own error then
+            try:
                 choices = choose_targets([picture.photo for picture in pictures], anonymizer.model, anonymizer.psnr)
+            except Exception as fault:  # of a network of the model file, so that none can be changed
+                for picture in pictures:
+                    picture.fail(fault)
+                return
         for picture in pictures:
             if not (picture.removed or self._closing.is_set()):
                 self._make(picture, anonymizer, choices.get(picture.photo))
@@ -133,16 +141,13 @@ class Shelf:
             picture.share = done / total
 
         try:
-            target = choice["target"] if choice else anonymizer.target
-            if target is None:
-                raise CamaError(f"{picture.photo}: found no target for it, expected a larger picture or a named camera")
+            target = target_of(picture.photo, choice, anonymizer.target)
             name = f"picture-{picture.name}.{'png' if anonymizer.png else 'jpg'}"
             made = anonymized(picture.photo, name, anonymizer.towards(target), progress, choice)
             picture.result, picture.record = made
             picture.state = DONE  # last, since whoever sees it reads the others
         except Exception as fault:  # any error of one photograph must not stop the others
-            picture.record = {"error": failure_line(Path(picture.photo.name), fault)}
-            picture.state = FAILED
+            picture.fail(fault)
 
     def archive(self) -> bytes:
         """All results in a ZIP file whose entries have neutral names and times."""

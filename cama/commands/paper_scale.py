@@ -5,7 +5,6 @@ the same lengths of training.
 """
 
 import hashlib
-import io
 import json
 import platform
 import subprocess
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, JpegImagePlugin
 
 from cama.commands.speed import Speeds
 from cama.compute.device import Compute, processor_flags
@@ -28,8 +26,10 @@ from cama.core.errors import CamaError
 from cama.core.seeds import derive_seed
 from cama.data.attacked import open_attacked
 from cama.data.patches import Patches
+from cama.evaluation.delivery import deliver
 from cama.evaluation.rates import rate
 from cama.models.classifiers import load_predictor
+from cama.photo.encoders import target_encoders
 from cama.settings.config import Config
 from cama.settings.stages import (
     AttackStageSpec,
@@ -44,7 +44,6 @@ from cama.stages.train_classifier import train_classifier
 from cama.stages.train_estimator import train_estimator
 from cama.stages.train_generator import train_generator
 from cama.storage.files import write_text
-from cama.storage.tables import read_csv
 from cama.training.classifier import predict
 from cama.workflow.plan import Plan
 from cama.workflow.provenance import record_path
@@ -68,12 +67,26 @@ class PaperScale:
     """The parts of one run in the folder `out`. `minutes`: how long it may take in all, from `begun` (`time.monotonic`)."""
 
     def __init__(self, config: Config, out: Path, minutes: float | None, begun: float) -> None:
+        classifiers = config.examiner.classifiers
         for name, found in (
             ("examiner.informed", config.examiner.informed),
             ("adversary.start", config.adversary.start),
+            (
+                "examiner.classifiers",
+                any(spec.labels == "expanded" for spec in classifiers.values()) and "`expanded` ones",
+            ),
         ):
             if found:
-                raise CamaError(f"config: {name}: found it set, expected none for `paper-scale`")
+                what = found if isinstance(found, str) and " " in found else "it set"
+                raise CamaError(f"config: {name}: found {what}, expected none for `paper-scale`")
+        first, net = next((name, spec.net) for name, spec in classifiers.items())
+        if net.non_neural or net.needs_estimator:
+            raise CamaError(
+                f"config: examiner.classifiers.{first}: found one without a network or with an estimator, expected another"
+                " first, whose speed `paper-scale` measures"
+            )
+        if not config.used_generators:
+            raise CamaError("config: attack.methods: found no `learned` one, expected one for `paper-scale`")
         self.config = config.model_copy(update={"results": str(out)})
         self.plan, self.out = Plan(self.config), out
         self.deadline = begun + 60 * minutes if minutes else None
@@ -146,7 +159,9 @@ class PaperScale:
         manifest = [*plan.manifest_options(), "--broken", plan.path("broken.csv"), "--out", plan.path("manifest.csv")]
         self._stages([("manifest", {}, manifest)])
         splits, root = plan.path("splits.csv"), plan.root_option()
-        self._stages([("split", {}, ["--manifest", plan.path("manifest.csv"), "--out", splits])])
+        unchecked = plan.path("splits-unchecked.csv")
+        self._stages([("split", {}, ["--manifest", plan.path("manifest.csv"), "--out", unchecked])])
+        self._stages([("check-split", {}, ["--splits", unchecked, "--out", splits])])
         self._stages([("profiles", {}, ["--splits", splits, *root, "--out", plan.path("adversary/profiles")])])
         self._stages(
             (
@@ -164,7 +179,7 @@ class PaperScale:
         running = []
         for stage, wildcards, options in calls:
             if not record_path(Path(options[options.index("--out") + 1])).exists():
-                spec = stage_spec(self.config, stage, **wildcards)
+                spec = stage_spec(self.config, stage.removeprefix("check-"), **wildcards)
                 words = [sys.executable, "-m", "cama", "stage", stage, "--spec", spec, *options]
                 process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603
                 running.append((stage, process))
@@ -244,8 +259,8 @@ class PaperScale:
         return [name for name, method in self.config.attack.methods.items() if method.kind in METHODS]
 
     def _scores(self, method: str) -> list[dict[str, Any]]:
-        """Attack the test photographs; a row for each set and save. Saves: `png`, and `delivered`, a JPEG with the tables and
-        subsampling of the target camera, as `cama anonymize` writes it.
+        """Attack the test photographs; a row for each set and save. Saves: `png`, and `delivered`, a file as the target camera
+        writes it.
         """
         plan = self.plan
         inside, outside = Path(plan.patches("test")), Path(plan.patches("test_outdist"))
@@ -261,13 +276,14 @@ class PaperScale:
     def _rows(self, method: str, path: Path, tests: dict[str, Path]) -> Iterator[dict[str, Any]]:
         """One row a picture, save, classifier and target."""
         read = {kind: Patches.read(test, "rgb") for kind, test in tests.items()}
-        encoders = self._encoders()
-        with open_attacked(path) as file, ThreadPoolExecutor() as pool:
-            pictures = [file.images(place) for place in range(len(file))]
-            saves = {"png": pictures}
+        with open_attacked(path) as file:
+            every = range(len(file))
+            saves = {"png": [file.images(place) for place in every]}
             if (file.aims >= 0).all():
-                names = [file.targets[aim] for aim in file.aims]
-                saves["delivered"] = list(pool.map(lambda picture, name: encoders[name](picture), pictures, names))
+                encoders = target_encoders(["target"], Path(self.plan.path("adversary/profiles")), file.targets)
+                oracle = self.config.attack.methods[method].kind == "oracle"
+                delivered = deliver(file, every, read, "target", encoders, oracle, self.config.seed)
+                saves["delivered"] = [one.picture for one in delivered]
             origins = [(read[kind], row) for kind, row in zip(file.sets, file.rows, strict=True)]
             for save, saved in saves.items():
                 levels = [
@@ -293,28 +309,10 @@ class PaperScale:
             classifier, labels = load_predictor(path, self.compute)
             yield path.stem, np.array(labels)[predict(classifier, images, self.compute).argmax(1)]
 
-    def _encoders(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-        """For each target the save with the tables and subsampling of its first photograph that the adversary has."""
-        splits = read_csv(Path(self.plan.path("splits.csv")))
-        splits = splits[splits.role == "adversary"]
-        encoders = {}
-        for name in self.config.models.in_distribution:
-            with Image.open(Path(self.plan.root) / splits[splits.model == name].path.iloc[0]) as image:
-                options = {"qtables": image.quantization, "subsampling": JpegImagePlugin.get_sampling(image)}
-            encoders[name] = lambda picture, options=options: _saved(picture, options)
-        return encoders
-
 
 def _attack_spec(config: Config, method: str) -> AttackStageSpec:
     spec = AttackStageSpec.model_validate_json(stage_spec(config, "attack", method=method))
     return spec.model_copy(update={"photographs": PHOTOGRAPHS})
-
-
-def _saved(picture: np.ndarray, options: dict[str, Any]) -> np.ndarray:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", **options)
-    with Image.open(buffer) as decoded:
-        return np.array(decoded)
 
 
 def _shortened(spec: Any, field: str, scale: float) -> Any:
@@ -327,11 +325,12 @@ def _shortened(spec: Any, field: str, scale: float) -> Any:
 
 def summarise(rows: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
     """For each set and save: targeted and untargeted success as means over the classifiers F, the worst F, their accuracy on
-    these pictures, and PSNR in dB.
+    these pictures, and PSNR in dB. Of cameras that F do not know (`out`) neither accuracy nor untargeted success is defined.
     """
     results = []
     for (kind, save), part in rows.groupby(["set", "save"]):
-        hits = part.predicted == part.target
+        hits, right = part.predicted == part.target, part.predicted == part.source
+        accuracies = right.groupby(part.classifier).mean()
         targeted = rate(hits, part.photograph, RESAMPLES, derive_seed(seed, "paper-scale", kind, save))
         by_classifier = hits.groupby(part.classifier).mean()
         levels = part.drop_duplicates(["photograph", "target"]).psnr
@@ -342,12 +341,9 @@ def summarise(rows: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
                 "save": save,
                 "pictures": len(levels),
                 "targeted": [round(value, 4) for value in targeted],
-                "untargeted": round(float((part.predicted != part.source).mean()), 4),
+                "untargeted": round(1 - float(right.mean()), 4) if kind == "in" else None,
                 "by_classifier": {name: round(float(value), 4) for name, value in by_classifier.items()},
-                "accuracy": {
-                    name: round(float(value), 4)
-                    for name, value in (part.predicted == part.source).groupby(part.classifier).mean().items()
-                },
+                "accuracy": {name: round(float(value), 4) for name, value in accuracies.items() if kind == "in"},
                 "psnr": round(float(finite.mean()), 2) if len(finite) else None,
                 "psnr_p05": round(float(finite.quantile(0.05)), 2) if len(finite) else None,
             }

@@ -95,7 +95,9 @@ def _bench(options: Namespace) -> None:
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         raise CamaError(f"ROW: found {unknown[0]!r}, expected one of {', '.join(ROWS)}")
-    if options.threads:
+    if options.threads is not None:
+        if options.threads < 1:
+            raise CamaError(f"--threads: found {options.threads}, expected at least 1")
         torch.set_num_threads(options.threads)
     result = bench(options.rows or list(ROWS), ComputeSpec(device=options.device, precision=options.precision))
     print(as_text(result))

@@ -21,8 +21,8 @@ from cama.settings.networks import ClassifierNetSpec
 from cama.settings.training import TrainingSpec
 from cama.training.generator import GeneratorTraining
 from cama.training.loop import Optimiser
-from cama.workflow.cost import MEASURED
-from cama.workflow.flops import classifier_training, estimator_training, generator_training
+from cama.workflow.cost import MEASURED, generator_operations
+from cama.workflow.flops import classifier_training, estimator_training
 
 WARM_STEPS, PROFILED_STEPS = 6, 3
 MEASURED_S = 3.0
@@ -83,7 +83,9 @@ class Speeds:
             each = classifier_training(self.labels, spec.net, body, side, bool(spec.adversarial))
             seconds += _patches(spec.training) * each / short
         for name in config.used_generators:
-            seconds += _patches(config.adversary.generators[name].training) * self._operations(name) / long
+            seconds += (
+                _patches(config.adversary.generators[name].training) * generator_operations(self.config, name) / long
+            )
         return seconds
 
     def _with(self, changes: dict[str, Any]) -> Compute:
@@ -92,12 +94,6 @@ class Speeds:
     @cached_property
     def _limit(self) -> float:
         return product_rate(self.compute)
-
-    def _operations(self, name: str) -> float:
-        config, spec = self.config, self.config.adversary.generators[name]
-        nets = tuple(config.adversary.evaluators[one].net for one in spec.evaluators)
-        body = config.adversary.estimator.net
-        return generator_training(self.labels, spec.generator, spec.discriminators, nets, body, config.patches.size)
 
     def _generator(self, name: str, compute: Compute) -> dict[str, Any]:
         config = self.config
@@ -111,7 +107,7 @@ class Speeds:
         }
         patches = random_patches(("rgb", "remosaic"), self.labels)
         training = GeneratorTraining(patches, Evaluator(streams), spec, compute, 0)
-        return self._measured(training.step, spec.training.batch, self._operations(name))
+        return self._measured(training.step, spec.training.batch, generator_operations(self.config, name))
 
     def _classifier(self, net: ClassifierNetSpec, compute: Compute) -> dict[str, Any]:
         torch.manual_seed(0)

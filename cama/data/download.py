@@ -86,7 +86,11 @@ def read_sums(text: str, path: str, name: str) -> tuple[dict[str, str], list[str
                 f"{path}: found the path {entry['path']!r} in line {number}, expected one inside the folder"
             )
         is_photograph = inner.suffix.lower() in SUFFIXES
-        if is_photograph and (name in TOLD_INSIDE or CONVENTIONS[name](str(inner), Path(inner)) is not None):
+        try:
+            named = is_photograph and (name in TOLD_INSIDE or CONVENTIONS[name](str(inner), Path(inner)) is not None)
+        except CamaError as error:
+            raise CamaError(f"{path}: {error}") from error
+        if named:
             listed[str(inner)] = entry["sha256"].lower()
         else:
             other.append(str(inner))

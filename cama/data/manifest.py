@@ -58,6 +58,7 @@ def build_manifest(
             height, width, pixels = _decoded(path, smallest)
         except CamaError as error:
             reject(path, error)
+            progress.update(done)
             continue
         number = counts[origin.model, device] if origin.number is None else origin.number
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -74,8 +75,9 @@ def build_manifest(
             left_out.setdefault(f"of {origin.model}, which the config does not name", []).append(path)
     if broken:
         left_out["that are broken, all in broken.csv"] = [root / name for name, _ in broken]
+    held = Counter(zip(manifest.model, manifest.device, strict=True))
     for (model, name), device in devices.items():
-        print(f"manifest: {model} device {device} is {name}, {counts[model, device]} photographs", flush=True)
+        print(f"manifest: {model} device {device} is {name}, {held[model, device]} photographs", flush=True)
     for reason, some in left_out.items():
         print(f"manifest: {left_out_line(reason, some, root)}", flush=True)
     return manifest, pd.DataFrame(sorted(broken), columns=("path", "reason"))

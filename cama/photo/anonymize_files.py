@@ -17,7 +17,7 @@ from cama.core.errors import CamaError, printable
 from cama.core.progress import Progress
 from cama.photo.anonymize import MOVED, PhotoAnonymizer, anonymize, check_free
 from cama.photo.attribution import check_sides
-from cama.photo.auto import choose_targets
+from cama.photo.auto import choose_targets, target_of
 from cama.photo.decoding import orient, read_srgb
 from cama.photo.inputs import Input, list_inputs
 from cama.photo.naming import NEUTRAL, check_map, output_names, same_file, write_map
@@ -234,10 +234,7 @@ def _run(anonymizer: PhotoAnonymizer, force: bool, task: Task, progress: Progres
     try:
         if task.error is not None:
             raise task.error
-        target = task.choice["target"] if task.choice else anonymizer.target
-        if target is None:
-            read_srgb(task.photo)  # most often it has an error of its own
-            raise CamaError(f"{task.photo}: found no target for it, expected a larger picture or --to CAMERA")
+        target = target_of(task.photo, task.choice, anonymizer.target)
         with made_folder(task.out.parent):
             return anonymize(task.photo, task.out, anonymizer.towards(target), force, report, task.choice)
     except Exception as fault:  # any error of one file must not stop the others

@@ -39,6 +39,17 @@ class Series:
         return found
 
 
+def target_of(photo: Path | Held, choice: dict[str, Any] | None, named: str | None) -> str:
+    """The target of a photograph: that of the `choice`, else the one that was named. Where there is neither, an error, most
+    often of its own.
+    """
+    target = choice["target"] if choice else named
+    if target is None:
+        read_srgb(photo)
+        raise CamaError(f"{photo}: found no target for it, expected a larger picture or a named camera")
+    return target
+
+
 def choose_targets(photos: Sequence[Path | Held], model: Anonymizer, psnr: float) -> dict[Path | Held, dict[str, Any]]:
     """For each photograph the target that those of its source camera reach most surely by the judges of the model file, at
     `psnr` dB (0: as the generator leaves them): a record of `target`, `source`, `photographs` and `shares`, as in

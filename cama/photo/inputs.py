@@ -12,7 +12,7 @@ SUFFIXES = {
     *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srw", ".raf", ".orf", ".rw2", ".pef", ".x3f", ".3fr", ".iiq"),
 }
 STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")  # JPEG, PNG, TIFF and most raw formats
-BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}  # of HEIF
+BRANDS = set(b"heic heix heim heis hevc hevx mif1 mif2 msf1 heif avif avis".split())  # of HEIF
 APPLE_DOUBLE = b"\0\5\x16\7"  # `._photo.jpg`: what macOS keeps about photo.jpg where it cannot keep it inside
 Input = tuple[Path, CamaError | None]  # a photograph, and the error if there is none to read
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cama.attacks.auto import evenly
 from cama.attacks.spectrum import ROUNDING, TO_YCBCR
 from cama.data.attacked import Attacked
 from cama.data.patches import Patches
@@ -69,7 +70,7 @@ def attacked_traces(
     found = {}
     for aim, target in enumerate(attacked.targets):
         own = np.flatnonzero((attacked.sets == "in") & (attacked.runs == 1) & (attacked.aims == aim))
-        if len(places := _evenly(own)):
+        if places := evenly(own, MOST):
             pictures = np.stack([deliver(attacked.images(int(place)), target) for place in places])
             found[target] = measure(pictures, test.origin[attacked.rows[places]])
     return found
@@ -79,14 +80,9 @@ def photograph_traces(test: Patches) -> dict[str, Traces]:
     """For each camera model the traces of its untouched test photographs."""
     found = {}
     for label, name in enumerate(test.labels):
-        if len(rows := _evenly(np.flatnonzero(test.label == label))):
+        if rows := evenly(np.flatnonzero(test.label == label), MOST):  # so that all devices are among them
             found[name] = measure(np.stack([test.arrays["rgb"][row].numpy() for row in rows]), test.origin[rows])
     return found
-
-
-def _evenly(items: np.ndarray) -> np.ndarray:
-    """At most so many, at even distances, so that all devices are among them."""
-    return items[:: max(1, -(-len(items) // MOST))]
 
 
 def plot_traces(changed: dict[str, Traces], own: dict[str, Traces], title: str, path: Path, dpi: int) -> None:

@@ -1,6 +1,7 @@
 """What a run of a config would cost: trainings, attacked and evaluated pictures, their operations, and disk space."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -124,17 +125,23 @@ def _evaluators(config: Config) -> Iterator[Cost]:
 def _generators(config: Config) -> Iterator[Cost]:
     for name in config.used_generators:
         spec = config.adversary.generators[name]
-        each = generator_training(
-            _known(config),
-            spec.generator,
-            spec.discriminators,
-            _nets(config, spec.evaluators),
-            config.adversary.estimator.net,
-            config.patches.size,
-            _nets(config, spec.opponents),
-        )
         trainings = config.second_trainings.get(name, spec.runs)
+        each = generator_operations(config, name)
         yield _trainings(f"generator {name}", spec.training, each, "generator", trainings)
+
+
+def generator_operations(config: Config, name: str) -> float:
+    """Of a patch in a step of this training of G."""
+    spec = config.adversary.generators[name]
+    return generator_training(
+        _known(config),
+        spec.generator,
+        spec.discriminators,
+        _nets(config, spec.evaluators),
+        config.adversary.estimator.net,
+        config.patches.size,
+        _nets(config, spec.opponents),
+    )
 
 
 def _target_classifiers(config: Config) -> Iterator[Cost]:
@@ -248,7 +255,7 @@ def _photographs(config: Config, role: str, photographs: int | None) -> int:
     owners = (config.split.in_distribution if inside else config.split.out_of_distribution).model_dump()
     own = owners[role.removesuffix("_outdist")]
     shares = [photographs / sum(device in devices for devices in owners.values()) for device in own]
-    return round(len(models) * sum(shares))
+    return round(len(models) * min(sum(shares), config.split.most.get(role, math.inf)))
 
 
 def _pictures(config: Config, method: MethodSpec, roles: dict[str, int]) -> int:

@@ -49,4 +49,6 @@ class StartPaths(JudgePaths):
         config = self.config
         evaluators = [path for name in config.adversary_classifiers for path in self.evaluator_start(name)]
         generators = [path for name in config.used_generators for path in self.generator_start(name)]
-        return [*self.estimator_start("adversary"), *evaluators, *generators]
+        nets = [config.adversary.evaluators[name].net for name in config.adversary_classifiers]
+        estimators = self.estimator_start("adversary") if any(net.needs_estimator for net in nets) else []
+        return [*estimators, *evaluators, *generators]

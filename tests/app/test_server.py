@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from cama.app.server import HEADERS, LANGUAGES, language_of, make_app, measured, texts
 from cama.app.shelf import Shelf
+from cama.core.errors import CamaError
 from cama.jpeg.segments import read_segments
 from cama.photo.anonymize import PhotoAnonymizer
 from cama.photo.inspect import inspect
@@ -154,6 +155,8 @@ def test_what_was_measured_is_said_in_a_number():
     words = texts("en")
     assert measured([], words) == [words["measured_nothing"]]
     rows = [{"set": "in", "targeted": 0.817}, {"set": "out", "targeted": 0.8}, {"set": "in", "targeted": 0.1}]
+    rows = [{**row, "save": "target", "labels": 6 + place} for place, row in enumerate(rows)]
+    rows.insert(0, {"set": "in", "targeted": 0.2, "save": "target", "labels": 11})  # under classifiers of more cameras
     assert [re.search(r"\d+ of 100", sentence)[0] for sentence in measured(rows, words)] == ["82 of 100", "80 of 100"]
 
 
@@ -284,6 +287,24 @@ def test_a_model_file_without_judges_of_its_own_serves_too(tmp_path):
     picture = add(client, jpeg(scene(64, 80)))
     assert change(client, [picture], target=LABELS[1])[0]["state"] == "done"
     shelf.close()
+
+
+def test_a_photograph_that_decodes_in_part_says_so_and_not_that_it_has_no_target(client):
+    data = jpeg(scene(256, 320), quality=95)
+    picture = add(client, data[: len(data) // 2])
+    (found,) = change(client, [picture], target="auto")
+    assert found["state"] == "failed"
+    assert "no target" not in found["record"]["error"]
+
+
+def test_a_model_file_whose_judges_cannot_be_asked_says_so(client, monkeypatch):
+    def broken(*_):
+        raise CamaError("cama.safetensors: judges.held_out cannot be run (it is broken)")
+
+    monkeypatch.setattr("cama.app.shelf.choose_targets", broken)
+    found = change(client, [add(client, jpeg(scene(128, 160))), add(client, jpeg(scene(160, 128)))], target="auto")
+    assert {one["state"] for one in found} == {"failed"}
+    assert all("judges.held_out cannot be run" in one["record"]["error"] for one in found)
 
 
 def test_what_is_removed_is_not_worked_on(client, shelf):

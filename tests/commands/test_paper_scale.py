@@ -119,7 +119,46 @@ def test_scores_are_of_the_pictures_as_delivered(finished, out):
 
 def test_the_oracle_is_delivered_as_it_is_and_the_untouched_picture_is_not_saved_for_a_target(finished):
     assert {row["save"] for row in finished["parts"]["scores identity"]["result"]} == {"png"}
-    assert {row["save"] for row in finished["parts"]["scores oracle"]["result"]} == {"png", "delivered"}
+    oracle = finished["parts"]["scores oracle"]["result"]
+    assert {row["save"] for row in oracle} == {"png", "delivered"}
+    assert len({(row["set"], row["psnr"], row["psnr_p05"], *row["targeted"]) for row in oracle}) == len(oracle) / 2
+
+
+def test_no_rate_is_told_of_cameras_that_no_classifier_knows(finished):
+    for row in finished["parts"]["scores cama"]["result"]:
+        assert (row["untargeted"] is None) == (row["accuracy"] == {}) == (row["set"] == "out")
+
+
+def test_roles_that_share_a_device_are_refused(config, tmp_path):
+    shared = config.split.in_distribution.model_copy(update={"examiner": config.split.in_distribution.adversary})
+    split = config.split.model_copy(update={"in_distribution": shared})
+    run = PaperScale(config.model_copy(update={"split": split}), tmp_path, None, time.monotonic())
+    with pytest.raises(CamaError, match=r"stage check-split: .* split: "):
+        run._make_data()
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "methods", "expected"),
+    [
+        ({"labels": "expanded"}, True, "examiner.classifiers: found `expanded` ones, expected none"),
+        (
+            {"frontend": "prnu_lp"},
+            True,
+            "examiner.classifiers.prnu_lp: found one without a network or with an estimator",
+        ),
+        ({}, False, "attack.methods: found no `learned` one, expected one"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_the_work(classifiers, methods, expected, config, tmp_path):
+    name, spec = next(iter(config.examiner.classifiers.items()))
+    net = spec.net.model_copy(update={key: value for key, value in classifiers.items() if key == "frontend"})
+    labels = {key: value for key, value in classifiers.items() if key == "labels"}
+    first = {"prnu_lp" if "frontend" in classifiers else name: spec.model_copy(update={"net": net, **labels})}
+    examiner = config.examiner.model_copy(update={"classifiers": first})
+    kept = {one: method for one, method in config.attack.methods.items() if methods or method.kind != "learned"}
+    attack = config.attack.model_copy(update={"methods": kept})
+    with pytest.raises(CamaError, match=f"^config: {expected}"):
+        PaperScale(config.model_copy(update={"examiner": examiner, "attack": attack}), tmp_path, None, time.monotonic())
 
 
 def test_a_finished_run_does_nothing_again(finished, config, out):
@@ -170,3 +209,5 @@ def test_a_summary_by_hand():
     assert row["by_classifier"] == {"other": 0.0, "rgb": 0.5}
     assert row["accuracy"] == {"other": 0.0, "rgb": 0.5}
     assert (row["psnr"], row["pictures"]) == (35.0, 2)
+    (row,) = summarise(rows.assign(set="out"), 1)
+    assert (row["targeted"][0], row["untargeted"], row["accuracy"]) == (0.25, None, {})

@@ -174,7 +174,7 @@ def test_what_cannot_be_read_fails_alone(model, tmp_path, capsys):
     good, broken, small = run(capsys, folder, "--model", model, "--to", "auto", "--out", tmp_path / "out")
     assert good["error"] is None
     assert broken["output"] is None
-    assert small["error"].endswith("found no target for it, expected a larger picture or --to CAMERA")
+    assert small["error"].endswith("found no target for it, expected a larger picture or a named camera")
 
     assert len(list((tmp_path / "out").iterdir())) == 1
 

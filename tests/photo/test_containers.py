@@ -3,6 +3,7 @@
 import io
 import struct
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cama.core.errors import CamaError
 from cama.photo.anonymize import PhotoAnonymizer, anonymize
 from cama.photo.containers import isolated
 from cama.photo.containers.container import merged, uncovered
+from cama.photo.containers.heif import read_heif
 from cama.photo.containers.reading import read_container
 from cama.photo.decoding import ORIENTATIONS, orient, read_srgb
 from cama.photo.inspect import inspect
@@ -622,3 +624,45 @@ def test_no_code_that_lies_beside_a_photograph_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert inspect(tmp_path / "a.tif")["width"] == 96
     assert not marker.exists()
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+@pytest.mark.parametrize("kind", ["locations", "references", "properties"])
+def test_a_heic_file_that_lists_too_much_is_damaged_and_takes_no_memory(kind, put):
+    many = 400_000
+    listed = {
+        "locations": box(b"iloc", bytes([2, 0, 0, 0, 0, 0]), struct.pack(">I", many), bytes(12 * many)),
+        "references": box(b"iref", bytes(4), box(b"dimg", struct.pack(">HH", 1, 0xFFFF), bytes(2 * many))),
+        "properties": box(b"iprp", box(b"ipma", bytes(4), struct.pack(">I", many), bytes(3 * many))),
+    }[kind]
+    path = put(box(b"ftyp", b"heic", bytes(4), b"heic") + box(b"meta", bytes(4), listed))
+    tracemalloc.start()
+    found = read_heif(path.read_bytes(), str(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert any("that is damaged" in fault for fault in found.faults)
+    assert peak < 30_000_000
+
+
+def test_the_pictures_of_a_heic_file_of_many_parts_are_counted_at_once(put):
+    items, tiles = 1_000, 60_000
+    infes = [
+        box(b"infe", bytes([2, 0, 0, 0]), struct.pack(">HH4s", number, 0, b"hvc1"), b"\0") for number in range(items)
+    ]
+    grid = box(
+        b"dimg",
+        struct.pack(">HH", 0, tiles),
+        b"".join(struct.pack(">H", number) for number in range(2_000, 2_000 + tiles)),
+    )
+    information = box(b"iinf", bytes(4), struct.pack(">H", items), *infes)
+    path = put(
+        box(b"ftyp", b"heic", bytes(4), b"heic") + box(b"meta", bytes(4), information, box(b"iref", bytes(4), grid))
+    )
+    begun = time.process_time()
+    found = read_heif(path.read_bytes(), str(path))
+    assert found.pictures == items  # the first is the primary one
+    assert time.process_time() - begun < 0.5

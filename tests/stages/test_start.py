@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from cama.commands.main import main
 from cama.core.errors import CamaError
 from cama.models.classifiers import load_classifier, save_classifier
-from cama.settings.stages import TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
+from cama.settings.data import ModelsSpec
+from cama.settings.stages import SplitStageSpec, TrainClassifierSpec, TrainEstimatorSpec, TrainGeneratorSpec
 from cama.settings.training import OptimiserSpec, TrainingSpec
 from cama.storage.model_files import read_tensors
 from cama.storage.weights import begin_as
@@ -83,3 +85,35 @@ def test_a_start_that_is_none_is_one_line(inputs, tmp_path, capsys):
     assert "found a model of kind 'classifier', expected 'estimator'" in wrong
     call = command("train-generator", inputs, tmp_path / "out")
     assert "--start: found 1 files, expected two" in refusal(capsys, *call, "--start", inputs / "e.safetensors")
+
+
+def test_what_the_run_before_the_last_was_trained_on_is_nobody_elses_either(tmp_path, capsys):
+    """A run that began as another one, which began as a first: their adversaries' photographs are no examiner's here."""
+    spec = SplitStageSpec(models=ModelsSpec(in_distribution=("A_1", "B_2"))).to_json()
+
+    def checked(run: str, owned: str, examined: str, started: Path | None) -> list[str]:
+        rows = []
+        for model in ("A_1", "B_2"):
+            for role, device in (("adversary", owned), ("examiner", examined)):
+                name = f"{model}_{device}"
+                about = {
+                    "path": name,
+                    "sha256": name,
+                    "pixels": name,
+                    "scene": name,
+                    "number": 1,
+                    "width": 9,
+                    "height": 9,
+                }
+                rows.append({**about, "model": model, "device": device, "role": role, "part": "train"})
+        (tmp_path / run).mkdir()
+        pd.DataFrame(rows).to_csv(tmp_path / run / "splits-unchecked.csv", index=False)
+        words = ["stage", "check-split", "--spec", spec, "--splits", str(tmp_path / run / "splits-unchecked.csv")]
+        words += ["--started", str(started)] if started else []
+        return [*words, "--out", str(tmp_path / run / "splits.csv")]
+
+    assert main(checked("first", "0", "9", None)) == 0
+    assert main(checked("second", "1", "8", tmp_path / "first" / "splits.csv")) == 0
+    assert main(checked("good", "2", "8", tmp_path / "second" / "splits.csv")) == 0
+    line = refusal(capsys, *checked("bad", "2", "0", tmp_path / "second" / "splits.csv"))
+    assert "adversary.start: found networks that were trained on sha256 A_1_0, which is the examiner's here" in line

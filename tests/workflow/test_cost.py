@@ -81,6 +81,14 @@ def test_a_device_that_two_roles_name_divides_its_photographs():
     assert [found[role, "random"] for role in ("adversary", "examiner", "test")] == [20, 10, 10]
 
 
+def test_no_role_has_more_photographs_than_the_most_it_may():
+    few = CONFIG.model_copy(update={"split": CONFIG.split.model_copy(update={"most": {"adversary": 1}})})
+    every, found = (cost.count_pictures(one, None).files for one in (CONFIG, few))
+    changed = {role for (role, phase), count in found.items() if count != every[role, phase]}
+    assert changed == {"adversary"}
+    assert found["adversary", CONFIG.phase("adversary")] == len(CONFIG.models.in_distribution)
+
+
 def test_what_no_method_needs_is_not_counted():
     methods = {name: method for name, method in CONFIG.attack.methods.items() if name in ("identity", "cama")}
     less = CONFIG.model_copy(update={"attack": CONFIG.attack.model_copy(update={"methods": methods})})

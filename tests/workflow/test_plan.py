@@ -562,6 +562,12 @@ def test_trainings_may_begin_as_the_networks_of_another_run(tmp_path):
     both = [f"{tmp_path}/adversary/{kind}/plus.safetensors" for kind in ("generators", "discriminators")]
     assert plan.generator_inputs("plus")["start"] == plan.generator_inputs("plus~2")["start"] == both
     assert TINY_PLAN.generator_inputs("plus")["start"] == []
+    (tmp_path / "adversary" / "estimator.safetensors").unlink()
+    with pytest.raises(CamaError, match=r"found no .*/estimator.safetensors"):
+        make_plan(values)
+    for spec in values["adversary"]["evaluators"].values():  # none reads residuals then
+        spec["net"]["frontend"] = "rgb"
+    assert make_plan(values)
     (tmp_path / "adversary" / "evaluators" / "low.safetensors").unlink()
     with pytest.raises(
         CamaError, match=r"config: adversary.start: found no .*low.safetensors, expected the results of a run"

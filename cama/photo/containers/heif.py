@@ -13,7 +13,6 @@ from cama.photo.containers.container import MAX_PARTS, MAX_THUMBNAILS, Container
 from cama.photo.containers.isolated import decode
 from cama.storage.images import check_size, open_picture
 
-BRANDS = set(b"heic heix heim heis hevc hevx mif1 mif2 msf1 heif avif avis".split())
 PROFILES = (b"prof", b"rICC")
 NAMES = {b"Color", b"Alpha", b"Exif", b"XMP", b"Image"}  # of items, which the usual programs write
 # Boxes and properties that say how pixels are stored; others are told.
@@ -23,10 +22,8 @@ PROPERTIES = set(
 )
 PROPERTIES |= set(b"tols oinf a1op a1lx rref free".split())
 PICTURES = set(b"hvc1 hev1 av01 avc1 jpeg grid iden iovl lhv1 unci j2k1 tmap".split())
-MAX_EXTENTS, MAX_DATA = (
-    65_536,
-    64,
-)  # pieces of items, and boxes of data, in which a photograph has some hundreds and two
+# items with their pieces, references and properties, and boxes of data: a photograph has some hundreds, and two
+MAX_ENTRIES, MAX_DATA = 65_536, 64
 XMP_TYPE, PADDING = b"application/rdf+xml", 16
 
 
@@ -132,6 +129,7 @@ class Items:
         self.associated: dict[int, list[int]] = {}  # numbers of properties, from 1, by item
         self.primary, self.idat = 0, (0, 0)
         self.taken = 0  # bytes of all contents
+        self.entries = 0
         for kind, _, body, stop in _boxes(data, start, end, faults):
             try:
                 self._read(kind, body, stop, faults)
@@ -153,6 +151,7 @@ class Items:
         elif kind == b"iref":
             form = ">I" if data[body] else ">H"
             for name, _, start, stop in _boxes(data, body + 4, end, faults):
+                self._count((stop - start) // struct.calcsize(form))
                 numbers = [number for (number,) in struct.iter_unpack(form, _without_count(data[start:stop], form))]
                 self.references.append((name, numbers[0], numbers[1:]))
         elif kind == b"iprp":
@@ -162,10 +161,17 @@ class Items:
                 elif name == b"ipma":
                     self._associations(data[start:stop])
 
+    def _count(self, more: int) -> None:
+        """Count entries before they take memory; too many are a damaged box."""
+        self.entries += more
+        if self.entries > MAX_ENTRIES:
+            raise ValueError
+
     def _information(self, infe: bytes) -> None:
         form = {2: ">HH4s", 3: ">IH4s"}.get(infe[0])
         if form is None:
             return
+        self._count(1)
         number, _, kind = struct.unpack_from(form, infe, 4)
         name, _, rest = infe[4 + struct.calcsize(form) :].partition(b"\0")
         item = self.items.setdefault(number, Item())
@@ -183,15 +189,14 @@ class Items:
             at += size
             return int.from_bytes(iloc[at - size : at], "big")
 
-        wide, extents = 4 if version == 2 else 2, 0
+        wide = 4 if version == 2 else 2
         for _ in range(take(wide)):
+            self._count(1)
             item = self.items.setdefault(take(wide), Item())
             item.inside = bool(version and take(2) & 15 == 1)
             take(2)
             start, count = take(base), take(2)
-            extents += count
-            if extents > MAX_EXTENTS:
-                raise ValueError
+            self._count(count)
             for _ in range(count):
                 take(index)
                 first = start + take(offset)
@@ -203,6 +208,7 @@ class Items:
             number = struct.unpack_from(item, ipma, at)[0]
             at += struct.calcsize(item) + 1
             count = ipma[at - 1]
+            self._count(1 + count)
             numbers = struct.unpack_from(f">{count}{'H' if wide else 'B'}", ipma, at)
             at += count * (2 if wide else 1)
             self.associated.setdefault(number, []).extend(index & (0x7FFF if wide else 0x7F) for index in numbers)
@@ -258,7 +264,8 @@ def _add_properties(found: Container, reader: Items) -> None:
 
 
 def _add_items(found: Container, reader: Items) -> None:
-    tiles = {number for name, _, targets in reader.references if name == b"dimg" for number in targets}
+    parts = {number for name, _, targets in reader.references if name == b"dimg" for number in targets}
+    known = parts | {reader.primary}
     small, other = reader.refers(b"thmb"), reader.refers(b"auxl")
     kinds = ", ".join(printable(body[4:]) for kind, body in reader.properties[:64] if kind == b"auxC")
     for number, item in reader.items.items():
@@ -277,7 +284,7 @@ def _add_items(found: Container, reader: Items) -> None:
             found.leaks.append(("thumbnail", "HEIF", "a smaller copy of the picture"))
         elif number in other:
             found.leaks.append(("content", "HEIF", f"an auxiliary picture (one of {kinds or 'unknown kind'})"))
-        elif number not in tiles | {reader.primary}:
+        elif number not in known:
             found.pictures += 1
     if found.pictures > 1:
         found.leaks.append(("content", "HEIF", f"{found.pictures - 1} further pictures"))

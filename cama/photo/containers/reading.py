@@ -2,10 +2,11 @@
 
 from cama.core.errors import CamaError
 from cama.photo.containers.container import Container
-from cama.photo.containers.heif import BRANDS, read_heif
+from cama.photo.containers.heif import read_heif
 from cama.photo.containers.png import SIGNATURE, read_png
 from cama.photo.containers.tiff import read_tiff
 from cama.photo.containers.webp import read_webp
+from cama.photo.inputs import BRANDS
 
 # The first bytes of files that are not read.
 OTHERS = {
