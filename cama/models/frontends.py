@@ -113,7 +113,6 @@ _BUILTIN: dict[str, Callable[[Estimator | None], nn.Module]] = {
     "prnu_lp": lambda estimator: Residual(_needed(estimator), low=False),
     "prnu_lp_low": lambda estimator: Residual(_needed(estimator), low=True),
 }
-WITH_ESTIMATOR = ("prnu_lp", "prnu_lp_low")
 
 
 def _from_package(build: Callable[[], nn.Module]) -> Callable[[Estimator | None], nn.Module]:

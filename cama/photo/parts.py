@@ -8,10 +8,10 @@ from scipy.fft import dctn, idctn
 from scipy.ndimage import gaussian_filter, maximum_filter, sobel, uniform_filter
 from scipy.optimize import nnls
 
+from cama.forensics.luminance import GREY as LUMA
 from cama.photo.placement import BLURS, MAX_BAR_LEVEL, Placement, explained, find, resample, turned
 from cama.photo.tones import fit_tones, robust_scale
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 OVERSAMPLING = 4  # pixels of the reduced picture for each of the thumbnail
 KNOTS = 7  # of the tone curves
 GREY = 0.8  # grey levels by which the channels of a grey thumbnail differ at most, on average

@@ -16,7 +16,8 @@ SIGNALS = (
     "rgb+finite_difference",
     "rgb+fixed_hpf",
 )
-FRONTEND_NAMES = (*SIGNALS, "prnu_lp", "prnu_lp_low")
+WITH_ESTIMATOR = ("prnu_lp", "prnu_lp_low")  # these need the owner's estimator
+FRONTEND_NAMES = (*SIGNALS, *WITH_ESTIMATOR)
 ARCHITECTURE_NAMES = (
     *("small", "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"),
     *("densenet40", "densenet100", "mislnet", "convnext"),
@@ -123,4 +124,4 @@ class ClassifierNetSpec(Spec):
     @property
     def needs_estimator(self) -> bool:
         """Whether its signal takes the owner's estimator."""
-        return self.frontend in ("prnu_lp", "prnu_lp_low")
+        return self.frontend in WITH_ESTIMATOR

@@ -12,7 +12,6 @@ from cama.core.seeds import derive_seed
 from cama.data.patches import Patches, join
 from cama.models.classifiers import Classifier, save_classifier
 from cama.models.estimator import load_estimator
-from cama.models.frontends import WITH_ESTIMATOR
 from cama.settings.stages import TrainClassifierSpec
 from cama.stages.resume import begin
 from cama.storage.checkpoints import Checkpoint
@@ -38,7 +37,7 @@ def train_classifier(
     `estimator`: the owner's own, for the `prnu_lp` front-ends; `start`: a classifier that it begins as.
     """
     net = spec.classifier.net
-    needs = net.frontend in WITH_ESTIMATOR
+    needs = net.needs_estimator
     if needs and estimator is None:
         raise CamaError(f"--estimator: found none, expected one for the front-end {net.frontend}")
     processes.start(spec.classifier.training.processes, spec.compute.device)

@@ -4,8 +4,7 @@ import torch
 
 from cama.models.classifiers import Classifier
 from cama.models.estimator import Estimator
-from cama.models.frontends import WITH_ESTIMATOR
-from cama.settings.networks import BodySpec, ClassifierNetSpec
+from cama.settings.networks import WITH_ESTIMATOR, BodySpec, ClassifierNetSpec
 
 TINY_BODY = BodySpec(features=4, downsamplings=0, blocks=1, kernel=3)
 

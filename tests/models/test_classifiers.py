@@ -11,8 +11,8 @@ from torch import nn
 from cama.core.errors import CamaError
 from cama.models.classifiers import ARCHITECTURES, BasicBlock, Classifier, load_classifier, save_classifier
 from cama.models.estimator import Estimator, save_estimator
-from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR
-from cama.settings.networks import ARCHITECTURE_NAMES, ClassifierNetSpec
+from cama.models.frontends import FRONTENDS
+from cama.settings.networks import ARCHITECTURE_NAMES, WITH_ESTIMATOR, ClassifierNetSpec
 from cama.settings.spec import parse
 from cama.storage.model_files import read_header, read_model, save_tensors
 from tests.models.helpers import TINY_BODY, net_spec, pictures, tiny_classifier, tiny_estimator

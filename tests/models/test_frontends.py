@@ -6,8 +6,8 @@ import torch
 from cama.core.errors import CamaError
 from cama.forensics.highpass import finite_difference, fixed_high_pass
 from cama.models.discriminator import Discriminator
-from cama.models.frontends import FRONTENDS, WITH_ESTIMATOR, ConstrainedConv, build_frontend, project_constraints_
-from cama.settings.networks import FRONTEND_NAMES, SIGNALS, DiscriminatorSpec
+from cama.models.frontends import FRONTENDS, ConstrainedConv, build_frontend, project_constraints_
+from cama.settings.networks import FRONTEND_NAMES, SIGNALS, WITH_ESTIMATOR, DiscriminatorSpec
 from tests.models.helpers import on_constraint, pictures, tiny_classifier, tiny_estimator
 
 CHANNELS = {
