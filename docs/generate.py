@@ -25,6 +25,7 @@ from measured_tables import (  # noqa: E402
     claim_archives,
     failures,
     headline,
+    strengths,
     success_rates,
     with_bounds,
 )
@@ -47,6 +48,7 @@ SETTINGS, JUDGES, LEADERBOARD, COMMANDS = (
     DOCS / f"{name}.md" for name in ("settings", "judges", "leaderboard", "commands")
 )
 IMAGES, CAMERAS, SHIPPED = DOCS / "images", MEASURED / "cameras.tar.xz", MEASURED / "shipped" / "measured.tar.xz"
+STRENGTHS = MEASURED / "shipped" / "strengths.tar.xz"
 GPU_RESULT, SMALL_RESULT = DOCS / "gpu.json", DOCS / "gpu-small.json"  # of `cama paper-scale`
 
 # ---- what the code itself gives
@@ -344,6 +346,11 @@ def main() -> None:
         (RESULTS, "failures-cameras", failures(CAMERAS)),
         (RESULTS, "failures-shipped", failures(SHIPPED, "shipped")),
         (RESULTS, "shipped", success_rates([SHIPPED])),
+        (
+            RESULTS,
+            "strengths",
+            strengths(STRENGTHS, {"shipped": "38 (default)", "shipped-40": "40", "shipped-42": "42"}),
+        ),
         (RESULTS, "measured-claim", success_rates(claim_archives())),
     ]
     parts.append((LEADERBOARD, "leaderboard", leaderboard(DOCS / "results")))

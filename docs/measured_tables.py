@@ -69,6 +69,26 @@ def _headline_rows(cameras: str, catalogues: list[pd.DataFrame]) -> list[dict[st
     return rows
 
 
+def strengths(archive: Path, methods: dict[str, str]) -> str:
+    """Targeted success of the methods of these names at other strengths, as delivered, and what it is more or less than that
+    of the first on the same photographs; and the PSNR of files of the known cameras.
+    """
+    with tarfile.open(archive) as file:
+        summary, paired = (pd.read_csv(file.extractfile(f"tables/{name}.csv")) for name in ("summary", "paired"))
+    summary = summary[summary.save == SAVES[0]].set_index(["method", "set"])
+    paired = paired[(paired.save == SAVES[0]) & (paired.classifier == "all")].set_index(["method", "set"])
+    rows = []
+    for method, name in methods.items():
+        row = {"`--psnr`": name}
+        for kind in ("in", "out"):
+            row[kind] = with_bounds(summary.loc[(method, kind)])
+            beside = (method, kind) in paired.index
+            row[f"{kind}, difference"] = with_bounds(paired.loc[(method, kind)], "difference", 3) if beside else ""
+        levels = summary.loc[(method, "in"), ["psnr", "psnr_p05", "psnr_worst"]]
+        rows.append({**row, "PSNR, in: mean, 5%, worst": ", ".join(f"{level:.1f}" for level in levels)})
+    return to_markdown(pd.DataFrame(rows), 2)
+
+
 def success_rates(archives: list[Path]) -> str:
     """Targeted success of every method in- and out-of-distribution after each of the saves, and how many photographs were
     attacked; as delivered, in and out, its chance, its worst F and its worst label, and of the former the PSNR.
@@ -164,9 +184,10 @@ def _rate(parts: pd.DataFrame) -> str:
     return with_bounds(parts.iloc[0])
 
 
-def with_bounds(row: pd.Series) -> str:
-    """A row's targeted success with its interval."""
-    return f"{row.targeted:.2f} ({row.targeted_low:.2f} to {row.targeted_high:.2f})"
+def with_bounds(row: pd.Series, figure: str = "targeted", digits: int = 2) -> str:
+    """A row's targeted success, or another figure, with its interval."""
+    value, low, high = (f"{row[name]:.{digits}f}" for name in (figure, f"{figure}_low", f"{figure}_high"))
+    return f"{value} ({low} to {high})"
 
 
 def _over_catalogues(values: pd.Series) -> str:
