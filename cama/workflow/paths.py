@@ -65,8 +65,10 @@ class Paths:
         does, and where the folder has none.
         """
         folder = self.config.dataset.originals
+        if not folder:
+            return []
         found = list_photographs(Path(folder)).photographs if Path(folder).is_dir() else []
-        if folder and not found:
+        if not found:
             raise CamaError(
                 f"config: dataset.originals: found no photographs in {folder!r}, expected a folder with some"
             )

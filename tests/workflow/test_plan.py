@@ -135,11 +135,13 @@ def test_a_name_that_snakemake_would_read_is_an_error_of_one_line(tmp_path, name
     assert "\n" not in str(error.value)
 
 
-def test_originals_are_the_photographs_of_their_folder(tmp_path):
+def test_originals_are_the_photographs_of_their_folder(tmp_path, monkeypatch):
     root = tmp_path / "photographs"
     root.mkdir()
     values = folder_values(root)
     (root / "1.jpg").touch()
+    monkeypatch.chdir(root)
+    assert make_plan(values).originals == []  # not the working folder's
     values["dataset"] = values["dataset"] | {"originals": str(tmp_path / "whole")}
     for make in (lambda: None, (tmp_path / "whole").mkdir):
         make()
