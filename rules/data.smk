@@ -86,7 +86,7 @@ use rule stage as patches with:
         more=lambda wildcards: plan.root_option(),
 
 
-# How the cameras build their files, of which a photograph of the adversary tells; of simulated ones the same.
+# How the cameras build their files, by the photographs of the adversary or by whole originals; of simulated ones the same.
 use rule stage as profiles with:
     input:
         plan.code("profiles"),
