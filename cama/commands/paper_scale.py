@@ -71,14 +71,11 @@ class PaperScale:
         for name, found in (
             ("examiner.informed", config.examiner.informed),
             ("adversary.start", config.adversary.start),
-            (
-                "examiner.classifiers",
-                any(spec.labels == "expanded" for spec in classifiers.values()) and "`expanded` ones",
-            ),
         ):
             if found:
-                what = found if isinstance(found, str) and " " in found else "it set"
-                raise CamaError(f"config: {name}: found {what}, expected none for `paper-scale`")
+                raise CamaError(f"config: {name}: found it set, expected none for `paper-scale`")
+        if any(spec.labels == "expanded" for spec in classifiers.values()):
+            raise CamaError("config: examiner.classifiers: found `expanded` ones, expected none for `paper-scale`")
         first, net = next((name, spec.net) for name, spec in classifiers.items())
         if net.non_neural or net.needs_estimator:
             raise CamaError(
@@ -162,7 +159,9 @@ class PaperScale:
         unchecked = plan.path("splits-unchecked.csv")
         self._stages([("split", {}, ["--manifest", plan.path("manifest.csv"), "--out", unchecked])])
         self._stages([("check-split", {}, ["--splits", unchecked, "--out", splits])])
-        self._stages([("profiles", {}, ["--splits", splits, *root, "--out", plan.path("adversary/profiles")])])
+        originals = ["--originals", *plan.originals] if plan.originals else []
+        profiles = ["--splits", splits, *root, *originals, "--out", plan.path("adversary/profiles")]
+        self._stages([("profiles", {}, profiles)])
         self._stages(
             (
                 "patches",
